@@ -1,0 +1,134 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+icl_status icl_file_read(icl_text *out, const char *path, size_t bytes_max)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return icl_error_set(ICL_EIO, "cannot open \"%s\": %s", path, strerror(errno));
+    char chunk[1 << 14];
+    size_t got, total = 0;
+    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0 && total <= bytes_max) {
+        icl_text_append(out, chunk, got);
+        total += got;
+    }
+    const int read_error = ferror(file) ? errno : 0;
+    fclose(file);
+    if (read_error != 0)
+        return icl_error_set(ICL_EIO, "cannot read \"%s\": %s", path, strerror(read_error));
+    if (total > bytes_max)
+        return icl_error_set(ICL_EPARSE, "\"%s\" is larger than %zu bytes", path, bytes_max);
+    return icl_text_status(out);
+}
+
+/* The folder part of `path`, "." when it has none. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return icl_string_copy(".", 1);
+    return icl_string_copy(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static int write_all(int descriptor, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        const ssize_t wrote = write(descriptor, bytes, length);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote < 0) return errno;
+        bytes += wrote;
+        length -= (size_t)wrote;
+    }
+    return 0;
+}
+
+icl_status icl_file_write_atomic(const char *path, const char *bytes, size_t length)
+{
+    icl_text temporary = { 0 };
+    char *folder = folder_of(path);
+    icl_text_printf(&temporary, "%s.tmp-XXXXXX", path);
+    if (folder == NULL || temporary.failed) {
+        free(folder);
+        icl_text_deinit(&temporary);
+        return icl_error_set(ICL_ENOMEM, "out of memory while writing \"%s\"", path);
+    }
+    int failure = 0;
+    const int descriptor = mkstemp(temporary.bytes);
+    if (descriptor < 0) failure = errno;
+    if (failure == 0) {
+        failure = write_all(descriptor, bytes, length);
+        if (failure == 0 && fchmod(descriptor, 0644) != 0) failure = errno;
+        if (failure == 0 && fsync(descriptor) != 0) failure = errno;
+        if (close(descriptor) != 0 && failure == 0) failure = errno;
+        if (failure == 0 && rename(temporary.bytes, path) != 0) failure = errno;
+        if (failure != 0) unlink(temporary.bytes);
+    }
+    if (failure == 0) {
+        const int directory = open(folder, O_RDONLY);
+        if (directory >= 0) {
+            fsync(directory); /* some file systems refuse to sync folders; the rename stands */
+            close(directory);
+        }
+    }
+    free(folder);
+    icl_text_deinit(&temporary);
+    if (failure != 0)
+        return icl_error_set(ICL_EIO, "cannot write \"%s\": %s", path, strerror(failure));
+    return ICL_OK;
+}
+
+icl_status icl_folder_create(const char *path)
+{
+    char *part = icl_string_copy(path, strlen(path));
+    if (part == NULL) return icl_error_set(ICL_ENOMEM, "out of memory");
+    icl_status status = ICL_OK;
+    for (char *at = part + (part[0] == '/');; at++) {
+        if (*at != '/' && *at != '\0') continue;
+        const char kept = *at;
+        *at = '\0';
+        struct stat info;
+        if (part[0] != '\0' && mkdir(part, 0777) != 0 &&
+            !(errno == EEXIST && stat(part, &info) == 0 && S_ISDIR(info.st_mode))) {
+            status = icl_error_set(ICL_EIO, "cannot create folder \"%s\": %s", part,
+                                   strerror(errno == EEXIST ? ENOTDIR : errno));
+            break;
+        }
+        *at = kept;
+        if (kept == '\0') break;
+    }
+    free(part);
+    return status;
+}
+
+bool icl_line_read(icl_text *line, FILE *stream, bool *out_too_long)
+{
+    icl_text_clear(line);
+    *out_too_long = false;
+    bool any = false;
+    char chunk[4096];
+    int byte;
+    size_t used = 0;
+    while ((byte = getc_unlocked(stream)) != EOF) {
+        any = true;
+        if (byte == '\n') break;
+        if (line->length + used >= ICL_LINE_BYTES_MAX) {
+            *out_too_long = true;
+            continue;
+        }
+        chunk[used++] = (char)byte;
+        if (used == sizeof chunk) {
+            icl_text_append(line, chunk, used);
+            used = 0;
+        }
+    }
+    icl_text_append(line, chunk, used);
+    if (line->length > 0 && line->bytes[line->length - 1] == '\r') line->bytes[--line->length] = '\0';
+    return any;
+}
