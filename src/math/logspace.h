@@ -1,0 +1,29 @@
+/* math/logspace.h - sums and distributions of log-probabilities (nats), without overflow.
+ *
+ * Inputs may be -inf (probability 0). NaN is a programmer error: callers check their model's
+ * answers with icl_log_all_valid first; the rest of the file asserts it.
+ */
+#ifndef ICL_MATH_LOGSPACE_H
+#define ICL_MATH_LOGSPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* No value is NaN or +inf. */
+bool icl_log_all_valid(const double *values, size_t count);
+
+/* log(sum(exp(values))); -inf for count 0 or when every value is -inf. */
+double icl_logsumexp(const double *values, size_t count);
+
+/* out = values - logsumexp(values), and its exponential; both [count], may alias, count > 0. When
+ * every value is -inf the distribution is uniform: nothing tells the outcomes apart. */
+void icl_log_softmax(double *out, const double *values, size_t count);
+void icl_softmax(double *out, const double *values, size_t count);
+
+/* Index of the maximum, the first one among equals; count > 0. */
+size_t icl_argmax(const double *values, size_t count);
+
+/* Entropy of a distribution given as probabilities that sum to 1, in 0..log(count). */
+double icl_entropy_nats(const double *probabilities, size_t count);
+
+#endif
