@@ -1,0 +1,160 @@
+/* icl/engine.h - questions to a language model, merged into a token trie, each distinct prefix
+ * evaluated once.
+ *
+ *   icl_batch *batch = NULL;
+ *   icl_batch_new(&batch);
+ *   size_t prefix, request;
+ *   icl_batch_add_prefix(batch, tokens, token_count, &prefix);
+ *   icl_batch_add_score(batch, prefix, label_tokens, label_token_count, &request);
+ *   icl_engine_run(engine, batch);
+ *   double logprob = icl_batch_logprob_nats(batch, request);
+ */
+#ifndef ICL_ENGINE_H
+#define ICL_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <icl/model.h>
+#include <icl/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct icl_batch icl_batch;
+typedef struct icl_engine icl_engine;
+typedef struct icl_plan icl_plan;
+
+/* ---- requests ---- */
+
+ICL_API icl_status icl_batch_new(icl_batch **out);
+ICL_API void icl_batch_free(icl_batch *batch);
+
+/** Adds the tokens that requests are conditioned on; copied. `count` is at least 1. */
+ICL_API icl_status icl_batch_add_prefix(icl_batch *batch, const int32_t *tokens, size_t count,
+                                        size_t *out_prefix);
+
+/** Asks log P(continuation | prefix), token by token. `count` is at least 1. */
+ICL_API icl_status icl_batch_add_score(icl_batch *batch, size_t prefix, const int32_t *continuation,
+                                       size_t count, size_t *out_request);
+
+/** Asks for the next-token distribution after the prefix: its entropy and its top_n tokens. */
+ICL_API icl_status icl_batch_add_distribution(icl_batch *batch, size_t prefix, size_t top_n,
+                                              size_t *out_request);
+
+ICL_API size_t icl_batch_count(const icl_batch *batch);
+ICL_API size_t icl_batch_prefix_count(const icl_batch *batch);
+ICL_API const int32_t *icl_batch_prefix(const icl_batch *batch, size_t prefix, size_t *out_count);
+ICL_API size_t icl_batch_request_prefix(const icl_batch *batch, size_t request);
+/** Continuation of a score request; *out_count is 0 for a distribution request. */
+ICL_API const int32_t *icl_batch_continuation(const icl_batch *batch, size_t request,
+                                              size_t *out_count);
+
+/* ---- answers, readable after icl_engine_run returned ICL_OK ---- */
+
+/** Sum over the continuation, in nats, at most 0 up to rounding. */
+ICL_API double icl_batch_logprob_nats(const icl_batch *batch, size_t request);
+/** [continuation count], borrowed. */
+ICL_API const double *icl_batch_token_logprobs_nats(const icl_batch *batch, size_t request,
+                                                    size_t *out_count);
+/** Whether every continuation token is the model's first choice at its place. */
+ICL_API bool icl_batch_is_greedy(const icl_batch *batch, size_t request);
+ICL_API double icl_batch_entropy_nats(const icl_batch *batch, size_t request);
+/** The top_n tokens, most likely first, ties by lowest id; *out_logprobs parallel, in nats. */
+ICL_API const int32_t *icl_batch_top_tokens(const icl_batch *batch, size_t request,
+                                            const double **out_logprobs, size_t *out_count);
+
+/* ---- the plan: a pure function of requests and limits ---- */
+
+typedef struct icl_plan_limits {
+    size_t cells_max;       /**< tokens held in the cache at once */
+    size_t call_tokens_max; /**< tokens of one evaluation call */
+    size_t sequences_max;   /**< sequence ids, the trunk included; at least 2 */
+    size_t window_tokens;   /**< longest path; 0: no limit */
+    size_t row_floor;       /**< rows and tokens of a call are padded up to this; at least 1 */
+} icl_plan_limits;
+
+typedef struct icl_plan_stats {
+    size_t request_count, prefix_count;
+    uint64_t tokens_asked;     /**< what evaluating each request alone would take */
+    uint64_t tokens_trie;      /**< distinct (prefix, token) pairs: the least possible */
+    uint64_t tokens_evaluated; /**< tokens_trie plus padding */
+    uint64_t logits_rows;      /**< rows that something reads */
+    uint64_t rows_padding;     /**< rows computed only to keep kernels on one code path */
+    uint64_t visible_cells;    /**< sum over tokens of the tokens they attend to */
+    size_t calls, waves;
+    size_t cells_peak, sequences_peak, call_tokens_peak, call_rows_peak;
+    size_t depth_max;          /**< tokens of the longest path */
+} icl_plan_stats;
+
+/**
+ * @param[out] out  yours: icl_plan_free
+ * @return ICL_ECONTEXT: a path is longer than the window or the cell budget
+ */
+ICL_API icl_status icl_plan_new(icl_plan **out, const icl_batch *batch,
+                                const icl_plan_limits *limits);
+ICL_API void icl_plan_free(icl_plan *plan);
+ICL_API const icl_plan_stats *icl_plan_get_stats(const icl_plan *plan);
+/** A line per call, for people and golden files. Malloc'd, yours: free(). */
+ICL_API icl_status icl_plan_print(char **out_text, const icl_plan *plan);
+
+/* ---- running ---- */
+
+/** What a run cost; sums over all runs of an engine. */
+typedef struct icl_meter {
+    uint64_t requests, requests_cached;
+    uint64_t tokens_asked, tokens_trie, tokens_evaluated;
+    uint64_t logits_rows, rows_padding, visible_cells;
+    uint64_t calls;
+    double seconds;              /**< spent evaluating */
+    uint64_t peak_bytes;         /**< cache, logits and planner memory, as planned */
+} icl_meter;
+
+/** Called after every evaluation call; tokens of the current run. */
+typedef void (*icl_progress)(void *user, uint64_t tokens_done, uint64_t tokens_total);
+
+typedef struct icl_engine_options {
+    size_t cache_bytes_max;   /**< budget of the key/value cache; 0: a quarter of free memory */
+    size_t call_tokens_max;   /**< 0: the model's */
+    const char *journal_path; /**< SQLite file that keeps finished answers; NULL: none */
+    icl_progress progress;    /**< may be NULL */
+    void *progress_user;
+} icl_engine_options;
+
+ICL_API icl_engine_options icl_engine_options_default(void);
+
+/**
+ * @param model  borrowed; must outlive the engine; one engine at a time
+ * @return ICL_EBUSY: another process writes this journal; ICL_EIO: the journal cannot be written
+ */
+ICL_API icl_status icl_engine_open(icl_engine **out, icl_model *model,
+                                   const icl_engine_options *options);
+ICL_API void icl_engine_close(icl_engine *engine);
+ICL_API icl_model *icl_engine_model(const icl_engine *engine);
+
+/** Limits the engine plans with; for icl_plan_new. */
+ICL_API icl_plan_limits icl_engine_limits(const icl_engine *engine);
+
+/**
+ * Answers every request of the batch. Answers found in the journal are not evaluated again; a finished
+ * answer is in the journal before the function returns, whatever it returns.
+ * @return ICL_OK; ICL_ECONTEXT; ICL_EMODEL; ICL_EIO: journal; ICL_ECANCELLED: interrupted
+ */
+ICL_API icl_status icl_engine_run(icl_engine *engine, icl_batch *batch);
+ICL_API icl_meter icl_engine_get_meter(const icl_engine *engine);
+
+/**
+ * Plain prefill rate of the same model on the same build: one sequence evaluated in calls of the same
+ * size with about the same number of visible cells per token. The 1 of eta_machine.
+ * @param[out] out_tokens_per_second  evaluated for about `seconds_max`
+ */
+ICL_API icl_status icl_engine_measure_prefill(icl_engine *engine, size_t call_tokens,
+                                              size_t visible_cells, double seconds_max,
+                                              double *out_tokens_per_second);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

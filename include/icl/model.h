@@ -1,0 +1,107 @@
+/* icl/model.h - a language model as the engine sees it, and the sentence encoder.
+ *
+ *   icl_model_options options = icl_model_options_default();
+ *   options.thread_count = 2;
+ *   icl_model *model = NULL;
+ *   icl_status status = icl_model_open(&model, "models/icl-seed-q8_0.gguf", &options);
+ *   ...
+ *   icl_model_close(model);
+ */
+#ifndef ICL_MODEL_H
+#define ICL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <icl/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct icl_model icl_model;
+
+/** Precision of cached keys and values. f32 agrees with a full forward pass to about 1e-5 nats. */
+typedef enum icl_kv_type { ICL_KV_F32 = 0, ICL_KV_F16 = 1 } icl_kv_type;
+
+typedef struct icl_model_options {
+    int thread_count;          /**< 0: free physical cores */
+    icl_kv_type kv_type;
+    size_t call_tokens_max;    /**< tokens of one evaluation call; 0: the model's tuned value */
+    bool verify;               /**< check tensor data while loading */
+} icl_model_options;
+
+ICL_API icl_model_options icl_model_options_default(void);
+
+/** Facts about an open model; strings borrowed from it. */
+typedef struct icl_model_info {
+    const char *path;
+    const char *description;   /**< architecture and size, in words */
+    const char *identity;      /**< hexadecimal hash of the file's bytes */
+    const char *build;         /**< engine build and numeric settings that may change the bits */
+    const char *chat_template; /**< Jinja source carried by the model, or NULL */
+    size_t vocab_count;
+    size_t window_tokens;      /**< longest sequence the model was made for */
+    size_t layer_count, embedding_size;
+    uint64_t parameter_count;
+    int32_t bos;               /**< token put before every prompt, or -1 when the model wants none */
+    int32_t eos;               /**< -1 when unknown */
+    size_t bytes_per_cell;     /**< cache bytes of one token */
+    size_t call_tokens_max;
+    size_t row_floor;          /**< fewest rows of a call for which its kernels keep their bits */
+    bool exact;                /**< answers do not depend on what shares a call; see docs/adr/0002 */
+    int thread_count;
+} icl_model_info;
+
+/**
+ * Opens a GGUF file.
+ * @param[out] out  yours: icl_model_close
+ * @return ICL_OK; ICL_EIO: cannot read; ICL_EMODEL: not a GGUF model, truncated, or an architecture
+ *         the engine does not know; ICL_EUNSUPPORTED: a model whose state cannot be shared by prefix
+ */
+ICL_API icl_status icl_model_open(icl_model **out, const char *path,
+                                  const icl_model_options *options);
+ICL_API void icl_model_close(icl_model *model);
+ICL_API const icl_model_info *icl_model_get_info(const icl_model *model);
+
+/**
+ * Text to token ids. Adds no BOS: the engine's caller adds it in one place.
+ * @param[out] out_tokens  [capacity]; may be NULL when capacity is 0
+ * @param[out] out_count   tokens of the whole text, also when it exceeds capacity (then ICL_EINVAL)
+ * @param parse_special    whether "<|...|>" spellings become control tokens
+ */
+ICL_API icl_status icl_model_tokenize(icl_model *model, int32_t *out_tokens, size_t capacity,
+                                      size_t *out_count, const char *text, size_t length,
+                                      bool parse_special);
+
+/** Bytes of one token, not NUL-terminated; control tokens give their spelling.
+ *  @param[out] out_length  needed bytes, also when they exceed capacity (then ICL_EINVAL) */
+ICL_API icl_status icl_model_piece(icl_model *model, char *out, size_t capacity,
+                                   size_t *out_length, int32_t token);
+
+/** Stops a running evaluation soon, from any thread or a signal handler; it returns ICL_ECANCELLED.
+ *  Sticky until icl_model_clear_interrupt. */
+ICL_API void icl_model_interrupt(icl_model *model);
+ICL_API void icl_model_clear_interrupt(icl_model *model);
+
+/** A sentence encoder: text to a unit vector. */
+typedef struct icl_encoder icl_encoder;
+
+ICL_API icl_status icl_encoder_open(icl_encoder **out, const char *path, int thread_count);
+ICL_API void icl_encoder_close(icl_encoder *encoder);
+ICL_API size_t icl_encoder_vector_size(const icl_encoder *encoder);
+ICL_API const char *icl_encoder_identity(const icl_encoder *encoder);
+
+/**
+ * Mean-pooled, L2-normalised sentence vectors. Each text is encoded on its own, so a vector does not
+ * depend on its neighbours; texts beyond the encoder's window are cut.
+ * @param[out] out  [count][vector_size]
+ */
+ICL_API icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const *texts,
+                                     size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,74 @@
+/* icl/sys/model.h - what a model back end implements. The engine drives it with calls that name
+ * sequences of one shared key/value cache; a back end never sees requests or tries. */
+#ifndef ICL_SYS_MODEL_H
+#define ICL_SYS_MODEL_H
+
+#include <icl/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Size of the cache to hold ready. */
+typedef struct icl_decode_limits {
+    size_t cells;       /**< tokens held at once */
+    size_t sequences;   /**< sequence ids 0..sequences-1 are used */
+    size_t call_tokens; /**< most tokens of one call */
+    size_t call_rows;   /**< most rows read from one call */
+} icl_decode_limits;
+
+/** A token of a call. It belongs to sequences leaf_first..leaf_last (none when first > last) and,
+ *  when on the trunk, to sequence 0. */
+typedef struct icl_decode_token {
+    int32_t token;
+    int32_t position;
+    int32_t leaf_first, leaf_last;
+    bool trunk;
+    bool row; /**< its logits are read */
+} icl_decode_token;
+
+/** One evaluation. When `begins_wave`: first every sequence but 0 is dropped, sequence 0 is cut to its
+ *  first keep_tokens tokens, and sequences 1..leaf_count become copies of it. */
+typedef struct icl_decode_call {
+    bool begins_wave;
+    size_t keep_tokens;
+    size_t leaf_count;
+    const icl_decode_token *tokens;
+    size_t token_count;
+} icl_decode_call;
+
+typedef struct icl_model_backend {
+    const char *name;
+    void (*close)(void *self);
+    icl_status (*tokenize)(void *self, int32_t *out_tokens, size_t capacity, size_t *out_count,
+                           const char *text, size_t length, bool parse_special);
+    icl_status (*piece)(void *self, char *out, size_t capacity, size_t *out_length, int32_t token);
+    icl_status (*prepare)(void *self, const icl_decode_limits *limits);
+    icl_status (*decode)(void *self, const icl_decode_call *call);
+    /** Logits [vocab_count] of the call's token at `token_index`; valid until the next decode. */
+    const float *(*logits)(void *self, size_t token_index);
+    void (*interrupt)(void *self, bool on); /**< may be NULL */
+} icl_model_backend;
+
+/** Wraps a back end. `info` is copied, its strings are borrowed from `self_taken`, which moves in, on
+ *  failure too. */
+ICL_API icl_status icl_model_new(icl_model **out, const icl_model_backend *backend, void *self_taken,
+                                 const icl_model_info *info);
+
+ICL_API icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits);
+ICL_API icl_status icl_model_decode(icl_model *model, const icl_decode_call *call);
+ICL_API const float *icl_model_logits(icl_model *model, size_t token_index);
+
+/**
+ * The table model: exact, hand-written logits, for tests of everything above the model.
+ * Tokens are bytes (0..255) and BOS (256). `logits` fills [257] values from the whole context.
+ */
+typedef void (*icl_table_logits)(void *user, float *out_logits, const int32_t *context,
+                                 size_t context_count);
+ICL_API icl_status icl_model_open_table(icl_model **out, icl_table_logits logits, void *user,
+                                        size_t window_tokens);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,676 @@
+/* Exact tree attention on the CPU.
+ *
+ * A tile is 32 query rows of one head. Rows are the lanes of the vectors, cells are visited in
+ * ascending order, and every operation is vertical: score, maximum, exponential, sum and weighted
+ * values of a row never mix with another row. A cell that a row does not see contributes an exact
+ * zero. So the bits of a row depend only on the ordered list of what it sees. The softmax maximum is
+ * taken over all cells first: with the usual running maximum, the rescaling steps would depend on
+ * where block borders fall.
+ *
+ * Cells that no row of a tile sees are skipped, so cost follows visible cells, not the whole cache.
+ */
+#include "model/attention_exact.h"
+
+#ifndef ICL_HAVE_GGML_INTERNAL
+
+bool icl_attention_exact_register(void)
+{
+    return false;
+}
+
+void icl_attention_exact_set_threads(int thread_count)
+{
+    (void)thread_count;
+}
+
+#else
+
+#include <assert.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ggml-backend-impl.h>
+#include <ggml-backend.h>
+#include <ggml-cpu.h>
+#include <ggml.h>
+
+enum {
+    LANES = 16,
+    VECTORS = 2,             /* vectors per tile row block */
+    TILE_ROWS = LANES * VECTORS,
+    CELLS_AT_ONCE = 8,       /* 8 cells x 2 vectors = 16 accumulators in registers */
+    HEAD_SIZE_MAX = 512,
+    THREADS_MAX = 64,
+};
+
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef int32_t lanes_int __attribute__((vector_size(LANES * sizeof(int32_t))));
+typedef uint16_t half_bits; /* IEEE binary16 */
+
+static const half_bits HALF_MINUS_INFINITY = 0xFC00;
+
+/* One FLASH_ATTN_EXT operation, unpacked. Strides in bytes. */
+typedef struct attention {
+    const struct ggml_tensor *q, *k, *v, *mask;
+    float *out; /* [row_count][head_count][value_size] */
+    size_t key_size, value_size;
+    size_t row_count, cell_count, head_count, kv_head_count;
+    float scale;
+} attention;
+
+/* Scratch of one thread; grows, never shrinks. */
+typedef struct scratch_area {
+    void *memory;
+    size_t bytes;
+} scratch_area;
+
+typedef struct thread_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work_ready, work_done;
+    pthread_t threads[THREADS_MAX];
+    int thread_count; /* the caller included */
+    unsigned long generation;
+    int working; /* helpers that have not finished the current generation */
+    bool closing;
+    const attention *job;
+    atomic_size_t next_unit;
+    atomic_bool failed;
+    scratch_area scratches[THREADS_MAX];
+} thread_pool;
+
+static atomic_int default_threads = 1;
+
+/* ---- arithmetic ---- */
+
+static inline lanes lanes_set(float value)
+{
+    lanes result;
+    for (int i = 0; i < LANES; i++) result[i] = value;
+    return result;
+}
+
+static inline lanes lanes_max(lanes a, lanes b)
+{
+    const lanes_int greater = a > b;
+    return (lanes)(((lanes_int)a & greater) | ((lanes_int)b & ~greater));
+}
+
+/* exp(x) for x <= 0, relative error below 2e-7; 0 under -87. Cody-Waite reduction, degree 6. */
+static inline lanes lanes_exp(lanes x)
+{
+    const lanes_int representable = x > lanes_set(-87.0f);
+    const lanes magic = lanes_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+    const lanes shifted = x * lanes_set(1.44269504088896341f) + magic;
+    const lanes n = shifted - magic;
+    lanes r = x - n * lanes_set(0.693359375f);
+    r = r - n * lanes_set(-2.12194440e-4f);
+    lanes p = lanes_set(1.9875691500e-4f);
+    p = p * r + lanes_set(1.3981999507e-3f);
+    p = p * r + lanes_set(8.3334519073e-3f);
+    p = p * r + lanes_set(4.1665795894e-2f);
+    p = p * r + lanes_set(1.6666665459e-1f);
+    p = p * r + lanes_set(5.0000001201e-1f);
+    p = p * r * r + r + lanes_set(1.0f);
+    const lanes_int exponent = ((lanes_int)shifted - (lanes_int)magic + 127) << 23;
+    const lanes result = p * (lanes)exponent;
+    return (lanes)((lanes_int)result & representable);
+}
+
+
+/* ---- one tile ---- */
+
+typedef struct row_tile {
+    const attention *op;
+    size_t first_row, row_count; /* at most TILE_ROWS rows */
+    size_t cell_count;           /* cells that some row of the tile sees */
+    uint32_t *cells;             /* [cell_count], ascending */
+    uint32_t *seen;              /* [cell_count], bit r: row first_row + r sees the cell */
+    const float **keys, **values; /* [cell_count] rows of the current kv head, f32 */
+    float *converted;            /* [2][cell_count][size] room for f16 -> f32 */
+    lanes *queries;              /* [key_size][VECTORS] transposed */
+    lanes *scores;               /* [cell_count][VECTORS] */
+    lanes *outputs;              /* [value_size][VECTORS] transposed */
+} row_tile;
+
+/* Which cells the rows see; the mask holds 0 or minus infinity. */
+static void tile_collect_cells(row_tile *tile)
+{
+    const attention *op = tile->op;
+    const char *mask = op->mask->data;
+    const size_t stride = op->mask->nb[1];
+    tile->cell_count = 0;
+    for (size_t cell = 0; cell < op->cell_count; cell++) {
+        uint32_t bits = 0;
+        for (size_t r = 0; r < tile->row_count; r++) {
+            const half_bits *row = (const half_bits *)(mask + (tile->first_row + r) * stride);
+            bits |= (uint32_t)(row[cell] != HALF_MINUS_INFINITY) << r;
+        }
+        if (bits == 0) continue;
+        tile->cells[tile->cell_count] = (uint32_t)cell;
+        tile->seen[tile->cell_count++] = bits;
+    }
+}
+
+/* Points rows[i] at the f32 row of each cell, converting halves into `room`. */
+static void gather_rows(const float **rows, float *room, const struct ggml_tensor *tensor,
+                        size_t size, size_t kv_head, const uint32_t *cells, size_t cell_count)
+{
+    const char *base = (const char *)tensor->data + kv_head * tensor->nb[2];
+    for (size_t i = 0; i < cell_count; i++) {
+        const char *row = base + cells[i] * tensor->nb[1];
+        if (tensor->type == GGML_TYPE_F32) {
+            rows[i] = (const float *)row;
+            continue;
+        }
+        float *to = room + i * size;
+        ggml_fp16_to_fp32_row((const ggml_fp16_t *)row, to, (int64_t)size);
+        rows[i] = to;
+    }
+}
+
+/* queries[d][lane] = q[row = lane][d]; absent rows are zero. */
+static void tile_load_queries(row_tile *tile, size_t head)
+{
+    const struct ggml_tensor *q = tile->op->q;
+    const char *base = (const char *)q->data + head * q->nb[2] + tile->first_row * q->nb[1];
+    float *to = (float *)tile->queries;
+    memset(to, 0, tile->op->key_size * TILE_ROWS * sizeof(float));
+    for (size_t r = 0; r < tile->row_count; r++) {
+        const float *from = (const float *)(base + r * q->nb[1]);
+        for (size_t d = 0; d < tile->op->key_size; d++) to[d * TILE_ROWS + r] = from[d];
+    }
+}
+
+/* scores[cell][row] = q[row] . k[cell] for `count` cells from `first`; each sum runs over d in order. */
+static inline __attribute__((always_inline)) void score_cells(row_tile *tile, size_t first,
+                                                              const size_t count)
+{
+    lanes sums[CELLS_AT_ONCE][VECTORS];
+    for (size_t c = 0; c < count; c++)
+        for (size_t v = 0; v < VECTORS; v++) sums[c][v] = lanes_set(0.0f);
+    const size_t size = tile->op->key_size;
+    const float *const *keys = tile->keys + first;
+    for (size_t d = 0; d < size; d++) {
+        const lanes q0 = tile->queries[d * VECTORS], q1 = tile->queries[d * VECTORS + 1];
+        for (size_t c = 0; c < count; c++) {
+            const lanes key = lanes_set(keys[c][d]);
+            sums[c][0] = q0 * key + sums[c][0];
+            sums[c][1] = q1 * key + sums[c][1];
+        }
+    }
+    for (size_t c = 0; c < count; c++)
+        for (size_t v = 0; v < VECTORS; v++) tile->scores[(first + c) * VECTORS + v] = sums[c][v];
+}
+
+static void tile_score(row_tile *tile)
+{
+    size_t cell = 0;
+    for (; cell + CELLS_AT_ONCE <= tile->cell_count; cell += CELLS_AT_ONCE)
+        score_cells(tile, cell, CELLS_AT_ONCE);
+    for (; cell < tile->cell_count; cell++) score_cells(tile, cell, 1);
+}
+
+/* All-ones lanes where bit `lane` of `bits` is set. */
+static inline lanes_int lanes_from_bits(uint32_t bits)
+{
+    static const lanes_int lane_bit = { 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5,
+                                        1 << 6, 1 << 7, 1 << 8, 1 << 9, 1 << 10, 1 << 11,
+                                        1 << 12, 1 << 13, 1 << 14, 1 << 15 };
+    const lanes_int spread = lane_bit & (int32_t)(bits & 0xFFFF);
+    return spread != 0;
+}
+
+/* scores become softmax weights before normalisation; returns the sums. */
+static void tile_softmax(row_tile *tile, lanes sums[VECTORS])
+{
+    const lanes scale = lanes_set(tile->op->scale), lowest = lanes_set(-INFINITY);
+    lanes maximum[VECTORS];
+    for (size_t v = 0; v < VECTORS; v++) maximum[v] = lowest;
+    for (size_t i = 0; i < tile->cell_count; i++)
+        for (size_t v = 0; v < VECTORS; v++) {
+            const lanes_int seen = lanes_from_bits(tile->seen[i] >> (LANES * v));
+            const lanes scaled = tile->scores[i * VECTORS + v] * scale;
+            const lanes masked =
+                (lanes)(((lanes_int)scaled & seen) | ((lanes_int)lowest & ~seen));
+            tile->scores[i * VECTORS + v] = masked;
+            maximum[v] = lanes_max(maximum[v], masked);
+        }
+    for (size_t v = 0; v < VECTORS; v++) {
+        /* A lane that sees nothing must not compute inf - inf. */
+        const lanes_int empty = maximum[v] == lowest;
+        maximum[v] = (lanes)((lanes_int)maximum[v] & ~empty);
+        sums[v] = lanes_set(0.0f);
+    }
+    for (size_t i = 0; i < tile->cell_count; i++)
+        for (size_t v = 0; v < VECTORS; v++) {
+            const lanes weight = lanes_exp(tile->scores[i * VECTORS + v] - maximum[v]);
+            tile->scores[i * VECTORS + v] = weight;
+            sums[v] += weight;
+        }
+}
+
+/* outputs[d][row] = sum over cells of weight * v[cell][d] for `count` components from `first`. */
+static inline __attribute__((always_inline)) void weigh_components(row_tile *tile, size_t first,
+                                                                   const size_t count)
+{
+    lanes sums[CELLS_AT_ONCE][VECTORS];
+    for (size_t c = 0; c < count; c++)
+        for (size_t v = 0; v < VECTORS; v++) sums[c][v] = lanes_set(0.0f);
+    for (size_t i = 0; i < tile->cell_count; i++) {
+        const float *value = tile->values[i] + first;
+        const lanes w0 = tile->scores[i * VECTORS], w1 = tile->scores[i * VECTORS + 1];
+        for (size_t c = 0; c < count; c++) {
+            const lanes component = lanes_set(value[c]);
+            sums[c][0] = w0 * component + sums[c][0];
+            sums[c][1] = w1 * component + sums[c][1];
+        }
+    }
+    for (size_t c = 0; c < count; c++)
+        for (size_t v = 0; v < VECTORS; v++) tile->outputs[(first + c) * VECTORS + v] = sums[c][v];
+}
+
+static void tile_store(row_tile *tile, size_t head, const lanes sums[VECTORS])
+{
+    const attention *op = tile->op;
+    const float *from = (const float *)tile->outputs;
+    for (size_t r = 0; r < tile->row_count; r++) {
+        const float sum = sums[r / LANES][r % LANES];
+        const float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
+        float *to = op->out + ((tile->first_row + r) * op->head_count + head) * op->value_size;
+        for (size_t d = 0; d < op->value_size; d++) to[d] = from[d * TILE_ROWS + r] * inverse;
+    }
+}
+
+static void tile_attend(row_tile *tile, size_t head)
+{
+    lanes sums[VECTORS];
+    tile_load_queries(tile, head);
+    tile_score(tile);
+    tile_softmax(tile, sums);
+    size_t d = 0;
+    for (; d + CELLS_AT_ONCE <= tile->op->value_size; d += CELLS_AT_ONCE)
+        weigh_components(tile, d, CELLS_AT_ONCE);
+    for (; d < tile->op->value_size; d++) weigh_components(tile, d, 1);
+    tile_store(tile, head, sums);
+}
+
+/* ---- scheduling ---- */
+
+static size_t round_up(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+/* Cuts one thread's scratch into the arrays of a tile. */
+static bool tile_carve(row_tile *tile, scratch_area *scratch)
+{
+    const attention *op = tile->op;
+    const size_t cells = op->cell_count, size_max =
+        op->key_size > op->value_size ? op->key_size : op->value_size;
+    const size_t parts[] = { cells * sizeof(uint32_t),
+                             cells * sizeof(uint32_t),
+                             cells * sizeof(float *),
+                             cells * sizeof(float *),
+                             2 * cells * size_max * sizeof(float),
+                             op->key_size * VECTORS * sizeof(lanes),
+                             cells * VECTORS * sizeof(lanes),
+                             op->value_size * VECTORS * sizeof(lanes) };
+    enum { PARTS = sizeof parts / sizeof parts[0] };
+    size_t total = 0;
+    for (size_t i = 0; i < PARTS; i++) total += round_up(parts[i]);
+    if (scratch->bytes < total) {
+        free(scratch->memory);
+        scratch->memory = aligned_alloc(64, total);
+        scratch->bytes = scratch->memory == NULL ? 0 : total;
+        if (scratch->memory == NULL) return false;
+    }
+    char *at = scratch->memory, *part[PARTS];
+    for (size_t i = 0; i < PARTS; i++) {
+        part[i] = at;
+        at += round_up(parts[i]);
+    }
+    tile->cells = (uint32_t *)(void *)part[0];
+    tile->seen = (uint32_t *)(void *)part[1];
+    tile->keys = (const float **)(void *)part[2];
+    tile->values = (const float **)(void *)part[3];
+    tile->converted = (float *)(void *)part[4];
+    tile->queries = (lanes *)(void *)part[5];
+    tile->scores = (lanes *)(void *)part[6];
+    tile->outputs = (lanes *)(void *)part[7];
+    return true;
+}
+
+/* Takes units (tile of rows) x (kv head) until none is left. */
+static void run_units(thread_pool *pool, int thread)
+{
+    const attention *op = pool->job;
+    row_tile tile = { .op = op };
+    if (!tile_carve(&tile, &pool->scratches[thread])) {
+        atomic_store(&pool->failed, true);
+        return;
+    }
+    const size_t tiles = (op->row_count + TILE_ROWS - 1) / TILE_ROWS;
+    const size_t group = op->head_count / op->kv_head_count;
+    const size_t size_max = op->key_size > op->value_size ? op->key_size : op->value_size;
+    size_t collected = SIZE_MAX;
+    for (;;) {
+        const size_t unit = atomic_fetch_add(&pool->next_unit, 1);
+        if (unit >= tiles * op->kv_head_count) return;
+        const size_t index = unit / op->kv_head_count, kv_head = unit % op->kv_head_count;
+        tile.first_row = index * TILE_ROWS;
+        tile.row_count = op->row_count - tile.first_row;
+        if (tile.row_count > TILE_ROWS) tile.row_count = TILE_ROWS;
+        if (index != collected) tile_collect_cells(&tile);
+        collected = index;
+        gather_rows(tile.keys, tile.converted, op->k, op->key_size, kv_head, tile.cells,
+                    tile.cell_count);
+        gather_rows(tile.values, tile.converted + op->cell_count * size_max, op->v, op->value_size,
+                    kv_head, tile.cells, tile.cell_count);
+        for (size_t g = 0; g < group; g++) tile_attend(&tile, kv_head * group + g);
+    }
+}
+
+typedef struct helper {
+    thread_pool *pool;
+    int index;
+} helper;
+
+static void *helper_main(void *argument)
+{
+    const helper self = *(helper *)argument;
+    free(argument);
+    thread_pool *pool = self.pool;
+    unsigned long seen = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (pool->generation == seen && !pool->closing)
+            pthread_cond_wait(&pool->work_ready, &pool->lock);
+        if (pool->closing) break;
+        seen = pool->generation;
+        pthread_mutex_unlock(&pool->lock);
+        run_units(pool, self.index);
+        pthread_mutex_lock(&pool->lock);
+        if (--pool->working == 0) pthread_cond_signal(&pool->work_done);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static bool pool_run(thread_pool *pool, const attention *op)
+{
+    pool->job = op;
+    atomic_store(&pool->next_unit, 0);
+    atomic_store(&pool->failed, false);
+    if (pool->thread_count > 1) {
+        pthread_mutex_lock(&pool->lock);
+        pool->working = pool->thread_count - 1;
+        pool->generation++;
+        pthread_cond_broadcast(&pool->work_ready);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    run_units(pool, 0);
+    if (pool->thread_count > 1) {
+        pthread_mutex_lock(&pool->lock);
+        while (pool->working > 0) pthread_cond_wait(&pool->work_done, &pool->lock);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return !atomic_load(&pool->failed);
+}
+
+static void pool_free(thread_pool *pool)
+{
+    if (pool == NULL) return;
+    pthread_mutex_lock(&pool->lock);
+    pool->closing = true;
+    pthread_cond_broadcast(&pool->work_ready);
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 1; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
+    for (int i = 0; i < THREADS_MAX; i++) free(pool->scratches[i].memory);
+    pthread_cond_destroy(&pool->work_ready);
+    pthread_cond_destroy(&pool->work_done);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+static thread_pool *pool_new(int thread_count)
+{
+    thread_pool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL) return NULL;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work_ready, NULL);
+    pthread_cond_init(&pool->work_done, NULL);
+    pool->thread_count = 1;
+    for (int i = 1; i < thread_count && i < THREADS_MAX; i++) {
+        helper *self = malloc(sizeof *self);
+        if (self == NULL) break;
+        *self = (helper){ .pool = pool, .index = i };
+        if (pthread_create(&pool->threads[i], NULL, helper_main, self) != 0) {
+            free(self);
+            break; /* fewer threads give the same bits */
+        }
+        pool->thread_count++;
+    }
+    return pool;
+}
+
+/* ---- the ggml device ---- */
+
+/* f32 caches reach the operation through a cast to f16; the kernel reads the original. */
+static const struct ggml_tensor *uncast(const struct ggml_tensor *tensor)
+{
+    if (tensor->op == GGML_OP_CPY && tensor->src[0] != NULL &&
+        tensor->src[0]->type == GGML_TYPE_F32 && ggml_are_same_shape(tensor, tensor->src[0]))
+        return tensor->src[0];
+    return tensor;
+}
+
+static bool compute_attention(thread_pool *pool, const struct ggml_tensor *dst)
+{
+    const struct ggml_tensor *q = dst->src[0];
+    attention op = { .q = q,
+                     .k = uncast(dst->src[1]),
+                     .v = uncast(dst->src[2]),
+                     .mask = dst->src[3],
+                     .out = dst->data };
+    op.key_size = (size_t)q->ne[0];
+    op.row_count = (size_t)q->ne[1];
+    op.head_count = (size_t)q->ne[2];
+    op.cell_count = (size_t)op.k->ne[1];
+    op.kv_head_count = (size_t)op.k->ne[2];
+    op.value_size = (size_t)op.v->ne[0];
+    memcpy(&op.scale, dst->op_params, sizeof op.scale);
+    return pool_run(pool, &op);
+}
+
+static const char *backend_name(ggml_backend_t backend)
+{
+    (void)backend;
+    return "ICL";
+}
+
+static void backend_free(ggml_backend_t backend)
+{
+    pool_free(backend->context);
+    free(backend);
+}
+
+static enum ggml_status backend_compute(ggml_backend_t backend, struct ggml_cgraph *graph)
+{
+    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
+        struct ggml_tensor *node = ggml_graph_node(graph, i);
+        if (node->op != GGML_OP_FLASH_ATTN_EXT) continue; /* views and the like */
+        if (!compute_attention(backend->context, node)) return GGML_STATUS_ALLOC_FAILED;
+    }
+    return GGML_STATUS_SUCCESS;
+}
+
+static ggml_guid_t backend_guid(void)
+{
+    static ggml_guid guid = { 0x69, 0x63, 0x6c, 0x2d, 0x65, 0x78, 0x61, 0x63,
+                              0x74, 0x2d, 0x61, 0x74, 0x74, 0x6e, 0x30, 0x31 };
+    return &guid;
+}
+
+static const char *device_name(ggml_backend_dev_t device)
+{
+    (void)device;
+    return "ICL";
+}
+
+static const char *device_description(ggml_backend_dev_t device)
+{
+    (void)device;
+    return "exact tree attention";
+}
+
+static void device_memory(ggml_backend_dev_t device, size_t *free_bytes, size_t *total_bytes)
+{
+    (void)device;
+    *free_bytes = 0;
+    *total_bytes = 0;
+}
+
+static enum ggml_backend_dev_type device_type(ggml_backend_dev_t device)
+{
+    (void)device;
+    return GGML_BACKEND_DEVICE_TYPE_ACCEL;
+}
+
+static void device_props(ggml_backend_dev_t device, struct ggml_backend_dev_props *props)
+{
+    memset(props, 0, sizeof *props);
+    props->name = device_name(device);
+    props->description = device_description(device);
+    props->type = device_type(device);
+    props->caps.buffer_from_host_ptr = false;
+}
+
+static ggml_backend_t device_init(ggml_backend_dev_t device, const char *params)
+{
+    (void)params;
+    ggml_backend_t backend = calloc(1, sizeof *backend);
+    thread_pool *pool = pool_new(atomic_load(&default_threads));
+    if (backend == NULL || pool == NULL) {
+        free(backend);
+        pool_free(pool);
+        return NULL;
+    }
+    backend->guid = backend_guid();
+    backend->iface = (struct ggml_backend_i){ .get_name = backend_name,
+                                              .free = backend_free,
+                                              .graph_compute = backend_compute };
+    backend->device = device;
+    backend->context = pool;
+    return backend;
+}
+
+static ggml_backend_buffer_type_t device_buffer_type(ggml_backend_dev_t device)
+{
+    (void)device;
+    return ggml_backend_cpu_buffer_type();
+}
+
+static bool is_readable(const struct ggml_tensor *tensor)
+{
+    return (tensor->type == GGML_TYPE_F16 || tensor->type == GGML_TYPE_F32) &&
+           tensor->nb[0] == ggml_type_size(tensor->type) && tensor->ne[3] == 1;
+}
+
+static bool supports_attention(const struct ggml_tensor *op)
+{
+    const struct ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2], *mask = op->src[3];
+    float parameters[3]; /* scale, ALiBi bias, soft cap */
+    memcpy(parameters, op->op_params, sizeof parameters);
+    return mask != NULL && mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[3] == 1 &&
+           op->src[4] == NULL && parameters[1] == 0.0f && parameters[2] == 0.0f &&
+           q->type == GGML_TYPE_F32 && q->nb[0] == sizeof(float) && q->ne[3] == 1 &&
+           is_readable(k) && is_readable(v) && q->ne[2] % k->ne[2] == 0 && k->ne[2] == v->ne[2] &&
+           q->ne[0] <= HEAD_SIZE_MAX && v->ne[0] <= HEAD_SIZE_MAX;
+}
+
+static bool device_supports_op(ggml_backend_dev_t device, const struct ggml_tensor *op)
+{
+    (void)device;
+    switch (op->op) {
+    case GGML_OP_NONE:
+    case GGML_OP_RESHAPE:
+    case GGML_OP_VIEW:
+    case GGML_OP_PERMUTE:
+    case GGML_OP_TRANSPOSE: return true;
+    case GGML_OP_FLASH_ATTN_EXT: return supports_attention(op);
+    default: return false;
+    }
+}
+
+static bool device_supports_buffer_type(ggml_backend_dev_t device, ggml_backend_buffer_type_t type)
+{
+    (void)device;
+    return ggml_backend_buft_is_host(type);
+}
+
+static const char *registry_name(ggml_backend_reg_t registry)
+{
+    (void)registry;
+    return "ICL";
+}
+
+static size_t registry_device_count(ggml_backend_reg_t registry)
+{
+    (void)registry;
+    return 1;
+}
+
+static ggml_backend_dev_t registry_device(ggml_backend_reg_t registry, size_t index)
+{
+    (void)index;
+    static struct ggml_backend_device device = {
+        .iface = { .get_name = device_name,
+                   .get_description = device_description,
+                   .get_memory = device_memory,
+                   .get_type = device_type,
+                   .get_props = device_props,
+                   .init_backend = device_init,
+                   .get_buffer_type = device_buffer_type,
+                   .supports_op = device_supports_op,
+                   .supports_buft = device_supports_buffer_type },
+    };
+    device.reg = registry;
+    return &device;
+}
+
+static void *registry_no_procedures(ggml_backend_reg_t registry, const char *name)
+{
+    (void)registry;
+    (void)name;
+    return NULL;
+}
+
+static void register_once(void)
+{
+    static struct ggml_backend_reg registry = {
+        .api_version = GGML_BACKEND_API_VERSION,
+        .iface = { .get_name = registry_name,
+                   .get_device_count = registry_device_count,
+                   .get_device = registry_device,
+                   .get_proc_address = registry_no_procedures },
+    };
+    ggml_backend_register(&registry);
+}
+
+bool icl_attention_exact_register(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_once);
+    return true;
+}
+
+void icl_attention_exact_set_threads(int thread_count)
+{
+    atomic_store(&default_threads, thread_count < 1 ? 1 : thread_count);
+}
+
+#endif
