@@ -1,0 +1,69 @@
+/* score/calibrate.h - bias correction of label scores: a matrix in, a matrix out.
+ *
+ *   icl_calibration calibration = { 0 };
+ *   status = icl_calibrate_run(&calibration, method, &input, &options);
+ *   ... predicted = icl_argmax(&calibration.scores[query * label_count], label_count) ...
+ *   icl_calibration_deinit(&calibration);
+ *
+ * Methods never question the model: the scores of content-free inputs, where a card says
+ * ICL_NEEDS_CONTENT_FREE, come with the input. A method is one file and one line in calibrate.def.
+ */
+#ifndef ICL_SCORE_CALIBRATE_H
+#define ICL_SCORE_CALIBRATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <icl/status.h>
+
+#include "base/card.h"
+
+/* The inputs that carry no content, in the order of Zhao et al. 2021: "N/A", "", "[MASK]". */
+enum { ICL_CONTENT_FREE_COUNT = 3 };
+extern const char *const icl_content_free_inputs[ICL_CONTENT_FREE_COUNT];
+
+/* Everything is borrowed. Scores are nats after the chosen normalisation: at most 0, -inf allowed.
+ */
+typedef struct icl_calibrate_input {
+    size_t query_count, label_count;
+    const double *logprob_nats; /* [query_count][label_count] */
+    /* Queries that show the same demonstrations in the same order share a group, and so the scores
+     * of content-free inputs under those demonstrations. */
+    size_t group_count;
+    const size_t *groups; /* [query_count], each < group_count; NULL: all in group 0 */
+    size_t content_free_count;
+    const double *content_free_nats; /* [group_count][content_free_count][label_count], or NULL */
+    const atomic_bool *cancelled;    /* may be NULL */
+} icl_calibrate_input;
+
+typedef struct icl_calibration {
+    size_t query_count, label_count;
+    double *scores; /* [query_count][label_count] the largest of a row is the prediction; nats,
+                       except batch(space=prob): differences of probabilities */
+    double *probabilities; /* [query_count][label_count] softmax of the scores of a row */
+    bool fell_back;        /* there was nothing to calibrate with: the scores are the input's */
+} icl_calibration;
+
+typedef struct icl_calibrate_method {
+    icl_card card;
+    /* Fills out->scores and out->fell_back; icl_calibrate_run does the probabilities. */
+    icl_status (*run)(icl_calibration *out, const icl_calibrate_input *input,
+                      const icl_options *options);
+} icl_calibrate_method;
+
+/* All registered methods, and their cards in the same order; static. */
+const icl_calibrate_method *const *icl_calibrate_methods(size_t *out_count);
+const icl_card *const *icl_calibrate_cards(size_t *out_count);
+
+/* ICL_ENOTFOUND offers the nearest name. */
+icl_status icl_calibrate_find(const icl_calibrate_method **out, const char *name);
+
+/* Runs one method. ICL_EINVAL: a score is NaN or +inf, or the content-free scores that the method
+ * needs are missing. On failure `out` is untouched. */
+icl_status icl_calibrate_run(icl_calibration *out, const icl_calibrate_method *method,
+                             const icl_calibrate_input *input, const icl_options *options);
+
+void icl_calibration_deinit(icl_calibration *calibration);
+
+#endif

@@ -1,0 +1,88 @@
+/* select/select.h - the stage that chooses k demonstrations from the pool for every query.
+ *
+ *   const icl_select_method *method = NULL;
+ *   icl_status status = icl_select_find(&method, "knn");
+ *   ... icl_options_read(&options, &method->card, &call) ...
+ *   icl_selection selection = { 0 };
+ *   status = icl_select_run(&selection, method, &input, &options);
+ *   ... selection.indices[query * selection.k + rank], rank 0 is the most relevant ...
+ *   icl_selection_deinit(&selection);
+ *
+ * A method is one file select_<name>.c ending in `const icl_select_method icl_select_<name>`, and
+ * one line in registry.def. The laws every method keeps are
+ * tests/conformance/test_select_conformance.c.
+ */
+#ifndef ICL_SELECT_SELECT_H
+#define ICL_SELECT_SELECT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <icl/status.h>
+
+#include "base/card.h"
+
+struct icl_engine;
+
+/* Everything is borrowed. Texts are UTF-8. */
+typedef struct icl_select_input {
+    size_t pool_count, query_count, label_count;
+    const char *const *pool_texts;  /* [pool_count] the rendered input, without its label */
+    const char *const *query_texts; /* [query_count] */
+    const size_t *pool_labels;      /* [pool_count], each < label_count; NULL: unlabelled */
+    const size_t *query_self;       /* [query_count] pool index of the query itself, which is never
+                                       chosen for it; SIZE_MAX: not in the pool. NULL: none is */
+    const char *const *query_ids;   /* [query_count] keys of randomness */
+    const float *pool_vectors;      /* [pool_count][vector_size]; NULL unless the card needs */
+    const float *query_vectors;     /* [query_count][vector_size]   ICL_NEEDS_EMBEDDINGS */
+    size_t vector_size;
+    const char *task; /* key of randomness */
+    uint64_t seed;
+    const atomic_bool *cancelled; /* may be NULL */
+    struct icl_engine *engine;    /* may be NULL; for methods that question the model */
+} icl_select_input;
+
+typedef struct icl_selection {
+    size_t query_count, k;
+    size_t *indices; /* [query_count][k] pool indices, no repeats in a row, most relevant first */
+    double *scores;  /* [query_count][k] higher = more relevant, never rising along a row; 0 where
+                        the method does not measure relevance */
+} icl_selection;
+
+typedef struct icl_select_method {
+    icl_card card;
+    /* Fills the zeroed buffers of `out`. Called only through icl_select_run, which has checked the
+     * input; out->k > 0. Returns ICL_ECANCELLED soon after *input->cancelled turns true. */
+    icl_status (*run)(icl_selection *out, const icl_select_input *input,
+                      const icl_options *options);
+} icl_select_method;
+
+/* Every method's card lists this option first. */
+#define ICL_SELECT_OPTION_K                                                                        \
+    {                                                                                              \
+        .name = "k", .type = ICL_OPTION_INT, .fallback = "8", .minimum = 0, .maximum = 1e6,        \
+        .help = "demonstrations per query; 0 shows none"                                           \
+    }
+
+/* All registered methods, and their cards in the same order; static. */
+const icl_select_method *const *icl_select_methods(size_t *out_count);
+const icl_card *const *icl_select_cards(size_t *out_count);
+
+/* ICL_ENOTFOUND offers the nearest name. */
+icl_status icl_select_find(const icl_select_method **out, const char *name);
+
+/* Runs one method. ICL_EINVAL: k is larger than what the pool holds for some query, or the method
+ * needs labels or vectors that the input lacks. On failure `out` is untouched. */
+icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
+                          const icl_select_input *input, const icl_options *options);
+
+void icl_selection_deinit(icl_selection *selection);
+
+/* For methods: pool index of query `query` itself or SIZE_MAX; whether to stop (the status to
+ * return, with its sentence). */
+size_t icl_select_self(const icl_select_input *input, size_t query);
+icl_status icl_select_check_cancelled(const icl_select_input *input);
+
+#endif
