@@ -1,0 +1,85 @@
+#include <assert.h>
+#include <stdlib.h>
+
+#include <icl/sys/model.h>
+
+#include "base/error.h"
+
+struct icl_model {
+    const icl_model_backend *backend;
+    void *self;
+    icl_model_info info;
+};
+
+icl_model_options icl_model_options_default(void)
+{
+    return (icl_model_options){ .kv_type = ICL_KV_F32 };
+}
+
+icl_status icl_model_new(icl_model **out, const icl_model_backend *backend, void *self_taken,
+                         const icl_model_info *info)
+{
+    icl_model *model = calloc(1, sizeof *model);
+    if (model == NULL) {
+        backend->close(self_taken);
+        return icl_error_set(ICL_ENOMEM, "out of memory while opening a model");
+    }
+    *model = (icl_model){ .backend = backend, .self = self_taken, .info = *info };
+    *out = model;
+    return ICL_OK;
+}
+
+void icl_model_close(icl_model *model)
+{
+    if (model == NULL) return;
+    model->backend->close(model->self);
+    free(model);
+}
+
+const icl_model_info *icl_model_get_info(const icl_model *model)
+{
+    return &model->info;
+}
+
+icl_status icl_model_tokenize(icl_model *model, int32_t *out_tokens, size_t capacity,
+                              size_t *out_count, const char *text, size_t length,
+                              bool parse_special)
+{
+    return model->backend->tokenize(model->self, out_tokens, capacity, out_count, text, length,
+                                    parse_special);
+}
+
+icl_status icl_model_piece(icl_model *model, char *out, size_t capacity, size_t *out_length,
+                           int32_t token)
+{
+    if (token < 0 || (size_t)token >= model->info.vocab_count)
+        return icl_error_set(ICL_EINVAL, "token %d is outside the vocabulary of %zu tokens", token,
+                             model->info.vocab_count);
+    return model->backend->piece(model->self, out, capacity, out_length, token);
+}
+
+icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits)
+{
+    return model->backend->prepare(model->self, limits);
+}
+
+icl_status icl_model_decode(icl_model *model, const icl_decode_call *call)
+{
+    assert(call->token_count > 0);
+    return model->backend->decode(model->self, call);
+}
+
+const float *icl_model_logits(icl_model *model, size_t token_index)
+{
+    return model->backend->logits(model->self, token_index);
+}
+
+void icl_model_interrupt(icl_model *model)
+{
+    if (model->backend->interrupt != NULL) model->backend->interrupt(model->self, true);
+}
+
+void icl_model_clear_interrupt(icl_model *model)
+{
+    if (model->backend->interrupt != NULL) model->backend->interrupt(model->self, false);
+}

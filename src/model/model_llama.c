@@ -1,0 +1,554 @@
+/* The boundary to llama.cpp: models and the sentence encoder. The only file that includes llama.h. */
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ggml-backend.h>
+#include <ggml-cpu.h>
+#include <gguf.h>
+#include <llama.h>
+
+#include <icl/sys/model.h>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "model/attention_exact.h"
+
+enum { CALL_TOKENS_DEFAULT = 512 };
+
+/* ---- the library as a whole ---- */
+
+static _Thread_local char last_log[256];
+
+/* llama.cpp explains failures only in its log; the last complaint becomes part of our sentence. */
+static void keep_complaint(enum ggml_log_level level, const char *text, void *user)
+{
+    (void)user;
+    if (level != GGML_LOG_LEVEL_ERROR) return;
+    snprintf(last_log, sizeof last_log, "%s", text);
+    last_log[strcspn(last_log, "\n")] = '\0';
+}
+
+static void start_library(void)
+{
+    llama_log_set(keep_complaint, NULL);
+    llama_backend_init();
+    /* BLAS spends more on conversions and thread hand-overs than it gains at these sizes. */
+    ggml_backend_reg_t blas = ggml_backend_reg_by_name("BLAS");
+    if (blas != NULL) ggml_backend_unload(blas);
+    icl_attention_exact_register();
+}
+
+static void start_library_once(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_library);
+}
+
+/* ---- file checks, so that a wrong file gets a sentence instead of a log ---- */
+
+typedef struct file_facts {
+    char *identity;
+    size_t row_floor;
+} file_facts;
+
+static icl_status check_magic(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return icl_error_set(ICL_EIO, "cannot open model \"%s\": %s", path, strerror(errno));
+    char magic[4] = { 0 };
+    const size_t got = fread(magic, 1, sizeof magic, file);
+    const bool failed = ferror(file) != 0;
+    fclose(file);
+    if (failed) return icl_error_set(ICL_EIO, "cannot read model \"%s\"", path);
+    if (got < sizeof magic || memcmp(magic, "GGUF", 4) != 0)
+        return icl_error_set(ICL_EMODEL, "\"%s\" is not a GGUF model file", path);
+    return ICL_OK;
+}
+
+/* K- and i-quants switch to another kernel at 8 rows; every other type does so at 2. */
+static size_t row_floor_of(enum ggml_type type)
+{
+    switch (type) {
+    case GGML_TYPE_F32:
+    case GGML_TYPE_F16:
+    case GGML_TYPE_BF16:
+    case GGML_TYPE_Q8_0:
+    case GGML_TYPE_Q4_0:
+    case GGML_TYPE_Q5_0: return 2;
+    default: return 8;
+    }
+}
+
+static icl_status read_facts(file_facts *out, const char *path)
+{
+    icl_hash128 hash;
+    ICL_TRY(check_magic(path));
+    ICL_TRY(icl_hash_file(&hash, path));
+    struct gguf_context *gguf =
+        gguf_init_from_file(path, (struct gguf_init_params){ .no_alloc = true });
+    if (gguf == NULL)
+        return icl_error_set(ICL_EMODEL, "\"%s\" is a damaged GGUF file (%s)", path, last_log);
+    file_facts facts = { .row_floor = 2 };
+    for (int64_t i = 0; i < gguf_get_n_tensors(gguf); i++) {
+        const size_t rows = row_floor_of(gguf_get_tensor_type(gguf, i));
+        if (rows > facts.row_floor) facts.row_floor = rows;
+    }
+    gguf_free(gguf);
+    char hex[33];
+    icl_hash_hex(hex, hash);
+    facts.identity = icl_string_copy(hex, strlen(hex));
+    if (facts.identity == NULL) return icl_error_set(ICL_ENOMEM, "out of memory");
+    *out = facts;
+    return ICL_OK;
+}
+
+static icl_status load_weights(struct llama_model **out, const char *path, bool verify)
+{
+    struct llama_model_params params = llama_model_default_params();
+    params.check_tensors = verify;
+    /* Repacked weights use one kernel for groups of rows and another for the rest. */
+    params.use_extra_bufts = false;
+    last_log[0] = '\0';
+    struct llama_model *weights = llama_model_load_from_file(path, params);
+    if (weights == NULL)
+        return icl_error_set(ICL_EMODEL, "cannot load model \"%s\"%s%s", path,
+                             last_log[0] != '\0' ? ": " : "", last_log);
+    *out = weights;
+    return ICL_OK;
+}
+
+/* A numeric metadata value under the architecture's prefix, or `fallback`. */
+static size_t meta_size(const struct llama_model *weights, const char *key, size_t fallback)
+{
+    char architecture[64], name[128], value[32];
+    if (llama_model_meta_val_str(weights, "general.architecture", architecture,
+                                 sizeof architecture) < 0)
+        return fallback;
+    snprintf(name, sizeof name, "%s.%s", architecture, key);
+    if (llama_model_meta_val_str(weights, name, value, sizeof value) < 0) return fallback;
+    return (size_t)strtoul(value, NULL, 10);
+}
+
+/* ---- the language model ---- */
+
+typedef struct llama_backend_model {
+    struct llama_model *weights;
+    const struct llama_vocab *vocab;
+    struct llama_context *context; /* NULL until prepared */
+    struct ggml_threadpool *threads;
+    struct llama_batch batch;
+    bool batch_ready;
+    icl_decode_limits limits;
+    int thread_count;
+    icl_kv_type kv_type;
+    size_t row_floor;
+    size_t call_token_count; /* of the last call, before padding */
+    atomic_bool interrupted;
+    char *path, *identity, *description, *build;
+} llama_backend_model;
+
+static void release_context(llama_backend_model *self)
+{
+    if (self->batch_ready) llama_batch_free(self->batch);
+    self->batch_ready = false;
+    llama_free(self->context);
+    self->context = NULL;
+    if (self->threads != NULL) ggml_threadpool_free(self->threads);
+    self->threads = NULL;
+}
+
+static void llama_close(void *opaque)
+{
+    llama_backend_model *self = opaque;
+    release_context(self);
+    if (self->weights != NULL) llama_model_free(self->weights);
+    free(self->path);
+    free(self->identity);
+    free(self->description);
+    free(self->build);
+    free(self);
+}
+
+static icl_status tokenize_with(const struct llama_vocab *vocab, int32_t *out_tokens,
+                                size_t capacity, size_t *out_count, const char *text, size_t length,
+                                bool parse_special)
+{
+    if (length > INT32_MAX || capacity > INT32_MAX)
+        return icl_error_set(ICL_EINVAL, "a text of %zu bytes is too long to tokenise", length);
+    const int32_t count = llama_tokenize(vocab, text, (int32_t)length, out_tokens,
+                                         (int32_t)capacity, false, parse_special);
+    *out_count = (size_t)(count < 0 ? -count : count);
+    if (count < 0)
+        return icl_error_set(ICL_EINVAL, "%d tokens do not fit in %zu", -count, capacity);
+    return ICL_OK;
+}
+
+static icl_status llama_backend_tokenize(void *opaque, int32_t *out_tokens, size_t capacity,
+                                         size_t *out_count, const char *text, size_t length,
+                                         bool parse_special)
+{
+    const llama_backend_model *self = opaque;
+    return tokenize_with(self->vocab, out_tokens, capacity, out_count, text, length, parse_special);
+}
+
+static icl_status llama_backend_piece(void *opaque, char *out, size_t capacity, size_t *out_length,
+                                      int32_t token)
+{
+    const llama_backend_model *self = opaque;
+    const int32_t length =
+        llama_token_to_piece(self->vocab, token, out, (int32_t)capacity, 0, true);
+    *out_length = (size_t)(length < 0 ? -length : length);
+    if (length < 0)
+        return icl_error_set(ICL_EINVAL, "%d bytes do not fit in %zu", -length, capacity);
+    return ICL_OK;
+}
+
+static bool is_interrupted(void *opaque)
+{
+    llama_backend_model *self = opaque;
+    return atomic_load(&self->interrupted);
+}
+
+static struct llama_context_params context_params(const llama_backend_model *self)
+{
+    struct llama_context_params params = llama_context_default_params();
+    const size_t padded = self->limits.call_tokens + self->row_floor;
+    params.n_ctx = (uint32_t)(self->limits.cells + self->row_floor);
+    params.n_batch = params.n_ubatch = (uint32_t)padded;
+    params.n_seq_max = (uint32_t)self->limits.sequences + 1; /* the last one holds padding */
+    params.n_outputs_max = (uint32_t)(self->limits.call_rows + self->row_floor);
+    params.n_threads = params.n_threads_batch = self->thread_count;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED; /* the exact kernel takes these */
+    params.type_k = params.type_v = self->kv_type == ICL_KV_F16 ? GGML_TYPE_F16 : GGML_TYPE_F32;
+    params.kv_unified = true;
+    params.swa_full = true; /* cut sequences need what a sliding window would have dropped */
+    params.no_perf = true;
+    params.abort_callback = is_interrupted;
+    params.abort_callback_data = (void *)self;
+    return params;
+}
+
+static icl_status llama_backend_prepare(void *opaque, const icl_decode_limits *limits)
+{
+    llama_backend_model *self = opaque;
+    const icl_decode_limits *have = &self->limits;
+    if (self->context != NULL && have->cells >= limits->cells &&
+        have->sequences >= limits->sequences && have->call_tokens >= limits->call_tokens &&
+        have->call_rows >= limits->call_rows) {
+        llama_memory_clear(llama_get_memory(self->context), false);
+        return ICL_OK;
+    }
+    release_context(self);
+    self->limits = *limits;
+    icl_attention_exact_set_threads(self->thread_count);
+    last_log[0] = '\0';
+    self->context = llama_init_from_model(self->weights, context_params(self));
+    if (self->context == NULL)
+        return icl_error_set(ICL_EMODEL, "cannot create a context of %zu cells for \"%s\": %s",
+                             limits->cells, self->path, last_log);
+    struct ggml_threadpool_params pool = ggml_threadpool_params_default(self->thread_count);
+    pool.poll = 0; /* idle workers must leave their core to the attention threads */
+    self->threads = ggml_threadpool_new(&pool);
+    if (self->threads == NULL) return icl_error_set(ICL_ENOMEM, "cannot start worker threads");
+    llama_attach_threadpool(self->context, self->threads, self->threads);
+    self->batch = llama_batch_init((int32_t)(limits->call_tokens + self->row_floor), 0,
+                                   (int32_t)limits->sequences + 1);
+    self->batch_ready = true;
+    return ICL_OK;
+}
+
+static void add_token(struct llama_batch *batch, const icl_decode_token *token)
+{
+    const int32_t i = batch->n_tokens++;
+    batch->token[i] = token->token;
+    batch->pos[i] = token->position;
+    batch->logits[i] = token->row;
+    int32_t count = 0;
+    if (token->trunk) batch->seq_id[i][count++] = 0;
+    for (int32_t s = token->leaf_first; s <= token->leaf_last; s++)
+        batch->seq_id[i][count++] = s;
+    batch->n_seq_id[i] = count;
+}
+
+/* Kernels choose their code path by the number of rows. Filling up to the floor keeps all calls on
+ * one path: first tokens of a sequence nobody reads, then rows nobody reads. */
+static void pad_to_floor(struct llama_batch *batch, size_t floor, int32_t spare_sequence)
+{
+    for (int32_t position = 0; (size_t)batch->n_tokens < floor; position++)
+        add_token(batch, &(icl_decode_token){ .token = 0,
+                                              .position = position,
+                                              .leaf_first = spare_sequence,
+                                              .leaf_last = spare_sequence });
+    size_t rows = 0;
+    for (int32_t i = 0; i < batch->n_tokens; i++) rows += batch->logits[i] != 0;
+    for (int32_t i = 0; i < batch->n_tokens && rows > 0 && rows < floor; i++) {
+        if (batch->logits[i]) continue;
+        batch->logits[i] = 1;
+        rows++;
+    }
+}
+
+static icl_status begin_wave(llama_backend_model *self, const icl_decode_call *call)
+{
+    llama_memory_t memory = llama_get_memory(self->context);
+    for (int32_t s = 1; s <= (int32_t)self->limits.sequences; s++)
+        llama_memory_seq_rm(memory, s, -1, -1);
+    if (!llama_memory_seq_rm(memory, 0, (llama_pos)call->keep_tokens, -1))
+        return icl_error_set(ICL_EUNSUPPORTED,
+                             "\"%s\" keeps a state that cannot be cut back to a shared prefix",
+                             self->path);
+    if (call->keep_tokens > 0)
+        for (int32_t s = 1; s <= (int32_t)call->leaf_count; s++)
+            llama_memory_seq_cp(memory, 0, s, -1, -1);
+    return ICL_OK;
+}
+
+static icl_status llama_backend_decode(void *opaque, const icl_decode_call *call)
+{
+    llama_backend_model *self = opaque;
+    assert(self->context != NULL && call->token_count <= self->limits.call_tokens);
+    if (call->begins_wave) ICL_TRY(begin_wave(self, call));
+    else llama_memory_seq_rm(llama_get_memory(self->context), (int32_t)self->limits.sequences, -1, -1);
+    self->batch.n_tokens = 0;
+    for (size_t i = 0; i < call->token_count; i++) add_token(&self->batch, &call->tokens[i]);
+    pad_to_floor(&self->batch, self->row_floor, (int32_t)self->limits.sequences);
+    last_log[0] = '\0';
+    const int32_t result = llama_decode(self->context, self->batch);
+    if (result == 2 || (result != 0 && atomic_load(&self->interrupted)))
+        return icl_error_set(ICL_ECANCELLED, "interrupted");
+    if (result != 0)
+        return icl_error_set(ICL_EMODEL, "evaluation of %zu tokens failed with code %d: %s",
+                             call->token_count, result, last_log);
+    return ICL_OK;
+}
+
+static const float *llama_backend_logits(void *opaque, size_t token_index)
+{
+    const llama_backend_model *self = opaque;
+    return llama_get_logits_ith(self->context, (int32_t)token_index);
+}
+
+static void llama_backend_interrupt(void *opaque, bool on)
+{
+    llama_backend_model *self = opaque;
+    atomic_store(&self->interrupted, on);
+}
+
+static const icl_model_backend llama_backend = { .name = "llama.cpp",
+                                                 .close = llama_close,
+                                                 .tokenize = llama_backend_tokenize,
+                                                 .piece = llama_backend_piece,
+                                                 .prepare = llama_backend_prepare,
+                                                 .decode = llama_backend_decode,
+                                                 .logits = llama_backend_logits,
+                                                 .interrupt = llama_backend_interrupt };
+
+static size_t bytes_per_cell(const struct llama_model *weights, icl_kv_type kv_type)
+{
+    const size_t heads = (size_t)llama_model_n_head(weights);
+    const size_t head_size = (size_t)llama_model_n_embd(weights) / (heads > 0 ? heads : 1);
+    const size_t key = meta_size(weights, "attention.key_length", head_size);
+    const size_t value = meta_size(weights, "attention.value_length", head_size);
+    return (size_t)llama_model_n_layer(weights) * (size_t)llama_model_n_head_kv(weights) *
+           (key + value) * (kv_type == ICL_KV_F16 ? 2 : 4);
+}
+
+static icl_status describe(llama_backend_model *self, icl_model_info *out, const char *path,
+                           const file_facts *facts, const icl_model_options *options)
+{
+    char description[128] = "";
+    icl_text build = { 0 };
+    llama_model_desc(self->weights, description, sizeof description);
+    icl_text_printf(&build, "ggml %s %s kv=%s attention=%s", ggml_version(), ggml_commit(),
+                    options->kv_type == ICL_KV_F16 ? "f16" : "f32",
+                    icl_attention_exact_register() ? "exact" : "stock");
+    self->path = icl_string_copy(path, strlen(path));
+    self->identity = facts->identity; /* moves in */
+    self->description = icl_string_copy(description, strlen(description));
+    self->build = icl_text_take(&build, NULL);
+    if (self->path == NULL || self->description == NULL || self->build == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory while opening \"%s\"", path);
+    const bool add_bos = llama_vocab_get_add_bos(self->vocab);
+    *out = (icl_model_info){
+        .path = self->path,
+        .description = self->description,
+        .identity = self->identity,
+        .build = self->build,
+        .chat_template = llama_model_chat_template(self->weights, NULL),
+        .vocab_count = (size_t)llama_vocab_n_tokens(self->vocab),
+        .window_tokens = (size_t)llama_model_n_ctx_train(self->weights),
+        .layer_count = (size_t)llama_model_n_layer(self->weights),
+        .embedding_size = (size_t)llama_model_n_embd(self->weights),
+        .parameter_count = llama_model_n_params(self->weights),
+        .bos = add_bos ? llama_vocab_bos(self->vocab) : -1,
+        .eos = llama_vocab_eos(self->vocab),
+        .bytes_per_cell = bytes_per_cell(self->weights, options->kv_type),
+        .call_tokens_max =
+            options->call_tokens_max > 0 ? options->call_tokens_max : CALL_TOKENS_DEFAULT,
+        .row_floor = facts->row_floor,
+        .exact = icl_attention_exact_register(),
+        .thread_count = self->thread_count,
+    };
+    return ICL_OK;
+}
+
+icl_status icl_model_open(icl_model **out, const char *path, const icl_model_options *options)
+{
+    const icl_model_options defaults = icl_model_options_default();
+    if (options == NULL) options = &defaults;
+    start_library_once();
+    file_facts facts = { 0 };
+    ICL_TRY(read_facts(&facts, path));
+    llama_backend_model *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        free(facts.identity);
+        return icl_error_set(ICL_ENOMEM, "out of memory while opening \"%s\"", path);
+    }
+    self->thread_count = options->thread_count > 0 ? options->thread_count : icl_cpu_free_cores();
+    self->kv_type = options->kv_type;
+    self->row_floor = facts.row_floor;
+    icl_model_info info;
+    icl_status status = load_weights(&self->weights, path, options->verify);
+    if (status != ICL_OK) {
+        free(facts.identity);
+        llama_close(self);
+        return status;
+    }
+    self->vocab = llama_model_get_vocab(self->weights);
+    status = describe(self, &info, path, &facts, options);
+    if (status == ICL_OK &&
+        (llama_model_is_recurrent(self->weights) || llama_model_is_hybrid(self->weights) ||
+         llama_model_has_encoder(self->weights)))
+        status = icl_error_set(ICL_EUNSUPPORTED,
+                               "\"%s\" (%s) keeps a recurrent or encoder state that cannot be "
+                               "shared by prefix",
+                               path, info.description);
+    if (status != ICL_OK) {
+        llama_close(self);
+        return status;
+    }
+    return icl_model_new(out, &llama_backend, self, &info);
+}
+
+/* ---- the sentence encoder ---- */
+
+struct icl_encoder {
+    struct llama_model *weights;
+    struct llama_context *context;
+    struct llama_batch batch;
+    size_t window_tokens, vector_size;
+    char *identity;
+};
+
+void icl_encoder_close(icl_encoder *encoder)
+{
+    if (encoder == NULL) return;
+    if (encoder->context != NULL) llama_batch_free(encoder->batch);
+    llama_free(encoder->context);
+    if (encoder->weights != NULL) llama_model_free(encoder->weights);
+    free(encoder->identity);
+    free(encoder);
+}
+
+static icl_status encoder_start(icl_encoder *encoder, const char *path, int thread_count)
+{
+    encoder->vector_size = (size_t)llama_model_n_embd(encoder->weights);
+    encoder->window_tokens = (size_t)llama_model_n_ctx_train(encoder->weights);
+    struct llama_context_params params = llama_context_default_params();
+    params.n_ctx = params.n_batch = params.n_ubatch = (uint32_t)encoder->window_tokens;
+    params.n_seq_max = 1;
+    params.n_threads = params.n_threads_batch =
+        thread_count > 0 ? thread_count : icl_cpu_free_cores();
+    params.embeddings = true;
+    params.pooling_type = LLAMA_POOLING_TYPE_MEAN;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    params.no_perf = true;
+    last_log[0] = '\0';
+    encoder->context = llama_init_from_model(encoder->weights, params);
+    if (encoder->context == NULL)
+        return icl_error_set(ICL_EMODEL, "cannot start encoder \"%s\": %s", path, last_log);
+    encoder->batch = llama_batch_init((int32_t)encoder->window_tokens, 0, 1);
+    return ICL_OK;
+}
+
+icl_status icl_encoder_open(icl_encoder **out, const char *path, int thread_count)
+{
+    start_library_once();
+    file_facts facts = { 0 };
+    ICL_TRY(read_facts(&facts, path));
+    icl_encoder *encoder = calloc(1, sizeof *encoder);
+    if (encoder == NULL) {
+        free(facts.identity);
+        return icl_error_set(ICL_ENOMEM, "out of memory while opening \"%s\"", path);
+    }
+    encoder->identity = facts.identity;
+    icl_status status = load_weights(&encoder->weights, path, false);
+    if (status == ICL_OK) status = encoder_start(encoder, path, thread_count);
+    if (status != ICL_OK) {
+        icl_encoder_close(encoder);
+        return status;
+    }
+    *out = encoder;
+    return ICL_OK;
+}
+
+size_t icl_encoder_vector_size(const icl_encoder *encoder)
+{
+    return encoder->vector_size;
+}
+
+const char *icl_encoder_identity(const icl_encoder *encoder)
+{
+    return encoder->identity;
+}
+
+/* Tokens of the text with the encoder's own frame ([CLS] ... [SEP]), cut to its window. */
+static icl_status encoder_load(icl_encoder *encoder, const char *text)
+{
+    const struct llama_vocab *vocab = llama_model_get_vocab(encoder->weights);
+    const size_t length = strlen(text);
+    if (length > INT32_MAX) return icl_error_set(ICL_EINVAL, "a text of %zu bytes", length);
+    const size_t room = length + 8;
+    int32_t *tokens = malloc(room * sizeof *tokens);
+    if (tokens == NULL) return icl_error_set(ICL_ENOMEM, "out of memory while encoding a text");
+    int32_t count =
+        llama_tokenize(vocab, text, (int32_t)length, tokens, (int32_t)room, true, false);
+    assert(count >= 0);
+    if ((size_t)count > encoder->window_tokens) {
+        tokens[encoder->window_tokens - 1] = tokens[count - 1]; /* keep the closing token */
+        count = (int32_t)encoder->window_tokens;
+    }
+    struct llama_batch *batch = &encoder->batch;
+    batch->n_tokens = 0;
+    for (int32_t i = 0; i < count; i++)
+        add_token(batch, &(icl_decode_token){
+                             .token = tokens[i], .position = i, .leaf_last = 0, .row = true });
+    free(tokens);
+    return ICL_OK;
+}
+
+icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const *texts,
+                             size_t count)
+{
+    for (size_t t = 0; t < count; t++) {
+        ICL_TRY(encoder_load(encoder, texts[t]));
+        float *to = out + t * encoder->vector_size;
+        if (encoder->batch.n_tokens == 0 || llama_encode(encoder->context, encoder->batch) != 0)
+            return icl_error_set(ICL_EMODEL, "the encoder failed on text %zu: %s", t, last_log);
+        const float *pooled = llama_get_embeddings_seq(encoder->context, 0);
+        double square = 0;
+        for (size_t d = 0; d < encoder->vector_size; d++) square += (double)pooled[d] * pooled[d];
+        const double scale = square > 0 ? 1 / sqrt(square) : 0;
+        for (size_t d = 0; d < encoder->vector_size; d++) to[d] = (float)(pooled[d] * scale);
+    }
+    return ICL_OK;
+}

@@ -1,0 +1,172 @@
+/* The exact test double: keeps each sequence's tokens, checks that the engine drives the cache by its
+ * rules, and asks the caller's function for the logits of a whole context. */
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <icl/sys/model.h>
+
+#include "base/error.h"
+
+enum { BYTE_COUNT = 256, BOS = 256, VOCAB_COUNT = 257 };
+
+typedef struct sequence {
+    int32_t *tokens; /* [limits.cells] */
+    size_t count;
+} sequence;
+
+typedef struct table_model {
+    icl_table_logits logits;
+    void *user;
+    icl_decode_limits limits;
+    sequence *sequences; /* [limits.sequences] */
+    float *rows;         /* [limits.call_tokens][VOCAB_COUNT] */
+    size_t cells_used;   /* tokens evaluated since the last cut, plus the kept ones */
+    atomic_bool interrupted;
+} table_model;
+
+static void release_cache(table_model *self)
+{
+    if (self->sequences != NULL)
+        for (size_t i = 0; i < self->limits.sequences; i++) free(self->sequences[i].tokens);
+    free(self->sequences);
+    free(self->rows);
+    self->sequences = NULL;
+    self->rows = NULL;
+}
+
+static void table_close(void *self)
+{
+    release_cache(self);
+    free(self);
+}
+
+static icl_status table_tokenize(void *self, int32_t *out_tokens, size_t capacity,
+                                 size_t *out_count, const char *text, size_t length,
+                                 bool parse_special)
+{
+    (void)self;
+    (void)parse_special;
+    *out_count = length;
+    if (length > capacity)
+        return icl_error_set(ICL_EINVAL, "%zu tokens do not fit in %zu", length, capacity);
+    for (size_t i = 0; i < length; i++) out_tokens[i] = (unsigned char)text[i];
+    return ICL_OK;
+}
+
+static icl_status table_piece(void *self, char *out, size_t capacity, size_t *out_length,
+                              int32_t token)
+{
+    (void)self;
+    const char *spelling = "<s>";
+    const char byte = (char)token;
+    *out_length = token == BOS ? strlen(spelling) : 1;
+    if (*out_length > capacity)
+        return icl_error_set(ICL_EINVAL, "%zu bytes do not fit in %zu", *out_length, capacity);
+    memcpy(out, token == BOS ? spelling : &byte, *out_length);
+    return ICL_OK;
+}
+
+static icl_status table_prepare(void *opaque, const icl_decode_limits *limits)
+{
+    table_model *self = opaque;
+    release_cache(self);
+    self->limits = *limits;
+    self->cells_used = 0;
+    self->sequences = calloc(limits->sequences, sizeof *self->sequences);
+    self->rows = malloc(limits->call_tokens * VOCAB_COUNT * sizeof *self->rows);
+    if (self->sequences == NULL || self->rows == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for the table model's cache");
+    for (size_t i = 0; i < limits->sequences; i++) {
+        self->sequences[i].tokens = malloc(limits->cells * sizeof(int32_t));
+        if (self->sequences[i].tokens == NULL)
+            return icl_error_set(ICL_ENOMEM, "out of memory for the table model's cache");
+    }
+    return ICL_OK;
+}
+
+static void begin_wave(table_model *self, const icl_decode_call *call)
+{
+    assert(call->keep_tokens <= self->sequences[0].count);
+    assert(call->leaf_count < self->limits.sequences);
+    self->sequences[0].count = call->keep_tokens;
+    self->cells_used = call->keep_tokens;
+    for (size_t i = 1; i < self->limits.sequences; i++) {
+        sequence *leaf = &self->sequences[i];
+        leaf->count = i <= call->leaf_count ? call->keep_tokens : 0;
+        if (leaf->count > 0)
+            memcpy(leaf->tokens, self->sequences[0].tokens, leaf->count * sizeof(int32_t));
+    }
+}
+
+static void extend(sequence *to, const icl_decode_token *token)
+{
+    assert((size_t)token->position == to->count); /* positions are continuous */
+    to->tokens[to->count++] = token->token;
+}
+
+static icl_status table_decode(void *opaque, const icl_decode_call *call)
+{
+    table_model *self = opaque;
+    assert(call->token_count <= self->limits.call_tokens);
+    if (atomic_load(&self->interrupted)) return icl_error_set(ICL_ECANCELLED, "interrupted");
+    if (call->begins_wave) begin_wave(self, call);
+    self->cells_used += call->token_count;
+    assert(self->cells_used <= self->limits.cells);
+    for (size_t i = 0; i < call->token_count; i++) {
+        const icl_decode_token *token = &call->tokens[i];
+        assert(token->trunk || token->leaf_first <= token->leaf_last);
+        const sequence *seen_by = &self->sequences[token->trunk ? 0 : token->leaf_first];
+        if (token->trunk) extend(&self->sequences[0], token);
+        for (int32_t s = token->leaf_first; s <= token->leaf_last; s++)
+            extend(&self->sequences[s], token);
+        if (token->row)
+            self->logits(self->user, self->rows + i * VOCAB_COUNT, seen_by->tokens, seen_by->count);
+    }
+    return ICL_OK;
+}
+
+static const float *table_row(void *opaque, size_t token_index)
+{
+    const table_model *self = opaque;
+    return self->rows + token_index * VOCAB_COUNT;
+}
+
+static void table_interrupt(void *opaque, bool on)
+{
+    table_model *self = opaque;
+    atomic_store(&self->interrupted, on);
+}
+
+static const icl_model_backend table_backend = { .name = "table",
+                                                 .close = table_close,
+                                                 .tokenize = table_tokenize,
+                                                 .piece = table_piece,
+                                                 .prepare = table_prepare,
+                                                 .decode = table_decode,
+                                                 .logits = table_row,
+                                                 .interrupt = table_interrupt };
+
+icl_status icl_model_open_table(icl_model **out, icl_table_logits logits, void *user,
+                                size_t window_tokens)
+{
+    table_model *self = calloc(1, sizeof *self);
+    if (self == NULL) return icl_error_set(ICL_ENOMEM, "out of memory while opening a model");
+    self->logits = logits;
+    self->user = user;
+    const icl_model_info info = { .path = "",
+                                  .description = "hand-written table",
+                                  .identity = "table",
+                                  .build = "table",
+                                  .vocab_count = VOCAB_COUNT,
+                                  .window_tokens = window_tokens,
+                                  .bos = BOS,
+                                  .eos = -1,
+                                  .bytes_per_cell = sizeof(int32_t),
+                                  .call_tokens_max = 64,
+                                  .row_floor = 1,
+                                  .exact = true,
+                                  .thread_count = 1 };
+    return icl_model_new(out, &table_backend, self, &info);
+}
