@@ -66,7 +66,4 @@ icl_status icl_order_run(icl_ordering *out, const icl_order_method *method,
 
 void icl_ordering_deinit(icl_ordering *ordering);
 
-/* For methods: the status to return when the caller asked to stop, with its sentence. */
-icl_status icl_order_check_cancelled(const icl_order_input *input);
-
 #endif

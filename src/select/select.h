@@ -47,8 +47,8 @@ typedef struct icl_select_input {
 typedef struct icl_selection {
     size_t query_count, k;
     size_t *indices; /* [query_count][k] pool indices, no repeats in a row, most relevant first */
-    double *scores;  /* [query_count][k] higher = more relevant, never rising along a row; 0 where
-                        the method does not measure relevance */
+    double *scores;  /* [query_count][k] higher = more relevant; 0 where the method does not measure
+                        relevance */
 } icl_selection;
 
 typedef struct icl_select_method {
@@ -80,9 +80,7 @@ icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
 
 void icl_selection_deinit(icl_selection *selection);
 
-/* For methods: pool index of query `query` itself or SIZE_MAX; whether to stop (the status to
- * return, with its sentence). */
+/* For methods: pool index of query `query` itself, or SIZE_MAX. */
 size_t icl_select_self(const icl_select_input *input, size_t query);
-icl_status icl_select_check_cancelled(const icl_select_input *input);
 
 #endif

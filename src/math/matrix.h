@@ -1,0 +1,28 @@
+/* math/matrix.h - row-major float matrices: the products and row operations that the library needs,
+ * over BLAS.
+ */
+#ifndef ICL_MATH_MATRIX_H
+#define ICL_MATH_MATRIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* out = a b^T for a [a_rows][columns], b [b_rows][columns], out [a_rows][b_rows]; counts < 2^31.
+ * The last bits depend on the shape and the thread count: compare such results only with a
+ * tolerance. */
+void icl_matrix_multiply_transposed(float *out, const float *a, size_t a_rows, const float *b,
+                                    size_t b_rows, size_t columns);
+
+/* Dot product summed from the first element to the last in double: the same bits everywhere. */
+double icl_vector_dot(const float *a, const float *b, size_t count);
+
+/* Squared Euclidean distance, summed likewise. */
+double icl_vector_distance_squared(const float *a, const float *b, size_t count);
+
+/* Each row of `in` divided by its Euclidean length; a zero row stays zero. May alias. */
+void icl_matrix_normalise_rows(float *out, const float *in, size_t rows, size_t columns);
+
+/* Index of the first row that holds a NaN or an infinity, or `rows`. */
+size_t icl_matrix_finite_rows(const float *in, size_t rows, size_t columns);
+
+#endif
