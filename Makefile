@@ -1,0 +1,52 @@
+# Each target sets up what it needs and works alone from a fresh clone.
+#   make            build/icl             make test       every test, under sanitizers
+#   make demo       the main job, now     make bench      speed and memory, with their recipes
+#   make install    PREFIX=/usr/local     make fuzz       FUZZ_SECONDS=600 a target
+#   make format     clang-format          make clean
+# ICL_CACHE moves what is built once (~/.cache/icl); JOBS bounds parallel compiles.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 600
+JOBS ?= $(shell nproc)
+ICL_LLAMA ?= auto
+export ICL_LLAMA
+export ICL_JOBS = $(JOBS)
+configure = cmake --log-level=WARNING -DICL_LLAMA=$(ICL_LLAMA)
+compile = ninja --quiet -j $(JOBS) -C
+
+all:
+	@scripts/setup.sh build
+	@$(configure) --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@$(compile) build
+
+demo:
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory all
+	@build/icl run snips
+
+test:
+	@scripts/test.sh
+
+bench:
+	@scripts/setup.sh bench
+	@$(MAKE) --no-print-directory all
+	@bench/run.sh
+
+fuzz:
+	@scripts/setup.sh test
+	@$(configure) --preset fuzz
+	@$(compile) build-fuzz
+	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
+
+install: all
+	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+
+format:
+	@scripts/setup.sh format
+	@find include src cli tests examples -name '*.[ch]' -exec clang-format-14 -i {} +
+
+clean:
+	@rm -rf build build-*
+
+.PHONY: all demo test bench fuzz install format clean

@@ -1,0 +1,53 @@
+# libllama, as icl_llama (to link) and icl_llama_headers (for src/model/ alone).
+#   system   an installed one that passes cmake/llama-probe
+#   bundled  the pinned static build that scripts/llama.sh keeps in the cache
+#   auto     system where it is good enough, else bundled
+add_library(icl_llama INTERFACE)
+add_library(icl_llama_headers INTERFACE)
+
+set(ICL_LLAMA_KIND "")
+if(NOT ICL_LLAMA STREQUAL "bundled")
+    find_package(llama CONFIG QUIET)
+    if(llama_FOUND)
+        try_compile(ICL_LLAMA_SYSTEM_WORKS
+                    PROJECT llama_probe
+                    SOURCE_DIR "${PROJECT_SOURCE_DIR}/cmake/llama-probe"
+                    BINARY_DIR "${PROJECT_BINARY_DIR}/llama-probe")
+    endif()
+    if(llama_FOUND AND ICL_LLAMA_SYSTEM_WORKS)
+        set(ICL_LLAMA_KIND system)
+        set(ICL_LLAMA_VERSION "${LLAMA_VERSION}")
+        target_link_libraries(icl_llama INTERFACE llama ggml::ggml)
+        target_include_directories(icl_llama_headers SYSTEM INTERFACE
+                                   $<TARGET_PROPERTY:llama,INTERFACE_INCLUDE_DIRECTORIES>)
+    elseif(ICL_LLAMA STREQUAL "system")
+        message(FATAL_ERROR "ICL_LLAMA=system, but no installed libllama passes cmake/llama-probe")
+    endif()
+endif()
+
+if(NOT ICL_LLAMA_KIND)
+    execute_process(COMMAND "${PROJECT_SOURCE_DIR}/scripts/llama.sh" prefix
+                    OUTPUT_VARIABLE llama_prefix OUTPUT_STRIP_TRAILING_WHITESPACE
+                    COMMAND_ERROR_IS_FATAL ANY)
+    if(NOT EXISTS "${llama_prefix}/icl-complete")
+        message(FATAL_ERROR "llama.cpp is not built yet; run `make` or scripts/llama.sh build")
+    endif()
+    set(ICL_LLAMA_KIND bundled)
+    file(STRINGS "${llama_prefix}/lib/cmake/llama/llama-config.cmake" line
+         REGEX "^set\\(LLAMA_VERSION ")
+    string(REGEX REPLACE "set\\(LLAMA_VERSION +(.*)\\)" "\\1" ICL_LLAMA_VERSION "${line}")
+    # In the order in which static libraries need each other.
+    foreach(name llama ggml ggml-blas ggml-cpu ggml-base)
+        target_link_libraries(icl_llama INTERFACE "${llama_prefix}/lib/lib${name}.a")
+    endforeach()
+    target_link_libraries(icl_llama INTERFACE icl_libraries stdc++ ${CMAKE_DL_LIBS})
+    target_include_directories(icl_llama_headers SYSTEM INTERFACE "${llama_prefix}/include")
+    if(EXISTS "${llama_prefix}/include/ggml-internal")
+        target_include_directories(icl_llama_headers SYSTEM INTERFACE
+                                   "${llama_prefix}/include/ggml-internal")
+        target_compile_definitions(icl_llama_headers INTERFACE ICL_HAVE_GGML_INTERNAL)
+    endif()
+endif()
+target_compile_definitions(icl_llama_headers INTERFACE
+                           ICL_LLAMA_BUILD="${ICL_LLAMA_KIND} ${ICL_LLAMA_VERSION}")
+message(STATUS "libllama: ${ICL_LLAMA_KIND} ${ICL_LLAMA_VERSION}")
