@@ -48,7 +48,7 @@ typedef struct icl_dataset_options {
     const char *label_field;       /**< NULL: labels are not read */
     const char *id_field;          /**< a row without it gets "<file stem>-<line number>" */
     const icl_label_space *labels; /**< copied; NULL: labels in order of first appearance */
-    bool require_label; /**< a row without a label (absent, null, or "" in CSV) is an error */
+    bool require_label;            /**< a row without a label (absent, null or "") is an error */
 } icl_dataset_options;
 
 /** Format by extension, input "text", label "label", id "id", labels inferred and required. */

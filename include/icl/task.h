@@ -81,7 +81,8 @@ typedef enum icl_task_key {
     ICL_TASK_VALIDATION_PATH, /**< data.validation, the same */
     ICL_TASK_LABEL_FIELD,     /**< fields.label; default "label" */
     ICL_TASK_ID_FIELD,        /**< fields.id; default "id" */
-    ICL_TASK_TEMPLATE,        /**< template: Jinja source of an example up to its answer */
+    ICL_TASK_TEMPLATE,        /**< template: Jinja source of an example up to its answer; default
+                                 "Text: {{ text }}\nLabel:" */
     ICL_TASK_ANSWER_PREFIX,   /**< answer_prefix: between template and words; default " " */
     ICL_TASK_SEPARATOR,       /**< separator between demonstrations; default a blank line */
     ICL_TASK_INSTRUCTION,     /**< instruction: text before the demonstrations; default "" */
@@ -103,9 +104,8 @@ typedef enum icl_metric {
 /**
  * Reads a task file (YAML). Keys: name, description, data {train, test, validation, format}, fields
  * {input, label, id}, template, answer_prefix, separator, instruction, labels, metric, shots,
- * strategy, licence, source. All but `template` and `data` may be left out. `labels` maps each
- * label to its words or to a list of them; without it labels come from the training data and are
- * worded by their names.
+ * strategy, licence, source; all may be left out. `labels` maps each label to its words or to a
+ * list of them; without it labels come from the training data and are worded by their names.
  *
  * @param[out] out  yours: icl_task_free; untouched on failure
  * @return ICL_OK; ICL_EIO: the file cannot be read; ICL_EPARSE, with file, line, column and value:
@@ -132,7 +132,10 @@ ICL_API void icl_task_free(icl_task *task);
 
 /** Never NULL; "" when absent. Borrowed until the key is set again. */
 ICL_API const char *icl_task_text(const icl_task *task, icl_task_key key);
-/** Overrides a text value; paths are taken as given, relative to the working folder. */
+/**
+ * Overrides a text value; paths are taken as given, relative to the working folder.
+ * @return ICL_OK; ICL_EINVAL: the value is not UTF-8; ICL_ENOMEM
+ */
 ICL_API icl_status icl_task_set_text(icl_task *task, icl_task_key key, const char *value);
 
 /** Number of input fields, at least 1. */
@@ -181,7 +184,8 @@ ICL_API void icl_task_data_deinit(icl_task_data *data);
 
 /**
  * The built-in tasks, sorted by name. Folders searched, the first one that holds a name wins:
- * $ICL_TASKS, the folder installed beside the program, the installed one, the source tree's.
+ * $ICL_TASKS, ../share/icl/tasks beside the running program, the source tree this library was built
+ * from, the folder it was installed to.
  * @param[out] out  yours: icl_task_list_free; may be empty
  */
 ICL_API icl_status icl_task_list_new(icl_task_list **out);

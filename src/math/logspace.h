@@ -1,7 +1,8 @@
 /* math/logspace.h - sums and distributions of log-probabilities (nats), without overflow.
  *
- * Inputs may be -inf (probability 0). NaN is a programmer error: callers check their model's
- * answers with icl_log_all_valid first; the rest of the file asserts it.
+ * Inputs may be -inf (probability 0). NaN is carried into sums and distributions; icl_argmax counts
+ * it as -inf. Code that reads a model's answers rejects NaN with icl_log_all_valid before it gets
+ * here.
  */
 #ifndef ICL_MATH_LOGSPACE_H
 #define ICL_MATH_LOGSPACE_H
