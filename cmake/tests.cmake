@@ -23,8 +23,8 @@ endfunction()
 add_library(icl_test_settings INTERFACE)
 target_include_directories(icl_test_settings INTERFACE "${PROJECT_SOURCE_DIR}/src"
                            "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/tests")
-target_link_libraries(icl_test_settings INTERFACE icl_flags icl_static)
-# cmocka hands every test a state, used or not.
+target_link_libraries(icl_test_settings INTERFACE icl_static)
+# cmocka hands every test a state, used or not. Linked after icl_flags, whose -Wextra it corrects.
 target_compile_options(icl_test_settings INTERFACE -Wno-unused-parameter)
 
 file(GLOB unit_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*/test_*.c")
@@ -35,7 +35,7 @@ foreach(source IN LISTS unit_tests)
     add_executable(${name} "${source}")
     set_target_properties(${name} PROPERTIES
                           RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/${folder}")
-    target_link_libraries(${name} PRIVATE icl_test_settings PkgConfig::CMOCKA)
+    target_link_libraries(${name} PRIVATE icl_flags icl_test_settings PkgConfig::CMOCKA)
     add_test(NAME ${folder}/${name} COMMAND ${name}
              WORKING_DIRECTORY "${PROJECT_BINARY_DIR}/tests/${folder}")
     icl_test_settings(${folder}/${name} ${folder})
@@ -65,7 +65,7 @@ if(ICL_FUZZ)
         add_executable(${name} "${source}")
         set_target_properties(${name} PROPERTIES
                               RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/fuzz")
-        target_link_libraries(${name} PRIVATE icl_test_settings)
+        target_link_libraries(${name} PRIVATE icl_flags icl_test_settings)
         target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
         set(found "${PROJECT_BINARY_DIR}/tests/fuzz/corpus/${corpus}")
