@@ -95,8 +95,8 @@ static icl_status add_all(icl_task_list *list)
 #ifdef ICL_SOURCE_DIR
     ICL_TRY(add_folder(list, ICL_SOURCE_DIR "/tasks"));
 #endif
-#ifdef ICL_SHARE_DIR
-    ICL_TRY(add_folder(list, ICL_SHARE_DIR "/tasks"));
+#ifdef ICL_DATA_DIR
+    ICL_TRY(add_folder(list, ICL_DATA_DIR "/tasks"));
 #endif
     return ICL_OK;
 }
