@@ -38,17 +38,16 @@ void icl_attention_exact_set_threads(int thread_count)
 #include <ggml-cpu.h>
 #include <ggml.h>
 
+#include "math/lanes.h"
+
 enum {
-    LANES = 16,
     VECTORS = 2,             /* vectors per tile row block */
-    TILE_ROWS = LANES * VECTORS,
+    TILE_ROWS = ICL_LANES * VECTORS,
     CELLS_AT_ONCE = 8,       /* 8 cells x 2 vectors = 16 accumulators in registers */
     HEAD_SIZE_MAX = 512,
     THREADS_MAX = 64,
 };
 
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-typedef int32_t lanes_int __attribute__((vector_size(LANES * sizeof(int32_t))));
 typedef uint16_t half_bits; /* IEEE binary16 */
 
 static const half_bits HALF_MINUS_INFINITY = 0xFC00;
@@ -84,43 +83,6 @@ typedef struct thread_pool {
 
 static atomic_int default_threads = 1;
 
-/* ---- arithmetic ---- */
-
-static inline lanes lanes_set(float value)
-{
-    lanes result;
-    for (int i = 0; i < LANES; i++) result[i] = value;
-    return result;
-}
-
-static inline lanes lanes_max(lanes a, lanes b)
-{
-    const lanes_int greater = a > b;
-    return (lanes)(((lanes_int)a & greater) | ((lanes_int)b & ~greater));
-}
-
-/* exp(x) for x <= 0, relative error below 2e-7; 0 under -87. Cody-Waite reduction, degree 6. */
-static inline lanes lanes_exp(lanes x)
-{
-    const lanes_int representable = x > lanes_set(-87.0f);
-    const lanes magic = lanes_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
-    const lanes shifted = x * lanes_set(1.44269504088896341f) + magic;
-    const lanes n = shifted - magic;
-    lanes r = x - n * lanes_set(0.693359375f);
-    r = r - n * lanes_set(-2.12194440e-4f);
-    lanes p = lanes_set(1.9875691500e-4f);
-    p = p * r + lanes_set(1.3981999507e-3f);
-    p = p * r + lanes_set(8.3334519073e-3f);
-    p = p * r + lanes_set(4.1665795894e-2f);
-    p = p * r + lanes_set(1.6666665459e-1f);
-    p = p * r + lanes_set(5.0000001201e-1f);
-    p = p * r * r + r + lanes_set(1.0f);
-    const lanes_int exponent = ((lanes_int)shifted - (lanes_int)magic + 127) << 23;
-    const lanes result = p * (lanes)exponent;
-    return (lanes)((lanes_int)result & representable);
-}
-
-
 /* ---- one tile ---- */
 
 typedef struct row_tile {
@@ -131,9 +93,9 @@ typedef struct row_tile {
     uint32_t *seen;              /* [cell_count], bit r: row first_row + r sees the cell */
     const float **keys, **values; /* [cell_count] rows of the current kv head, f32 */
     float *converted;            /* [2][cell_count][size] room for f16 -> f32 */
-    lanes *queries;              /* [key_size][VECTORS] transposed */
-    lanes *scores;               /* [cell_count][VECTORS] */
-    lanes *outputs;              /* [value_size][VECTORS] transposed */
+    icl_lanes *queries;              /* [key_size][VECTORS] transposed */
+    icl_lanes *scores;               /* [cell_count][VECTORS] */
+    icl_lanes *outputs;              /* [value_size][VECTORS] transposed */
 } row_tile;
 
 /* Which cells the rows see; the mask holds 0 or minus infinity. */
@@ -189,15 +151,15 @@ static void tile_load_queries(row_tile *tile, size_t head)
 static inline __attribute__((always_inline)) void score_cells(row_tile *tile, size_t first,
                                                               const size_t count)
 {
-    lanes sums[CELLS_AT_ONCE][VECTORS];
+    icl_lanes sums[CELLS_AT_ONCE][VECTORS];
     for (size_t c = 0; c < count; c++)
-        for (size_t v = 0; v < VECTORS; v++) sums[c][v] = lanes_set(0.0f);
+        for (size_t v = 0; v < VECTORS; v++) sums[c][v] = icl_lanes_set(0.0f);
     const size_t size = tile->op->key_size;
     const float *const *keys = tile->keys + first;
     for (size_t d = 0; d < size; d++) {
-        const lanes q0 = tile->queries[d * VECTORS], q1 = tile->queries[d * VECTORS + 1];
+        const icl_lanes q0 = tile->queries[d * VECTORS], q1 = tile->queries[d * VECTORS + 1];
         for (size_t c = 0; c < count; c++) {
-            const lanes key = lanes_set(keys[c][d]);
+            const icl_lanes key = icl_lanes_set(keys[c][d]);
             sums[c][0] = q0 * key + sums[c][0];
             sums[c][1] = q1 * key + sums[c][1];
         }
@@ -215,39 +177,38 @@ static void tile_score(row_tile *tile)
 }
 
 /* All-ones lanes where bit `lane` of `bits` is set. */
-static inline lanes_int lanes_from_bits(uint32_t bits)
+static inline icl_lanes_int lanes_from_bits(uint32_t bits)
 {
-    static const lanes_int lane_bit = { 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5,
+    static const icl_lanes_int lane_bit = { 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5,
                                         1 << 6, 1 << 7, 1 << 8, 1 << 9, 1 << 10, 1 << 11,
                                         1 << 12, 1 << 13, 1 << 14, 1 << 15 };
-    const lanes_int spread = lane_bit & (int32_t)(bits & 0xFFFF);
+    const icl_lanes_int spread = lane_bit & (int32_t)(bits & 0xFFFF);
     return spread != 0;
 }
 
 /* scores become softmax weights before normalisation; returns the sums. */
-static void tile_softmax(row_tile *tile, lanes sums[VECTORS])
+static void tile_softmax(row_tile *tile, icl_lanes sums[VECTORS])
 {
-    const lanes scale = lanes_set(tile->op->scale), lowest = lanes_set(-INFINITY);
-    lanes maximum[VECTORS];
+    const icl_lanes scale = icl_lanes_set(tile->op->scale), lowest = icl_lanes_set(-INFINITY);
+    icl_lanes maximum[VECTORS];
     for (size_t v = 0; v < VECTORS; v++) maximum[v] = lowest;
     for (size_t i = 0; i < tile->cell_count; i++)
         for (size_t v = 0; v < VECTORS; v++) {
-            const lanes_int seen = lanes_from_bits(tile->seen[i] >> (LANES * v));
-            const lanes scaled = tile->scores[i * VECTORS + v] * scale;
-            const lanes masked =
-                (lanes)(((lanes_int)scaled & seen) | ((lanes_int)lowest & ~seen));
+            const icl_lanes_int seen = lanes_from_bits(tile->seen[i] >> (ICL_LANES * v));
+            const icl_lanes scaled = tile->scores[i * VECTORS + v] * scale;
+            const icl_lanes masked = icl_lanes_choose(seen, scaled, lowest);
             tile->scores[i * VECTORS + v] = masked;
-            maximum[v] = lanes_max(maximum[v], masked);
+            maximum[v] = icl_lanes_max(maximum[v], masked);
         }
     for (size_t v = 0; v < VECTORS; v++) {
         /* A lane that sees nothing must not compute inf - inf. */
-        const lanes_int empty = maximum[v] == lowest;
-        maximum[v] = (lanes)((lanes_int)maximum[v] & ~empty);
-        sums[v] = lanes_set(0.0f);
+        const icl_lanes_int empty = maximum[v] == lowest;
+        maximum[v] = (icl_lanes)((icl_lanes_int)maximum[v] & ~empty);
+        sums[v] = icl_lanes_set(0.0f);
     }
     for (size_t i = 0; i < tile->cell_count; i++)
         for (size_t v = 0; v < VECTORS; v++) {
-            const lanes weight = lanes_exp(tile->scores[i * VECTORS + v] - maximum[v]);
+            const icl_lanes weight = icl_lanes_exp(tile->scores[i * VECTORS + v] - maximum[v]);
             tile->scores[i * VECTORS + v] = weight;
             sums[v] += weight;
         }
@@ -257,14 +218,14 @@ static void tile_softmax(row_tile *tile, lanes sums[VECTORS])
 static inline __attribute__((always_inline)) void weigh_components(row_tile *tile, size_t first,
                                                                    const size_t count)
 {
-    lanes sums[CELLS_AT_ONCE][VECTORS];
+    icl_lanes sums[CELLS_AT_ONCE][VECTORS];
     for (size_t c = 0; c < count; c++)
-        for (size_t v = 0; v < VECTORS; v++) sums[c][v] = lanes_set(0.0f);
+        for (size_t v = 0; v < VECTORS; v++) sums[c][v] = icl_lanes_set(0.0f);
     for (size_t i = 0; i < tile->cell_count; i++) {
         const float *value = tile->values[i] + first;
-        const lanes w0 = tile->scores[i * VECTORS], w1 = tile->scores[i * VECTORS + 1];
+        const icl_lanes w0 = tile->scores[i * VECTORS], w1 = tile->scores[i * VECTORS + 1];
         for (size_t c = 0; c < count; c++) {
-            const lanes component = lanes_set(value[c]);
+            const icl_lanes component = icl_lanes_set(value[c]);
             sums[c][0] = w0 * component + sums[c][0];
             sums[c][1] = w1 * component + sums[c][1];
         }
@@ -273,12 +234,12 @@ static inline __attribute__((always_inline)) void weigh_components(row_tile *til
         for (size_t v = 0; v < VECTORS; v++) tile->outputs[(first + c) * VECTORS + v] = sums[c][v];
 }
 
-static void tile_store(row_tile *tile, size_t head, const lanes sums[VECTORS])
+static void tile_store(row_tile *tile, size_t head, const icl_lanes sums[VECTORS])
 {
     const attention *op = tile->op;
     const float *from = (const float *)tile->outputs;
     for (size_t r = 0; r < tile->row_count; r++) {
-        const float sum = sums[r / LANES][r % LANES];
+        const float sum = sums[r / ICL_LANES][r % ICL_LANES];
         const float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
         float *to = op->out + ((tile->first_row + r) * op->head_count + head) * op->value_size;
         for (size_t d = 0; d < op->value_size; d++) to[d] = from[d * TILE_ROWS + r] * inverse;
@@ -287,7 +248,7 @@ static void tile_store(row_tile *tile, size_t head, const lanes sums[VECTORS])
 
 static void tile_attend(row_tile *tile, size_t head)
 {
-    lanes sums[VECTORS];
+    icl_lanes sums[VECTORS];
     tile_load_queries(tile, head);
     tile_score(tile);
     tile_softmax(tile, sums);
@@ -316,9 +277,9 @@ static bool tile_carve(row_tile *tile, scratch_area *scratch)
                              cells * sizeof(float *),
                              cells * sizeof(float *),
                              2 * cells * size_max * sizeof(float),
-                             op->key_size * VECTORS * sizeof(lanes),
-                             cells * VECTORS * sizeof(lanes),
-                             op->value_size * VECTORS * sizeof(lanes) };
+                             op->key_size * VECTORS * sizeof(icl_lanes),
+                             cells * VECTORS * sizeof(icl_lanes),
+                             op->value_size * VECTORS * sizeof(icl_lanes) };
     enum { PARTS = sizeof parts / sizeof parts[0] };
     size_t total = 0;
     for (size_t i = 0; i < PARTS; i++) total += round_up(parts[i]);
@@ -338,9 +299,9 @@ static bool tile_carve(row_tile *tile, scratch_area *scratch)
     tile->keys = (const float **)(void *)part[2];
     tile->values = (const float **)(void *)part[3];
     tile->converted = (float *)(void *)part[4];
-    tile->queries = (lanes *)(void *)part[5];
-    tile->scores = (lanes *)(void *)part[6];
-    tile->outputs = (lanes *)(void *)part[7];
+    tile->queries = (icl_lanes *)(void *)part[5];
+    tile->scores = (icl_lanes *)(void *)part[6];
+    tile->outputs = (icl_lanes *)(void *)part[7];
     return true;
 }
 

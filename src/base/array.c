@@ -1,0 +1,22 @@
+#include "base/array.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+
+icl_status icl_array_grow(void **items, size_t *capacity, size_t needed, size_t item_bytes)
+{
+    if (needed <= *capacity) return ICL_OK;
+    size_t larger = *capacity < 16 ? 16 : *capacity;
+    while (larger < needed) larger *= 2;
+    if (larger > SIZE_MAX / 2 / item_bytes)
+        return icl_error_set(ICL_ENOMEM, "%zu items are too many", needed);
+    void *grown = realloc(*items, larger * item_bytes);
+    if (grown == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu items of %zu bytes", larger,
+                             item_bytes);
+    *items = grown;
+    *capacity = larger;
+    return ICL_OK;
+}

@@ -1,0 +1,165 @@
+#include "engine/batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+
+icl_status icl_batch_new(icl_batch **out)
+{
+    icl_batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a batch");
+    *out = batch;
+    return ICL_OK;
+}
+
+void icl_batch_free(icl_batch *batch)
+{
+    if (batch == NULL) return;
+    free(batch->tokens);
+    free(batch->prefixes);
+    free(batch->requests);
+    free(batch->values);
+    free(batch->choices);
+    free(batch);
+}
+
+static icl_status add_tokens(icl_batch *batch, const int32_t *tokens, size_t count,
+                             size_t *out_first)
+{
+    ICL_TRY(icl_array_reserve(&batch->tokens, &batch->token_capacity, batch->token_count + count));
+    memcpy(batch->tokens + batch->token_count, tokens, count * sizeof *tokens);
+    *out_first = batch->token_count;
+    batch->token_count += count;
+    return ICL_OK;
+}
+
+icl_status icl_batch_add_prefix(icl_batch *batch, const int32_t *tokens, size_t count,
+                                size_t *out_prefix)
+{
+    if (count == 0) return icl_error_set(ICL_EINVAL, "a prefix needs at least one token");
+    ICL_TRY(icl_array_reserve(&batch->prefixes, &batch->prefix_capacity, batch->prefix_count + 1));
+    prefix_span span = { .count = count };
+    ICL_TRY(add_tokens(batch, tokens, count, &span.first));
+    batch->prefixes[batch->prefix_count] = span;
+    *out_prefix = batch->prefix_count++;
+    return ICL_OK;
+}
+
+/* Room for `count` answer values, NaN until answered. */
+static icl_status add_values(icl_batch *batch, size_t count, size_t *out_first)
+{
+    const size_t needed = batch->value_count + count;
+    size_t choice_capacity = batch->value_capacity;
+    ICL_TRY(icl_array_reserve(&batch->choices, &choice_capacity, needed));
+    ICL_TRY(icl_array_reserve(&batch->values, &batch->value_capacity, needed));
+    *out_first = batch->value_count;
+    batch->value_count = needed;
+    return ICL_OK;
+}
+
+static icl_status add_request(icl_batch *batch, icl_request fresh, size_t value_count,
+                              size_t *out_request)
+{
+    assert(fresh.prefix < batch->prefix_count);
+    ICL_TRY(
+        icl_array_reserve(&batch->requests, &batch->request_capacity, batch->request_count + 1));
+    ICL_TRY(add_values(batch, value_count, &fresh.answer_first));
+    batch->requests[batch->request_count] = fresh;
+    *out_request = batch->request_count++;
+    return ICL_OK;
+}
+
+icl_status icl_batch_add_score(icl_batch *batch, size_t prefix, const int32_t *continuation,
+                               size_t count, size_t *out_request)
+{
+    if (count == 0) return icl_error_set(ICL_EINVAL, "a continuation needs at least one token");
+    icl_request fresh = { .kind = REQUEST_SCORE, .prefix = prefix, .count = count };
+    ICL_TRY(add_tokens(batch, continuation, count, &fresh.first));
+    return add_request(batch, fresh, count, out_request);
+}
+
+icl_status icl_batch_add_distribution(icl_batch *batch, size_t prefix, size_t top_n,
+                                      size_t *out_request)
+{
+    const icl_request fresh = { .kind = REQUEST_DISTRIBUTION, .prefix = prefix, .top_n = top_n };
+    return add_request(batch, fresh, top_n, out_request);
+}
+
+size_t icl_batch_count(const icl_batch *batch)
+{
+    return batch->request_count;
+}
+
+size_t icl_batch_prefix_count(const icl_batch *batch)
+{
+    return batch->prefix_count;
+}
+
+const int32_t *icl_batch_prefix(const icl_batch *batch, size_t prefix, size_t *out_count)
+{
+    assert(prefix < batch->prefix_count);
+    *out_count = batch->prefixes[prefix].count;
+    return batch->tokens + batch->prefixes[prefix].first;
+}
+
+static const icl_request *request_at(const icl_batch *batch, size_t index)
+{
+    assert(index < batch->request_count);
+    return &batch->requests[index];
+}
+
+size_t icl_batch_request_prefix(const icl_batch *batch, size_t request)
+{
+    return request_at(batch, request)->prefix;
+}
+
+const int32_t *icl_batch_continuation(const icl_batch *batch, size_t index, size_t *out_count)
+{
+    const icl_request *request = request_at(batch, index);
+    *out_count = request->count;
+    return batch->tokens + request->first;
+}
+
+double icl_batch_logprob_nats(const icl_batch *batch, size_t index)
+{
+    size_t count;
+    const double *logprobs = icl_batch_token_logprobs_nats(batch, index, &count);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += logprobs[i];
+    return sum;
+}
+
+const double *icl_batch_token_logprobs_nats(const icl_batch *batch, size_t index,
+                                            size_t *out_count)
+{
+    const icl_request *request = request_at(batch, index);
+    assert(request->answered && request->kind == REQUEST_SCORE);
+    *out_count = request->count;
+    return batch->values + request->answer_first;
+}
+
+bool icl_batch_is_greedy(const icl_batch *batch, size_t index)
+{
+    assert(request_at(batch, index)->answered);
+    return request_at(batch, index)->greedy;
+}
+
+double icl_batch_entropy_nats(const icl_batch *batch, size_t index)
+{
+    const icl_request *request = request_at(batch, index);
+    assert(request->answered && request->kind == REQUEST_DISTRIBUTION);
+    return request->entropy_nats;
+}
+
+const int32_t *icl_batch_top_tokens(const icl_batch *batch, size_t index,
+                                    const double **out_logprobs, size_t *out_count)
+{
+    const icl_request *request = request_at(batch, index);
+    assert(request->answered && request->kind == REQUEST_DISTRIBUTION);
+    *out_logprobs = batch->values + request->answer_first;
+    *out_count = request->top_n;
+    return batch->choices + request->answer_first;
+}

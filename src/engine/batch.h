@@ -1,0 +1,37 @@
+/* engine/batch.h - requests and their answers, as the engine's own files see them. */
+#ifndef ICL_ENGINE_BATCH_H
+#define ICL_ENGINE_BATCH_H
+
+#include <icl/engine.h>
+
+typedef enum request_kind { REQUEST_SCORE, REQUEST_DISTRIBUTION } request_kind;
+
+typedef struct prefix_span {
+    size_t first, count; /* in icl_batch.tokens */
+} prefix_span;
+
+typedef struct icl_request {
+    request_kind kind;
+    size_t prefix;
+    size_t first, count; /* continuation in icl_batch.tokens; count 0 for a distribution */
+    size_t top_n;
+    size_t answer_first; /* score: token log-probabilities in icl_batch.values, `count` of them;
+                            distribution: top_n log-probabilities, top tokens in icl_batch.choices */
+    double entropy_nats;
+    bool greedy;
+    bool answered;
+} icl_request;
+
+struct icl_batch {
+    int32_t *tokens;
+    size_t token_count, token_capacity;
+    prefix_span *prefixes;
+    size_t prefix_count, prefix_capacity;
+    icl_request *requests;
+    size_t request_count, request_capacity;
+    double *values;   /* answers, parallel to choices */
+    int32_t *choices;
+    size_t value_count, value_capacity;
+};
+
+#endif

@@ -1,0 +1,407 @@
+/* Runs a plan: answers from the journal first, then call by call; what a call completes is durable
+ * before the next one starts. */
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "engine/journal.h"
+#include "engine/plan.h"
+#include "math/logits.h"
+
+enum {
+    SEQUENCES_MAX = 255, /* llama.cpp allows 256, of which the back end keeps one for padding */
+    CELLS_MIN = 1024,
+};
+
+struct icl_engine {
+    icl_model *model;
+    icl_engine_options options;
+    icl_journal *journal; /* NULL: none */
+    icl_meter meter;
+};
+
+icl_engine_options icl_engine_options_default(void)
+{
+    return (icl_engine_options){ 0 };
+}
+
+icl_status icl_engine_open(icl_engine **out, icl_model *model, const icl_engine_options *options)
+{
+    icl_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for an engine");
+    engine->model = model;
+    engine->options = options != NULL ? *options : icl_engine_options_default();
+    if (engine->options.journal_path != NULL) {
+        const icl_status status =
+            icl_journal_open(&engine->journal, engine->options.journal_path);
+        if (status != ICL_OK) {
+            free(engine);
+            return status;
+        }
+        engine->options.journal_path = NULL; /* borrowed only for the call */
+    }
+    *out = engine;
+    return ICL_OK;
+}
+
+void icl_engine_close(icl_engine *engine)
+{
+    if (engine == NULL) return;
+    icl_journal_close(engine->journal);
+    free(engine);
+}
+
+icl_model *icl_engine_model(const icl_engine *engine)
+{
+    return engine->model;
+}
+
+icl_meter icl_engine_get_meter(const icl_engine *engine)
+{
+    return engine->meter;
+}
+
+icl_plan_limits icl_engine_limits(const icl_engine *engine)
+{
+    const icl_model_info *info = icl_model_get_info(engine->model);
+    size_t bytes = engine->options.cache_bytes_max;
+    if (bytes == 0) bytes = icl_memory_available_bytes() / 4;
+    size_t cells = bytes / (info->bytes_per_cell > 0 ? info->bytes_per_cell : 1);
+    /* One path must always fit. */
+    if (cells < info->window_tokens && engine->options.cache_bytes_max == 0)
+        cells = info->window_tokens;
+    if (cells < CELLS_MIN && engine->options.cache_bytes_max == 0) cells = CELLS_MIN;
+    if (cells < 1) cells = 1;
+    return (icl_plan_limits){ .cells_max = cells,
+                              .call_tokens_max = engine->options.call_tokens_max > 0
+                                                     ? engine->options.call_tokens_max
+                                                     : info->call_tokens_max,
+                              .sequences_max = SEQUENCES_MAX,
+                              .window_tokens = info->window_tokens,
+                              .row_floor = info->row_floor };
+}
+
+/* ---- answers as bytes ---- */
+
+/* Journal value: entropy, greedy flag, then `count` values and `count` choices. */
+typedef struct answer_head {
+    double entropy_nats;
+    uint64_t greedy;
+} answer_head;
+
+static size_t answer_count(const icl_request *request)
+{
+    return request->kind == REQUEST_SCORE ? request->count : request->top_n;
+}
+
+static size_t answer_bytes(const icl_request *request)
+{
+    return sizeof(answer_head) + answer_count(request) * (sizeof(double) + sizeof(int32_t));
+}
+
+static void answer_write(unsigned char *to, const icl_batch *batch, const icl_request *request)
+{
+    const answer_head head = { .entropy_nats = request->entropy_nats, .greedy = request->greedy };
+    const size_t count = answer_count(request);
+    memcpy(to, &head, sizeof head);
+    to += sizeof head;
+    memcpy(to, batch->values + request->answer_first, count * sizeof(double));
+    to += count * sizeof(double);
+    memcpy(to, batch->choices + request->answer_first, count * sizeof(int32_t));
+}
+
+static void answer_read(icl_batch *batch, icl_request *request, const unsigned char *from)
+{
+    answer_head head;
+    const size_t count = answer_count(request);
+    memcpy(&head, from, sizeof head);
+    from += sizeof head;
+    memcpy(batch->values + request->answer_first, from, count * sizeof(double));
+    from += count * sizeof(double);
+    memcpy(batch->choices + request->answer_first, from, count * sizeof(int32_t));
+    request->entropy_nats = head.entropy_nats;
+    request->greedy = head.greedy != 0;
+    request->answered = true;
+}
+
+static icl_hash128 answer_key(const icl_engine *engine, const icl_batch *batch,
+                              const icl_request *request)
+{
+    const icl_model_info *info = icl_model_get_info(engine->model);
+    const prefix_span *span = &batch->prefixes[request->prefix];
+    const uint64_t shape[] = { strlen(info->identity), strlen(info->build), (uint64_t)request->kind,
+                               span->count, request->count, request->top_n };
+    icl_hash_state state;
+    icl_hash_begin(&state);
+    icl_hash_add(&state, shape, sizeof shape);
+    icl_hash_add(&state, info->identity, strlen(info->identity));
+    icl_hash_add(&state, info->build, strlen(info->build));
+    icl_hash_add(&state, batch->tokens + span->first, span->count * sizeof(int32_t));
+    icl_hash_add(&state, batch->tokens + request->first, request->count * sizeof(int32_t));
+    return icl_hash_end(&state);
+}
+
+/* ---- a run ---- */
+
+typedef struct engine_run {
+    icl_engine *engine;
+    icl_batch *batch;
+    icl_plan *plan;
+    uint32_t *missing;     /* [request_count] answers still to come */
+    unsigned char *buffer; /* [largest answer] */
+    uint64_t tokens_done;
+} engine_run;
+
+static icl_status run_prepare(engine_run *run)
+{
+    const icl_batch *batch = run->batch;
+    size_t largest = 1;
+    for (size_t r = 0; r < batch->request_count; r++) {
+        const size_t bytes = answer_bytes(&batch->requests[r]);
+        if (bytes > largest) largest = bytes;
+    }
+    run->missing = calloc(batch->request_count > 0 ? batch->request_count : 1, sizeof(uint32_t));
+    run->buffer = malloc(largest);
+    if (run->missing == NULL || run->buffer == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu requests", batch->request_count);
+    for (size_t r = 0; r < batch->request_count; r++) {
+        const icl_request *request = &batch->requests[r];
+        run->missing[r] = request->kind == REQUEST_SCORE ? (uint32_t)request->count : 1;
+    }
+    return ICL_OK;
+}
+
+static icl_status recall_answers(engine_run *run)
+{
+    icl_engine *engine = run->engine;
+    if (engine->journal == NULL) return ICL_OK;
+    for (size_t r = 0; r < run->batch->request_count; r++) {
+        icl_request *request = &run->batch->requests[r];
+        if (request->answered) continue;
+        bool found = false;
+        ICL_TRY(icl_journal_get(engine->journal, answer_key(engine, run->batch, request),
+                                run->buffer, answer_bytes(request), &found));
+        if (!found) continue;
+        answer_read(run->batch, request, run->buffer);
+        engine->meter.requests_cached++;
+    }
+    return ICL_OK;
+}
+
+/* Selection of the top_n tokens by repeated insertion; ties keep the lower id. */
+static void read_distribution(icl_batch *batch, icl_request *request, const float *logits,
+                              size_t vocab_count, double log_sum)
+{
+    double *values = batch->values + request->answer_first;
+    int32_t *choices = batch->choices + request->answer_first;
+    size_t held = 0;
+    for (size_t token = 0; token < vocab_count && request->top_n > 0; token++) {
+        const double logprob = (double)logits[token] - log_sum;
+        if (held == request->top_n && logprob <= values[held - 1]) continue;
+        size_t at = held < request->top_n ? held++ : held - 1;
+        for (; at > 0 && values[at - 1] < logprob; at--) {
+            values[at] = values[at - 1];
+            choices[at] = choices[at - 1];
+        }
+        values[at] = logprob;
+        choices[at] = (int32_t)token;
+    }
+    for (; held < request->top_n; held++) {
+        values[held] = -INFINITY;
+        choices[held] = -1;
+    }
+    request->entropy_nats = icl_logits_entropy_nats(logits, vocab_count, log_sum);
+}
+
+static void read_ask(icl_batch *batch, const trie_ask *ask, const float *logits,
+                     size_t vocab_count, icl_logits_summary summary)
+{
+    icl_request *request = &batch->requests[ask->request];
+    if (request->kind == REQUEST_DISTRIBUTION) {
+        read_distribution(batch, request, logits, vocab_count, summary.log_sum);
+        return;
+    }
+    const int32_t token = batch->tokens[request->first + ask->place];
+    batch->values[request->answer_first + ask->place] = (double)logits[token] - summary.log_sum;
+    batch->choices[request->answer_first + ask->place] = summary.best;
+}
+
+static icl_status finish_request(engine_run *run, size_t index)
+{
+    icl_request *request = &run->batch->requests[index];
+    if (request->kind == REQUEST_SCORE) {
+        request->greedy = true;
+        for (size_t i = 0; i < request->count; i++)
+            request->greedy &= run->batch->choices[request->answer_first + i] ==
+                               run->batch->tokens[request->first + i];
+    }
+    request->answered = true;
+    if (run->engine->journal == NULL) return ICL_OK;
+    answer_write(run->buffer, run->batch, request);
+    return icl_journal_put(run->engine->journal, answer_key(run->engine, run->batch, request),
+                           run->buffer, answer_bytes(request));
+}
+
+static icl_status read_rows(engine_run *run, const plan_call *call)
+{
+    const icl_plan *plan = run->plan;
+    const size_t vocab_count = icl_model_get_info(run->engine->model)->vocab_count;
+    for (size_t i = 0; i < call->token_count; i++) {
+        if (!plan->tokens[call->token_first + i].row) continue;
+        const trie_node *node = &plan->trie.nodes[plan->nodes[call->token_first + i]];
+        const float *logits = icl_model_logits(run->engine->model, i);
+        const icl_logits_summary summary = icl_logits_summarise(logits, vocab_count);
+        if (!isfinite(summary.log_sum))
+            return icl_error_set(ICL_EMODEL, "the model's logits are not finite at position %u",
+                                 node->depth - 1);
+        for (uint32_t a = node->ask_first; a != TRIE_NONE; a = plan->trie.asks[a].next) {
+            const trie_ask *ask = &plan->trie.asks[a];
+            read_ask(run->batch, ask, logits, vocab_count, summary);
+            if (--run->missing[ask->request] == 0) ICL_TRY(finish_request(run, ask->request));
+        }
+    }
+    return ICL_OK;
+}
+
+static icl_status run_call(engine_run *run, const plan_call *call)
+{
+    icl_engine *engine = run->engine;
+    ICL_TRY(icl_model_decode(engine->model,
+                             &(icl_decode_call){ .begins_wave = call->begins_wave,
+                                                 .keep_tokens = call->keep_tokens,
+                                                 .leaf_count = call->leaf_count,
+                                                 .tokens = run->plan->tokens + call->token_first,
+                                                 .token_count = call->token_count }));
+    if (engine->journal != NULL) ICL_TRY(icl_journal_begin(engine->journal));
+    const icl_status status = read_rows(run, call);
+    if (engine->journal != NULL) {
+        const icl_status committed = icl_journal_commit(engine->journal);
+        if (status == ICL_OK && committed != ICL_OK) return committed;
+    }
+    if (status != ICL_OK) return status;
+    run->tokens_done += call->token_count;
+    engine->meter.calls++;
+    if (engine->options.progress != NULL)
+        engine->options.progress(engine->options.progress_user, run->tokens_done,
+                                 run->plan->stats.tokens_trie);
+    return ICL_OK;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Cache and logits as planned, and what the planner itself holds. */
+static uint64_t planned_bytes(const engine_run *run)
+{
+    const icl_model_info *info = icl_model_get_info(run->engine->model);
+    const icl_plan *plan = run->plan;
+    const icl_plan_stats *stats = &plan->stats;
+    return (uint64_t)stats->cells_peak * info->bytes_per_cell +
+           (uint64_t)(stats->call_rows_peak + info->row_floor) * info->vocab_count * sizeof(float) +
+           plan->trie.node_capacity * sizeof(trie_node) + plan->trie.node_count * sizeof(uint32_t) +
+           plan->trie.ask_capacity * sizeof(trie_ask) +
+           plan->token_capacity * (sizeof(icl_decode_token) + sizeof(uint32_t));
+}
+
+static void meter_add(engine_run *run)
+{
+    icl_meter *meter = &run->engine->meter;
+    const icl_plan_stats *stats = &run->plan->stats;
+    meter->requests += stats->request_count;
+    meter->tokens_asked += stats->tokens_asked;
+    meter->tokens_trie += stats->tokens_trie;
+    meter->tokens_evaluated += stats->tokens_evaluated;
+    meter->logits_rows += stats->logits_rows;
+    meter->rows_padding += stats->rows_padding;
+    meter->visible_cells += stats->visible_cells;
+    const uint64_t bytes = planned_bytes(run);
+    if (bytes > meter->peak_bytes) meter->peak_bytes = bytes;
+}
+
+static icl_status run_plan(engine_run *run)
+{
+    const icl_plan_limits limits = icl_engine_limits(run->engine);
+    ICL_TRY(icl_plan_new(&run->plan, run->batch, &limits));
+    const icl_plan_stats *stats = &run->plan->stats;
+    meter_add(run);
+    if (stats->calls == 0) return ICL_OK;
+    ICL_TRY(icl_model_prepare(run->engine->model,
+                              &(icl_decode_limits){ .cells = stats->cells_peak,
+                                                    .sequences = stats->sequences_peak,
+                                                    .call_tokens = stats->call_tokens_peak,
+                                                    .call_rows = stats->call_rows_peak }));
+    const double start = seconds_now();
+    icl_status status = ICL_OK;
+    for (size_t c = 0; c < run->plan->call_count && status == ICL_OK; c++)
+        status = run_call(run, &run->plan->calls[c]);
+    run->engine->meter.seconds += seconds_now() - start;
+    return status;
+}
+
+icl_status icl_engine_run(icl_engine *engine, icl_batch *batch)
+{
+    engine_run run = { .engine = engine, .batch = batch };
+    icl_status status = run_prepare(&run);
+    if (status == ICL_OK) status = recall_answers(&run);
+    if (status == ICL_OK) status = run_plan(&run);
+    icl_plan_free(run.plan);
+    free(run.missing);
+    free(run.buffer);
+    return status;
+}
+
+/* One sequence of `length` tokens in calls of the given size; no logits but the last token's. */
+static icl_status prefill(icl_model *model, icl_decode_token *tokens, size_t length,
+                          size_t call_tokens)
+{
+    for (size_t first = 0; first < length; first += call_tokens) {
+        const size_t count = length - first < call_tokens ? length - first : call_tokens;
+        ICL_TRY(icl_model_decode(model, &(icl_decode_call){ .begins_wave = first == 0,
+                                                            .tokens = tokens + first,
+                                                            .token_count = count }));
+    }
+    return ICL_OK;
+}
+
+icl_status icl_engine_measure_prefill(icl_engine *engine, size_t call_tokens, size_t visible_cells,
+                                      double seconds_max, double *out_tokens_per_second)
+{
+    /* A sequence of length n shows its tokens (n + 1) / 2 cells on average. */
+    const icl_model_info *info = icl_model_get_info(engine->model);
+    size_t length = visible_cells * 2 > call_tokens ? visible_cells * 2 - 1 : call_tokens;
+    if (length > info->window_tokens) length = info->window_tokens;
+    if (call_tokens > length) call_tokens = length;
+    ICL_TRY(icl_model_prepare(engine->model, &(icl_decode_limits){ .cells = length,
+                                                                   .sequences = 2,
+                                                                   .call_tokens = call_tokens,
+                                                                   .call_rows = 1 }));
+    icl_decode_token *tokens = malloc(length * sizeof *tokens);
+    if (tokens == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu tokens", length);
+    for (size_t i = 0; i < length; i++)
+        tokens[i] = (icl_decode_token){ .token = (int32_t)(i * 37 % info->vocab_count),
+                                        .position = (int32_t)i,
+                                        .leaf_last = -1,
+                                        .trunk = true,
+                                        .row = i + 1 == length };
+    icl_status status = prefill(engine->model, tokens, length, call_tokens); /* warm-up */
+    const double start = seconds_now();
+    double elapsed = 0;
+    size_t done = 0;
+    while (status == ICL_OK && (done == 0 || elapsed < seconds_max)) {
+        status = prefill(engine->model, tokens, length, call_tokens);
+        done += length;
+        elapsed = seconds_now() - start;
+    }
+    free(tokens);
+    if (status == ICL_OK) *out_tokens_per_second = (double)done / elapsed;
+    return status;
+}
