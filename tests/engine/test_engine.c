@@ -1,0 +1,351 @@
+/* The engine against brute force on the table model, whose logits depend on every token of the
+ * context, so that any slip in sequences, positions or sharing changes an answer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+
+#include <cmocka.h>
+
+#include <icl/engine.h>
+#include <icl/sys/model.h>
+
+#include "base/hash.h"
+#include "base/rng.h"
+
+enum { VOCAB_COUNT = 257 };
+
+/* Pseudo-random logits keyed by the whole context. */
+static void hashed_logits(void *user, float *out, const int32_t *context, size_t count)
+{
+    size_t *evaluations = user;
+    if (evaluations != NULL) (*evaluations)++;
+    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
+    icl_rng rng = icl_rng_new(hash.low, NULL, NULL, NULL);
+    for (size_t i = 0; i < VOCAB_COUNT; i++) out[i] = (float)(icl_rng_unit(&rng) * 8 - 4);
+}
+
+/* log P(token | context), straight from the definition in double precision. */
+static double reference_logprob(const int32_t *context, size_t count, int32_t token)
+{
+    float logits[VOCAB_COUNT];
+    hashed_logits(NULL, logits, context, count);
+    double sum = 0;
+    for (size_t i = 0; i < VOCAB_COUNT; i++) sum += exp((double)logits[i]);
+    return (double)logits[token] - log(sum);
+}
+
+typedef struct questions {
+    int32_t prefix[64][40];
+    size_t prefix_count, prefix_length[64];
+    int32_t continuation[400][6];
+    size_t count, length[400], of_prefix[400];
+} questions;
+
+/* Prefixes over a two-letter alphabet share a lot; continuations repeat and nest. */
+static void draw_questions(questions *out, uint64_t seed)
+{
+    icl_rng rng = icl_rng_new(seed, "engine", NULL, NULL);
+    out->prefix_count = 1 + icl_rng_below(&rng, 64);
+    for (size_t p = 0; p < out->prefix_count; p++) {
+        out->prefix_length[p] = 1 + icl_rng_below(&rng, 40);
+        for (size_t i = 0; i < out->prefix_length[p]; i++)
+            out->prefix[p][i] = 'a' + (int32_t)icl_rng_below(&rng, i < 8 ? 1 : 2);
+    }
+    out->count = 1 + icl_rng_below(&rng, 400);
+    for (size_t r = 0; r < out->count; r++) {
+        out->of_prefix[r] = icl_rng_below(&rng, out->prefix_count);
+        out->length[r] = 1 + icl_rng_below(&rng, 6);
+        for (size_t i = 0; i < out->length[r]; i++)
+            out->continuation[r][i] = 'a' + (int32_t)icl_rng_below(&rng, 3);
+    }
+}
+
+static icl_batch *batch_of(const questions *questions, const size_t *order, size_t count)
+{
+    icl_batch *batch = NULL;
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    size_t prefix_ids[64], request;
+    for (size_t p = 0; p < questions->prefix_count; p++)
+        assert_int_equal(icl_batch_add_prefix(batch, questions->prefix[p],
+                                              questions->prefix_length[p], &prefix_ids[p]),
+                         ICL_OK);
+    for (size_t i = 0; i < count; i++) {
+        const size_t r = order == NULL ? i : order[i];
+        assert_int_equal(icl_batch_add_score(batch, prefix_ids[questions->of_prefix[r]],
+                                             questions->continuation[r], questions->length[r],
+                                             &request),
+                         ICL_OK);
+        assert_int_equal(request, i);
+    }
+    return batch;
+}
+
+static double reference_score(const questions *questions, size_t r)
+{
+    int32_t context[64];
+    const size_t prefix = questions->of_prefix[r];
+    size_t count = questions->prefix_length[prefix];
+    memcpy(context, questions->prefix[prefix], count * sizeof *context);
+    double sum = 0;
+    for (size_t i = 0; i < questions->length[r]; i++) {
+        sum += reference_logprob(context, count, questions->continuation[r][i]);
+        context[count++] = questions->continuation[r][i];
+    }
+    return sum;
+}
+
+static icl_engine *open_engine(icl_model *model, const icl_engine_options *options)
+{
+    icl_engine *engine = NULL;
+    assert_int_equal(icl_engine_open(&engine, model, options), ICL_OK);
+    return engine;
+}
+
+static icl_model *open_table(size_t *evaluations)
+{
+    icl_model *model = NULL;
+    assert_int_equal(icl_model_open_table(&model, hashed_logits, evaluations, 0), ICL_OK);
+    return model;
+}
+
+static void test_engine__equals_brute_force(void **state)
+{
+    (void)state;
+    static questions questions;
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        draw_questions(&questions, seed);
+        icl_model *model = open_table(NULL);
+        icl_engine *engine = open_engine(model, NULL);
+        icl_batch *batch = batch_of(&questions, NULL, questions.count);
+        assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+        /* Float exponentials in the normaliser: 257 of relative error 2e-7 each. */
+        for (size_t r = 0; r < questions.count; r++)
+            assert_float_equal(icl_batch_logprob_nats(batch, r), reference_score(&questions, r),
+                               5e-6);
+        icl_batch_free(batch);
+        icl_engine_close(engine);
+        icl_model_close(model);
+    }
+}
+
+/* Law 1: each distinct (prefix, token) once, the last token of a continuation never. */
+static void test_engine__evaluates_each_distinct_prefix_once(void **state)
+{
+    (void)state;
+    static questions questions;
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        draw_questions(&questions, seed);
+        icl_model *model = open_table(NULL);
+        icl_engine *engine = open_engine(model, NULL);
+        icl_batch *batch = batch_of(&questions, NULL, questions.count);
+        assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+        /* Count distinct paths by brute force. */
+        static int32_t paths[64 * 40 + 400 * 50][48];
+        static size_t lengths[64 * 40 + 400 * 50];
+        size_t path_count = 0;
+        for (size_t r = 0; r < questions.count; r++) {
+            int32_t path[48];
+            const size_t p = questions.of_prefix[r];
+            size_t length = questions.prefix_length[p];
+            memcpy(path, questions.prefix[p], length * sizeof *path);
+            for (size_t i = 0; i + 1 < questions.length[r]; i++)
+                path[length++] = questions.continuation[r][i];
+            for (size_t n = 1; n <= length; n++) {
+                size_t k = 0;
+                while (k < path_count &&
+                       (lengths[k] != n || memcmp(paths[k], path, n * sizeof *path) != 0))
+                    k++;
+                if (k < path_count) continue;
+                memcpy(paths[path_count], path, n * sizeof *path);
+                lengths[path_count++] = n;
+            }
+        }
+        assert_int_equal(icl_engine_get_meter(engine).tokens_trie, path_count);
+        assert_int_equal(icl_engine_get_meter(engine).tokens_evaluated, path_count);
+        icl_batch_free(batch);
+        icl_engine_close(engine);
+        icl_model_close(model);
+    }
+}
+
+/* Law 2: a logits row per distinct place that is read, no more. */
+static void test_engine__reads_only_rows_that_are_asked_for(void **state)
+{
+    (void)state;
+    size_t rows = 0, prefix, request;
+    icl_model *model = open_table(&rows);
+    icl_engine *engine = open_engine(model, NULL);
+    icl_batch *batch = NULL;
+    const int32_t tokens[] = { 'a', 'b', 'c', 'd' };
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    assert_int_equal(icl_batch_add_prefix(batch, tokens, 4, &prefix), ICL_OK);
+    for (int32_t label = 'p'; label < 'z'; label++)
+        assert_int_equal(icl_batch_add_score(batch, prefix, &label, 1, &request), ICL_OK);
+    assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+    assert_int_equal(rows, 1);
+    assert_int_equal(icl_engine_get_meter(engine).logits_rows, 1);
+    /* One-token labels cost nothing beyond the prefix. */
+    assert_int_equal(icl_engine_get_meter(engine).tokens_evaluated, 4);
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+/* Law 3: any order, alone or together, the same bytes. */
+static void test_engine__answers_do_not_depend_on_the_batch(void **state)
+{
+    (void)state;
+    static questions questions;
+    draw_questions(&questions, 77);
+    icl_model *model = open_table(NULL);
+    icl_engine *engine = open_engine(model, NULL);
+    icl_batch *together = batch_of(&questions, NULL, questions.count);
+    assert_int_equal(icl_engine_run(engine, together), ICL_OK);
+    size_t order[400];
+    for (size_t i = 0; i < questions.count; i++) order[i] = i;
+    icl_rng rng = icl_rng_new(5, NULL, NULL, NULL);
+    icl_rng_shuffle(&rng, order, questions.count);
+    icl_batch *shuffled = batch_of(&questions, order, questions.count);
+    assert_int_equal(icl_engine_run(engine, shuffled), ICL_OK);
+    for (size_t i = 0; i < questions.count; i++) {
+        icl_batch *alone = batch_of(&questions, &order[i], 1);
+        assert_int_equal(icl_engine_run(engine, alone), ICL_OK);
+        const double a = icl_batch_logprob_nats(together, order[i]),
+                     b = icl_batch_logprob_nats(shuffled, i), c = icl_batch_logprob_nats(alone, 0);
+        assert_memory_equal(&a, &b, sizeof a);
+        assert_memory_equal(&a, &c, sizeof a);
+        assert_int_equal(icl_batch_is_greedy(together, order[i]), icl_batch_is_greedy(alone, 0));
+        icl_batch_free(alone);
+    }
+    icl_batch_free(together);
+    icl_batch_free(shuffled);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+/* Law 4: a budget of a path and a little more gives the same answers, within the budget. */
+static void test_engine__small_budgets_give_the_same_answers(void **state)
+{
+    (void)state;
+    static questions questions;
+    draw_questions(&questions, 78);
+    icl_model *model = open_table(NULL);
+    icl_engine *free_engine = open_engine(model, NULL);
+    icl_batch *expected = batch_of(&questions, NULL, questions.count);
+    assert_int_equal(icl_engine_run(free_engine, expected), ICL_OK);
+    for (size_t cells = 46; cells < 70; cells += 4)
+        for (size_t call = 1; call < 20; call += 6) {
+            icl_engine_options options = icl_engine_options_default();
+            options.cache_bytes_max = cells * sizeof(int32_t);
+            options.call_tokens_max = call;
+            icl_engine *engine = open_engine(model, &options);
+            icl_batch *batch = batch_of(&questions, NULL, questions.count);
+            assert_int_equal(icl_engine_limits(engine).cells_max, cells);
+            assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+            for (size_t r = 0; r < questions.count; r++) {
+                const double a = icl_batch_logprob_nats(batch, r),
+                             b = icl_batch_logprob_nats(expected, r);
+                assert_memory_equal(&a, &b, sizeof a);
+            }
+            assert_int_equal(icl_engine_get_meter(engine).tokens_evaluated,
+                             icl_engine_get_meter(free_engine).tokens_trie);
+            icl_batch_free(batch);
+            icl_engine_close(engine);
+        }
+    icl_batch_free(expected);
+    icl_engine_close(free_engine);
+    icl_model_close(model);
+}
+
+static void test_engine__a_path_beyond_the_budget_is_refused(void **state)
+{
+    (void)state;
+    icl_model *model = open_table(NULL);
+    icl_engine_options options = icl_engine_options_default();
+    options.cache_bytes_max = 3 * sizeof(int32_t);
+    icl_engine *engine = open_engine(model, &options);
+    icl_batch *batch = NULL;
+    size_t prefix, request;
+    const int32_t tokens[] = { 'a', 'b', 'c', 'd' };
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    assert_int_equal(icl_batch_add_prefix(batch, tokens, 4, &prefix), ICL_OK);
+    assert_int_equal(icl_batch_add_score(batch, prefix, tokens, 1, &request), ICL_OK);
+    assert_int_equal(icl_engine_run(engine, batch), ICL_ECONTEXT);
+    assert_string_equal(icl_error_message(),
+                        "a prompt of 4 tokens exceeds the cache budget of 3 tokens");
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+static void test_engine__distribution_matches_the_definition(void **state)
+{
+    (void)state;
+    icl_model *model = open_table(NULL);
+    icl_engine *engine = open_engine(model, NULL);
+    icl_batch *batch = NULL;
+    size_t prefix, request, count;
+    const int32_t tokens[] = { 'x', 'y' };
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    assert_int_equal(icl_batch_add_prefix(batch, tokens, 2, &prefix), ICL_OK);
+    assert_int_equal(icl_batch_add_distribution(batch, prefix, 5, &request), ICL_OK);
+    assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+    const double *logprobs;
+    const int32_t *top = icl_batch_top_tokens(batch, request, &logprobs, &count);
+    assert_int_equal(count, 5);
+    double entropy = 0;
+    size_t above = 0;
+    for (int32_t token = 0; token < VOCAB_COUNT; token++) {
+        const double logprob = reference_logprob(tokens, 2, token);
+        entropy -= exp(logprob) * logprob;
+        above += logprob > reference_logprob(tokens, 2, top[4]);
+    }
+    assert_int_equal(above, 4);
+    for (size_t i = 0; i < 5; i++)
+        assert_float_equal(logprobs[i], reference_logprob(tokens, 2, top[i]), 1e-6);
+    for (size_t i = 0; i + 1 < 5; i++) assert_true(logprobs[i] >= logprobs[i + 1]);
+    assert_float_equal(icl_batch_entropy_nats(batch, request), entropy, 1e-5);
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+static void not_a_number(void *user, float *out, const int32_t *context, size_t count)
+{
+    hashed_logits(user, out, context, count);
+    out[100] = NAN;
+}
+
+static void test_engine__logits_that_are_not_numbers_are_an_error(void **state)
+{
+    (void)state;
+    icl_model *model = NULL;
+    assert_int_equal(icl_model_open_table(&model, not_a_number, NULL, 0), ICL_OK);
+    icl_engine *engine = open_engine(model, NULL);
+    static questions questions;
+    draw_questions(&questions, 3);
+    icl_batch *batch = batch_of(&questions, NULL, 1);
+    assert_int_equal(icl_engine_run(engine, batch), ICL_EMODEL);
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_engine__equals_brute_force),
+        cmocka_unit_test(test_engine__evaluates_each_distinct_prefix_once),
+        cmocka_unit_test(test_engine__reads_only_rows_that_are_asked_for),
+        cmocka_unit_test(test_engine__answers_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_engine__small_budgets_give_the_same_answers),
+        cmocka_unit_test(test_engine__a_path_beyond_the_budget_is_refused),
+        cmocka_unit_test(test_engine__distribution_matches_the_definition),
+        cmocka_unit_test(test_engine__logits_that_are_not_numbers_are_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
