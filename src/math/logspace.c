@@ -19,25 +19,44 @@ size_t icl_argmax(const double *values, size_t count)
     return best;
 }
 
+/* log(sum(exp(values - maximum))); the maximum is finite. */
+static double log_sum_above(const double *values, size_t count, double maximum)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) sum += exp(values[i] - maximum);
+    return log(sum);
+}
+
+/* NaN when any value is NaN, else 0: what a result must be poisoned with. */
+static double nan_of(const double *values, size_t count)
+{
+    double poison = 0.0;
+    for (size_t i = 0; i < count; i++)
+        if (isnan(values[i])) poison = NAN;
+    return poison;
+}
+
 double icl_logsumexp(const double *values, size_t count)
 {
     if (count == 0) return -INFINITY;
     const double maximum = values[icl_argmax(values, count)];
-    double sum = 0.0;
-    if (maximum == -INFINITY) { /* exp(-inf - -inf) would be NaN */
-        for (size_t i = 0; i < count; i++) sum += isnan(values[i]) ? NAN : 0.0;
-        return sum + maximum;
-    }
-    for (size_t i = 0; i < count; i++) sum += exp(values[i] - maximum);
-    return maximum + log(sum);
+    /* exp(-inf - -inf) would be NaN */
+    if (!(maximum > -INFINITY)) return -INFINITY + nan_of(values, count);
+    return maximum + log_sum_above(values, count, maximum);
 }
 
 void icl_log_softmax(double *out, const double *values, size_t count)
 {
     assert(count > 0);
-    const double total = icl_logsumexp(values, count);
-    const double uniform = -log((double)count);
-    for (size_t i = 0; i < count; i++) out[i] = total == -INFINITY ? uniform : values[i] - total;
+    const double maximum = values[icl_argmax(values, count)];
+    if (!(maximum > -INFINITY)) {
+        const double uniform = -log((double)count) + nan_of(values, count);
+        for (size_t i = 0; i < count; i++) out[i] = uniform;
+        return;
+    }
+    /* Subtracting the maximum first keeps the digits that maximum + log_sum would lose. */
+    const double log_sum = log_sum_above(values, count, maximum);
+    for (size_t i = 0; i < count; i++) out[i] = (values[i] - maximum) - log_sum;
 }
 
 void icl_softmax(double *out, const double *values, size_t count)
