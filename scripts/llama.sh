@@ -50,28 +50,9 @@ key=$({
 } | sha256sum | cut -c1-16)
 prefix=$ICL_CACHE/llama-$version-$key
 
-fetch() {
-    local requirements=$ICL_CACHE/sources/llama.requirements
-    if [ -f "$ICL_CACHE/sources/$archive" ]; then return; fi
-    say "downloading the llama.cpp source (PyPI llama-cpp-python $version, 77 MB)"
-    mkdir -p "$ICL_CACHE/sources"
-    rm -rf "$ICL_CACHE/sources/partial"
-    # pip prepares a source distribution's metadata, so it wants the build backend beside it.
-    make_venv build-backend "$here/requirements-backend.txt"
-    echo "llama-cpp-python==$version --hash=sha256:$archive_sha256" >"$requirements"
-    "$ICL_CACHE/venv-build-backend/bin/pip" --disable-pip-version-check --quiet download \
-        --no-deps --no-build-isolation --no-binary llama-cpp-python --require-hashes \
-        -r "$requirements" -d "$ICL_CACHE/sources/partial"
-    mv "$ICL_CACHE/sources/partial/$archive" "$ICL_CACHE/sources/$archive"
-    rm -rf "$ICL_CACHE/sources/partial"
-}
-
 unpack() { # unpack FOLDER
     if [ -d "$1/source" ]; then return; fi
-    echo "$archive_sha256  $ICL_CACHE/sources/$archive" | sha256sum --check --quiet || {
-        rm -f "$ICL_CACHE/sources/$archive"
-        fail "$archive in $ICL_CACHE/sources has the wrong hash; it was removed, run again"
-    }
+    fetch_pypi llama-cpp-python "$version" "$archive" "$archive_sha256" "llama.cpp" 77
     rm -rf "$1/partial"
     mkdir -p "$1/partial"
     tar -xzf "$ICL_CACHE/sources/$archive" -C "$1/partial" --strip-components=3 \
@@ -80,38 +61,42 @@ unpack() { # unpack FOLDER
     mv "$1/partial" "$1/source"
 }
 
+# compile FOLDER: FOLDER/source into FOLDER/stage, where it lies as it will at $prefix.
+compile() {
+    local arguments header
+    mapfile -t arguments < <(options)
+    cmake -S "$1/source" -B "$1/build" -G Ninja "${arguments[@]}" -DCMAKE_INSTALL_PREFIX="$prefix"
+    ninja -C "$1/build" -j "${ICL_JOBS:-$(nproc)}"
+    rm -rf "$1/stage"
+    DESTDIR="$1/stage" cmake --install "$1/build"
+    mkdir -p "$1/stage$prefix/include/ggml-internal"
+    for header in $internal_headers; do
+        cp "$1/source/ggml/src/$header" "$1/stage$prefix/include/ggml-internal/"
+    done
+    cp "$1/source/LICENSE" "$1/stage$prefix/LICENSE.llama.cpp"
+    touch "$1/stage$prefix/icl-complete"
+}
+
 build() {
     if [ -f "$prefix/icl-complete" ]; then return; fi
-    mkdir -p "$ICL_CACHE/work"
-    exec 9>"$ICL_CACHE/work/llama.lock"
-    if ! flock --nonblock 9; then
-        say "another process is building llama.cpp; waiting for it"
-        flock 9
-    fi
+    hold_lock llama
     if [ -f "$prefix/icl-complete" ]; then return; fi
-    local work=$ICL_CACHE/work/llama-$version-$key log header
-    log=$work/build.log
+    local work=$ICL_CACHE/work/llama-$version-$key status
+    local log=$work/build.log
     mkdir -p "$work"
-    fetch
     unpack "$work"
     say "building llama.cpp once, about 5 minutes of CPU time (log: $log)"
-    {
-        mapfile -t arguments < <(options)
-        cmake -S "$work/source" -B "$work/build" -G Ninja "${arguments[@]}" \
-            -DCMAKE_INSTALL_PREFIX="$prefix"
-        ninja -C "$work/build" -j "${ICL_JOBS:-$(nproc)}"
-        rm -rf "$work/stage"
-        DESTDIR="$work/stage" cmake --install "$work/build"
-        mkdir -p "$work/stage$prefix/include/ggml-internal"
-        for header in $internal_headers; do
-            cp "$work/source/ggml/src/$header" "$work/stage$prefix/include/ggml-internal/"
-        done
-        cp "$work/source/LICENSE" "$work/stage$prefix/LICENSE.llama.cpp"
-    } >"$log" 2>&1 || {
+    set +e # bash forgets -e inside a condition, so the status is read after the fact
+    (
+        set -e
+        compile "$work"
+    ) >"$log" 2>&1
+    status=$?
+    set -e
+    if [ $status -ne 0 ]; then
         tail -n 20 "$log" >&2
         fail "building llama.cpp failed; the whole log is $log"
-    }
-    touch "$work/stage$prefix/icl-complete"
+    fi
     rm -rf "$prefix"
     mv "$work/stage$prefix" "$prefix"
     rm -rf "$work"

@@ -32,7 +32,6 @@ libclang-rt-14-dev|file /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-
 python3-jinja2|py jinja2
 python3-yaml|py yaml
 scdoc|cmd scdoc'
-packages_bench=''
 packages_format='
 clang-format-14|cmd clang-format-14'
 
@@ -101,10 +100,20 @@ ensure_llama() {
 }
 
 case "${1:-}" in
-build) ensure_packages "$packages_build" && ensure_llama ;;
-demo) ensure_packages "$packages_build" && ensure_llama && "$here/encoder.sh" ;;
-test) ensure_packages "$packages_build$packages_test" && ensure_llama && "$here/encoder.sh" ;;
-bench) ensure_packages "$packages_build$packages_bench" && ensure_llama && "$here/encoder.sh" ;;
+build)
+    ensure_packages "$packages_build"
+    ensure_llama
+    ;;
+demo | bench)
+    ensure_packages "$packages_build"
+    ensure_llama
+    "$here/encoder.sh"
+    ;;
+test)
+    ensure_packages "$packages_build$packages_test"
+    ensure_llama
+    "$here/encoder.sh"
+    ;;
 format) ensure_packages "$packages_format" ;;
 *)
     echo "usage: scripts/setup.sh build|demo|test|bench|format" >&2
