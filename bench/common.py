@@ -19,7 +19,7 @@ import time
 from sgemm_peak import sgemm_peak
 
 SHOTS = 8
-TEMPLATE = "Text: {{text}}\nLabel: {{label}}"
+TEMPLATE = "Text: {{ text }}\nLabel:"
 ONE_TOKEN = {"AddToPlaylist": "add", "BookRestaurant": "food", "GetWeather": "weather",
              "PlayMusic": "music", "RateBook": "book", "SearchCreativeWork": "search",
              "SearchScreeningEvent": "movie"}
@@ -35,14 +35,13 @@ def arguments(description, peer_seconds):
     parser.add_argument("--icl", default="build/icl", help="the icl program")
     parser.add_argument("--icl-args", default="", help="more options for icl score")
     parser.add_argument("--model", default="models/icl-seed-f32.gguf")
-    parser.add_argument("--tokenizer", required=True, help="folder of the model's HF tokenizer")
-    parser.add_argument("--train", required=True, help="JSONL pool with text and label (SNIPS)")
-    parser.add_argument("--test", required=True, help="JSONL queries with text and label")
+    parser.add_argument("--train", default="tasks/snips/train.jsonl", help="pool: text, label")
+    parser.add_argument("--test", default="tasks/snips/test.jsonl", help="queries: text, label")
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--n", type=int, default=64, help="queries that icl answers, at least")
     parser.add_argument("--peer-seconds", type=float, default=peer_seconds,
                         help="the peer gets as many queries as it answers in about this time")
-    parser.add_argument("--n-max", type=int, default=512, help="queries planned per case")
+    parser.add_argument("--n-max", type=int, default=200, help="queries planned per case")
     parser.add_argument("--rounds", type=int, default=2, help="icl and the peer take turns")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -53,24 +52,31 @@ def arguments(description, peer_seconds):
     return args
 
 
-def planned_examples(args, case):
-    """The requests of a case, grouped by query: a list of lists of request objects."""
-    strategy, labels = CASES[case]
-    path = os.path.join(args.work, f"{case}.jsonl")
-    command = [args.icl, "plan", "--train", args.train, "--test", args.test,
-               "--template", TEMPLATE, "--labels", ",".join(f"{k}={v}" for k, v in labels.items()),
-               "--model", args.model, "--strategy", strategy, "--seed", str(args.seed),
-               "--limit", str(args.n_max), "--requests", path]
+def plan(args, path, **options):
+    """The requests that `icl plan` writes to `path`, grouped by query: a list of lists."""
+    command = [args.icl, "plan", "--requests", path, "--model", args.model, "--seed",
+               str(args.seed)]
+    for name, value in options.items():
+        command += ["--" + name, str(value)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     examples = {}
     with open(path, encoding="utf-8") as f:
         for line in f:
             request = json.loads(line)
             examples.setdefault(tuple(request["prefix_tokens"]), []).append(request)
-    wrong = [len(e) for e in examples.values() if len(e) != len(labels)]
+    return list(examples.values())
+
+
+def planned_examples(args, case):
+    """The requests of a case, each query with all its labels."""
+    strategy, labels = CASES[case]
+    examples = plan(args, os.path.join(args.work, f"{case}.jsonl"), train=args.train,
+                    test=args.test, template=TEMPLATE, strategy=strategy, limit=args.n_max,
+                    labels=",".join(f"{k}={v}" for k, v in labels.items()))
+    wrong = [len(e) for e in examples if len(e) != len(labels)]
     if wrong:
         raise SystemExit(f"{case}: a query with {wrong[0]} requests instead of {len(labels)}")
-    return list(examples.values())
+    return examples
 
 
 def flat(examples):
@@ -139,7 +145,7 @@ def reference_model(args):
     torch.set_num_threads(args.threads)
     folder, name = os.path.split(os.path.abspath(args.model))
     model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
-    return model.eval(), AutoTokenizer.from_pretrained(args.tokenizer)
+    return model.eval(), AutoTokenizer.from_pretrained(folder, gguf_file=name)
 
 
 def file_hash(path):

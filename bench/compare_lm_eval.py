@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """icl against lm-evaluation-harness (hf, CPU): same weights, same requests, turn by turn.
 
-    compare_lm_eval.py --tokenizer models/icl-seed-tokenizer --train T.jsonl --test Q.jsonl
+    compare_lm_eval.py [--model random-135m.gguf]      (from the root of the repository)
 
 lm-eval runs as its users run it: HFLM over the model in float32, loglikelihood() over
 (context, continuation) strings, its cache of one-token continuations on, at the batch size that is

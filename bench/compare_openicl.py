@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """icl against OpenICL's perplexity inference: same weights, same prompts, turn by turn.
 
-    compare_openicl.py --tokenizer models/icl-seed-tokenizer --train T.jsonl --test Q.jsonl
+    compare_openicl.py [--model random-135m.gguf]      (from the root of the repository)
 
 OpenICL's own PPLInferencer runs unchanged (PyPI openicl 0.1.8); a retriever hands it the prompts
 that icl planned. For each label it runs every full prompt again, in padded batches, with logits at
@@ -47,9 +47,10 @@ class OpenIcl:
 
     def texts(self, examples):
         made = []
+        added = len(self.tokenizer("").input_ids)  # the BOS that the tokenizer puts itself
         for example in examples:
             tokens = [r["prefix_tokens"] + r["continuation_tokens"] for r in example]
-            texts = [self.tokenizer.decode(ids) for ids in tokens]
+            texts = [self.tokenizer.decode(ids[added:]) for ids in tokens]
             for text, ids in zip(texts, tokens):
                 if text not in self.checked and self.tokenizer(text).input_ids != ids:
                     raise SystemExit(f"the tokenizer encodes a prompt to other tokens: {text}")
