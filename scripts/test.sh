@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Every test: the release build (gcc) as it is installed and used, then everything under address and
+# undefined-behaviour sanitizers (clang) with a short run of each fuzz target.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+jobs=${ICL_JOBS:-$(nproc)}
+
+scripts/setup.sh test
+for preset in release asan; do
+    cmake --log-level=WARNING -DICL_LLAMA="${ICL_LLAMA:-auto}" --preset "$preset" >/dev/null
+done
+ninja --quiet -j "$jobs" -C build
+ninja --quiet -j "$jobs" -C build-asan
+
+export CTEST_OUTPUT_ON_FAILURE=1
+ctest --test-dir build -j "$jobs" --no-label-summary -L '^(install|headers|e2e)$'
+ctest --test-dir build-asan -j "$jobs" --no-label-summary
