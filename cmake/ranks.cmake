@@ -37,7 +37,8 @@ set(ICL_HEADER_FOLDERS
     select.h select
     reformat.h reformat
     order.h order
-    instruct.h instruct)
+    instruct.h instruct
+    report.h report)
 
 # Rank of a folder, from 0; a folder that nobody ranked is an error.
 function(icl_rank_of out folder)

@@ -1,0 +1,144 @@
+/* icl/run.h - one run: task x strategy x model x seed -> predictions, metrics, meter.
+ *
+ *   icl_run_options options = icl_run_options_default();
+ *   options.task = task;
+ *   options.strategy = "select=knn(k=8) order=nearest-last score=direct calibrate=batch";
+ *   icl_run *run = NULL;
+ *   icl_status status = icl_run_new(&run, engine, &options);    // data, prompts, requests
+ *   if (status == ICL_OK) status = icl_run_execute(run);         // the model is asked here
+ *   if (status == ICL_OK) printf("%.3f\n", icl_run_get_summary(run)->metrics.accuracy);
+ *   icl_run_free(run);
+ */
+#ifndef ICL_RUN_H
+#define ICL_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <icl/engine.h>
+#include <icl/metrics.h>
+#include <icl/status.h>
+#include <icl/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of the library, "major.minor.patch". */
+ICL_API const char *icl_version(void);
+
+/** How a prompt and an answer become tokens. */
+typedef enum icl_boundary {
+    ICL_BOUNDARY_JOINT,    /**< tokenised together; a token across the join belongs to the answer */
+    ICL_BOUNDARY_SEPARATE, /**< tokenised apart */
+    ICL_BOUNDARY_HEAL,     /**< together, and the prompt's last token is scored with the answer */
+} icl_boundary;
+
+/** What happens to a prompt that does not fit the window. */
+typedef enum icl_overflow {
+    ICL_OVERFLOW_DROP_FAR,  /**< drop demonstrations farthest from the query */
+    ICL_OVERFLOW_DROP_NEAR, /**< drop demonstrations nearest to the query */
+    ICL_OVERFLOW_ERROR,     /**< refuse */
+} icl_overflow;
+
+typedef struct icl_run_options {
+    const icl_task *task;     /**< borrowed until icl_run_free */
+    const char *strategy;     /**< NULL or "": the task's, else ICL_STRATEGY_DEFAULT */
+    uint64_t seed;
+    size_t limit;             /**< first so many queries; 0: all */
+    icl_boundary boundary;
+    icl_overflow overflow;
+    bool chat;                /**< write prompts through the model's own chat template */
+    bool zero_shot;           /**< also ask without demonstrations, for the line beside the result */
+    const char *encoder_path; /**< sentence encoder; NULL: icl_encoder_default_path() */
+    int thread_count;         /**< of the encoder; 0: free cores */
+} icl_run_options;
+
+#define ICL_STRATEGY_DEFAULT "select=knn(k=8) order=nearest-last score=direct calibrate=batch"
+
+/** joint, drop-far, no chat template, zero-shot line on, seed 0. */
+ICL_API icl_run_options icl_run_options_default(void);
+
+/**
+ * Checks a strategy line and writes its canonical form, every option spelled out.
+ * @param[out] out_line  malloc'd, yours: free()
+ * @return ICL_OK; ICL_EPARSE, ICL_ENOTFOUND, ICL_EINVAL: the sentence names the part and the value
+ */
+ICL_API icl_status icl_strategy_canonical(char **out_line, const char *line);
+
+/** Path of the shipped model: $ICL_MODEL, ../share/icl/models beside the program, the source tree, the
+ *  installed folder. ICL_ENOTFOUND when there is none. *out_path malloc'd, yours. */
+ICL_API icl_status icl_model_default_path(char **out_path);
+/** Path of the sentence encoder: $ICL_ENCODER, $ICL_CACHE, ~/.cache/icl, share/icl/models. */
+ICL_API icl_status icl_encoder_default_path(char **out_path);
+
+typedef struct icl_run icl_run;
+
+/**
+ * Loads the data, chooses and orders demonstrations, renders prompts and makes every request of the
+ * run. Asks the model nothing unless a chosen method does.
+ *
+ * @param[out] out  yours: icl_run_free
+ * @param engine  borrowed until icl_run_free
+ * @return ICL_OK; what the data, the strategy, the template or the window refuse, in one sentence
+ */
+ICL_API icl_status icl_run_new(icl_run **out, icl_engine *engine, const icl_run_options *options);
+ICL_API void icl_run_free(icl_run *run);
+
+/** The requests of the run; borrowed. Their ids are icl_run_request_id. */
+ICL_API icl_batch *icl_run_batch(icl_run *run);
+/** "<query id>/<label>[/<name index>]", with "zero-shot/" or "content-free-<i>/" before it where it
+ *  serves those; malloc'd, yours. */
+ICL_API icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request);
+
+/** The rendered prompt of a query as text with a bar "|" after every token, the answer of each label
+ *  below it, and the counts of tokens; malloc'd, yours. */
+ICL_API icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t query);
+
+/** Everything a run decided and found; deterministic. Filled by icl_run_execute, apart from the
+ *  fields marked "new", which icl_run_new fills. */
+typedef struct icl_run_summary {
+    const char *task, *strategy;  /**< new; strategy in canonical form */
+    const char *model;            /**< new; description */
+    const char *model_identity;   /**< new; hash of the file */
+    char spec_hash[33];           /**< new; over all that determines the predictions */
+    uint64_t seed;                /**< new */
+    size_t query_count, label_count, pool_count, shots; /**< new */
+    size_t joins_merged;          /**< new; answers whose first token crosses the join */
+    size_t demonstrations_dropped, queries_with_drops; /**< new; by the window budget */
+    bool labelled;                /**< new; queries have gold labels, so there are metrics */
+    icl_metrics metrics;          /**< when labelled */
+    bool has_zero_shot;
+    icl_metrics zero_shot;        /**< same scoring, no demonstrations, no calibration */
+    bool calibration_fell_back;   /**< nothing to calibrate with */
+} icl_run_summary;
+
+/** One query's outcome; pointers borrowed from the run. */
+typedef struct icl_run_sample {
+    const char *id;
+    size_t gold;                     /**< ICL_LABEL_NONE when unlabelled */
+    size_t predicted;
+    const double *logprobs_nats;     /**< [label_count] after normalisation, before calibration */
+    const double *scores;            /**< [label_count] after calibration */
+    const double *probabilities;     /**< [label_count] */
+    size_t demonstration_count;      /**< in the prompt, after any drop */
+    const char *const *demonstration_ids; /**< in order of showing, nearest to the query last */
+    char prompt_hash[33];            /**< of the prompt's bytes */
+} icl_run_sample;
+
+/**
+ * Asks the engine and fills summary and samples. May be called again after ICL_ECANCELLED: answered
+ * requests stay answered.
+ */
+ICL_API icl_status icl_run_execute(icl_run *run);
+
+ICL_API const icl_run_summary *icl_run_get_summary(const icl_run *run);
+/** Valid after icl_run_execute; query < query_count. */
+ICL_API icl_run_sample icl_run_sample_at(const icl_run *run, size_t query);
+ICL_API const icl_label_space *icl_run_labels(const icl_run *run);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
