@@ -1,0 +1,14 @@
+/* select/draw.h - drawing without replacement from a list that is used again for the next draw. */
+#ifndef ICL_SELECT_DRAW_H
+#define ICL_SELECT_DRAW_H
+
+#include <stddef.h>
+
+#include "base/rng.h"
+
+/* Writes out [length]: the first elements of a random order of items [count], length <= count. The
+ * items are shuffled in place and put back, so a draw costs `length` steps. swaps [length]:
+ * scratch. */
+void icl_draw(size_t *out, size_t length, size_t *items, size_t count, size_t *swaps, icl_rng *rng);
+
+#endif

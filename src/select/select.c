@@ -1,0 +1,139 @@
+#include "select/select.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/quote.h"
+#include "base/registry.h"
+
+#define ICL_SELECT_METHOD(name) extern const icl_select_method icl_select_##name;
+#include "select/registry.def"
+#undef ICL_SELECT_METHOD
+
+static const icl_select_method *const methods[] = {
+#define ICL_SELECT_METHOD(name) &icl_select_##name,
+#include "select/registry.def"
+#undef ICL_SELECT_METHOD
+};
+
+static const icl_card *const cards[] = {
+#define ICL_SELECT_METHOD(name) &icl_select_##name.card,
+#include "select/registry.def"
+#undef ICL_SELECT_METHOD
+};
+
+enum { METHOD_COUNT = sizeof methods / sizeof *methods };
+
+const icl_select_method *const *icl_select_methods(size_t *out_count)
+{
+    *out_count = METHOD_COUNT;
+    return methods;
+}
+
+const icl_card *const *icl_select_cards(size_t *out_count)
+{
+    *out_count = METHOD_COUNT;
+    return cards;
+}
+
+icl_status icl_select_find(const icl_select_method **out, const char *name)
+{
+    size_t index = 0;
+    ICL_TRY(icl_registry_find(&index, cards, METHOD_COUNT, "select", name));
+    *out = methods[index];
+    return ICL_OK;
+}
+
+size_t icl_select_self(const icl_select_input *input, size_t query)
+{
+    return input->query_self != NULL ? input->query_self[query] : SIZE_MAX;
+}
+
+static icl_status check_labels(const icl_select_input *input)
+{
+    for (size_t i = 0; i < input->pool_count; i++) {
+        if (input->pool_labels[i] >= input->label_count)
+            return icl_error_set(ICL_EINVAL,
+                                 "pool item %zu has label %zu, but the label space has %zu labels",
+                                 i, input->pool_labels[i], input->label_count);
+    }
+    return ICL_OK;
+}
+
+static icl_status check_needs(const icl_card *card, const icl_select_input *input)
+{
+    if ((card->needs & ICL_NEEDS_LABELS) != 0 && input->pool_labels == NULL)
+        return icl_error_set(ICL_EINVAL, "select method \"%s\" needs a labelled pool", card->name);
+    if ((card->needs & ICL_NEEDS_EMBEDDINGS) != 0 &&
+        (input->pool_vectors == NULL || input->query_vectors == NULL))
+        return icl_error_set(ICL_EINVAL, "select method \"%s\" needs sentence vectors", card->name);
+    return ICL_OK;
+}
+
+static icl_status check_k(const icl_select_input *input, size_t k)
+{
+    if (input->pool_count == 0)
+        return icl_error_set(ICL_EINVAL, "k=%zu demonstrations asked, but the pool is empty", k);
+    if (k > input->pool_count)
+        return icl_error_set(ICL_EINVAL, "k=%zu demonstrations asked, but the pool holds %zu", k,
+                             input->pool_count);
+    if (k < input->pool_count) return ICL_OK;
+    for (size_t q = 0; q < input->query_count; q++) {
+        if (icl_select_self(input, q) == SIZE_MAX) continue;
+        char shown[ICL_QUOTE_BYTES];
+        icl_quote(shown, input->query_ids[q], strlen(input->query_ids[q]));
+        return icl_error_set(ICL_EINVAL,
+                             "k=%zu demonstrations asked, but the pool of %zu holds %zu besides "
+                             "query %s itself",
+                             k, input->pool_count, input->pool_count - 1, shown);
+    }
+    return ICL_OK;
+}
+
+static icl_status check_input(const icl_select_method *method, const icl_select_input *input,
+                              size_t k)
+{
+    ICL_TRY(icl_cancel_check(input->cancelled));
+    if (input->pool_labels != NULL) ICL_TRY(check_labels(input));
+    if (k == 0 || input->query_count == 0) return ICL_OK;
+    for (size_t q = 0; q < input->query_count; q++) {
+        const size_t self = icl_select_self(input, q);
+        assert(self == SIZE_MAX || self < input->pool_count);
+        (void)self;
+    }
+    ICL_TRY(check_k(input, k));
+    return check_needs(&method->card, input);
+}
+
+icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
+                          const icl_select_input *input, const icl_options *options)
+{
+    const size_t k = (size_t)icl_options_int(options, "k");
+    ICL_TRY(check_input(method, input, k));
+    icl_selection selection = { .query_count = input->query_count, .k = k };
+    /* One more than needed: calloc(0) may return NULL. */
+    selection.indices = calloc(input->query_count * k + 1, sizeof *selection.indices);
+    selection.scores = calloc(input->query_count * k + 1, sizeof *selection.scores);
+    icl_status status = ICL_OK;
+    if (selection.indices == NULL || selection.scores == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu selections of k=%zu",
+                               input->query_count, k);
+    else if (k > 0 && input->query_count > 0)
+        status = method->run(&selection, input, options);
+    if (status != ICL_OK) {
+        icl_selection_deinit(&selection);
+        return status;
+    }
+    *out = selection;
+    return ICL_OK;
+}
+
+void icl_selection_deinit(icl_selection *selection)
+{
+    free(selection->indices);
+    free(selection->scores);
+    *selection = (icl_selection){ 0 };
+}

@@ -1,0 +1,366 @@
+/* The laws of the selection stage, for every registered method and every value of its switches and
+ * choices. A new method is covered by being registered; one that needs what this test's world lacks
+ * fails test_select_conformance__the_world_serves_every_method until the world is extended. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "base/text.h"
+#include "select/select.h"
+
+enum {
+    POOL = 40,
+    QUERIES = 12,
+    LABELS = 4,
+    COLUMNS = 16,
+    LONG_TEXT_BYTES = 300000,
+    WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_LABELS,
+};
+
+typedef struct world {
+    char *long_text;
+    char texts[POOL + QUERIES][64], ids[QUERIES][16];
+    const char *pool_texts[POOL], *query_texts[QUERIES], *query_ids[QUERIES];
+    size_t labels[POOL], self[QUERIES];
+    float vectors[(POOL + QUERIES) * COLUMNS];
+    icl_select_input input;
+} world;
+
+static void fill_text(char *out, size_t bytes, icl_rng *rng)
+{
+    static const char *const words[] = { "play", "book", "the", "weather", "in", "Rome", "jazz" };
+    size_t used = 0;
+    for (size_t i = 0; i < 6; i++)
+        used += (size_t)snprintf(out + used, bytes - used, "%s ", words[icl_rng_below(rng, 7)]);
+}
+
+/* Every third query is the pool item of the same number; some texts are empty, one is very long,
+ * and some vectors are zero or equal. Labels are skewed: class 3 has two members. */
+static int setup(void **state)
+{
+    world *w = calloc(1, sizeof *w);
+    if (w == NULL) return -1;
+    w->long_text = malloc(LONG_TEXT_BYTES + 1);
+    if (w->long_text == NULL) return -1;
+    for (size_t i = 0; i < LONG_TEXT_BYTES; i++)
+        w->long_text[i] = i % 7 == 6 ? ' ' : "jazzRo"[i % 7];
+    w->long_text[LONG_TEXT_BYTES] = 0;
+
+    icl_rng rng = icl_rng_new(6, "conformance", "", "select");
+    for (size_t i = 0; i < POOL + QUERIES; i++) fill_text(w->texts[i], sizeof w->texts[i], &rng);
+    for (size_t i = 0; i < (POOL + QUERIES) * COLUMNS; i++)
+        w->vectors[i] = (float)icl_rng_normal(&rng);
+    for (size_t i = 0; i < POOL; i++) {
+        w->pool_texts[i] = i % 11 == 5 ? "" : i == 7 ? w->long_text : w->texts[i];
+        w->labels[i] = i < 2 ? 3 : i % 3;
+        if (i % 11 == 5) memset(&w->vectors[i * COLUMNS], 0, COLUMNS * sizeof(float));
+        if (i % 4 == 3)
+            memcpy(&w->vectors[i * COLUMNS], &w->vectors[(i - 1) * COLUMNS],
+                   COLUMNS * sizeof(float));
+    }
+    for (size_t q = 0; q < QUERIES; q++) {
+        snprintf(w->ids[q], sizeof w->ids[q], "query-%zu", q);
+        w->query_ids[q] = w->ids[q];
+        w->query_texts[q] = q == 4 ? "" : q == 5 ? w->long_text : w->texts[POOL + q];
+        w->self[q] = q % 3 == 0 ? q : SIZE_MAX;
+        if (q == 4) memset(&w->vectors[(POOL + q) * COLUMNS], 0, COLUMNS * sizeof(float));
+    }
+    w->input = (icl_select_input){
+        .pool_count = POOL,
+        .query_count = QUERIES,
+        .label_count = LABELS,
+        .pool_texts = w->pool_texts,
+        .query_texts = w->query_texts,
+        .pool_labels = w->labels,
+        .query_self = w->self,
+        .query_ids = w->query_ids,
+        .pool_vectors = w->vectors,
+        .query_vectors = &w->vectors[POOL * COLUMNS],
+        .vector_size = COLUMNS,
+        .task = "conformance",
+        .seed = 13,
+    };
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world *w = *state;
+    free(w->long_text);
+    free(w);
+    return 0;
+}
+
+typedef void law(const world *w, const icl_select_method *method, const char *arguments);
+
+/* Options of one call: "k=K" and, after a comma, `arguments`. */
+static icl_options options_of(const icl_select_method *method, size_t k, const char *arguments)
+{
+    icl_text text = { 0 };
+    icl_text_printf(&text, "%s(k=%zu%s%s)", method->card.name, k, *arguments == 0 ? "" : ",",
+                    arguments);
+    icl_call call = { 0 };
+    icl_options options = { 0 };
+    if (icl_call_parse(&call, icl_text_string(&text), text.length) != ICL_OK ||
+        icl_options_read(&options, &method->card, &call) != ICL_OK)
+        fail_msg("%s: %s", icl_text_string(&text), icl_error_message());
+    icl_call_deinit(&call);
+    icl_text_deinit(&text);
+    return options;
+}
+
+static icl_status run(icl_selection *out, const icl_select_method *method,
+                      const icl_select_input *input, size_t k, const char *arguments)
+{
+    icl_options options = options_of(method, k, arguments);
+    const icl_status status = icl_select_run(out, method, input, &options);
+    icl_options_deinit(&options);
+    return status;
+}
+
+static icl_selection run_well(const icl_select_method *method, const icl_select_input *input,
+                              size_t k, const char *arguments)
+{
+    icl_selection selection = { 0 };
+    if (run(&selection, method, input, k, arguments) != ICL_OK)
+        fail_msg("%s(k=%zu,%s): %s", method->card.name, k, arguments, icl_error_message());
+    assert_int_equal(selection.query_count, input->query_count);
+    assert_int_equal(selection.k, k);
+    return selection;
+}
+
+/* Calls the law with the defaults and with each value of every switch and choice. */
+static void for_every_setting(const world *w, const icl_select_method *method, law *holds)
+{
+    holds(w, method, "");
+    for (size_t i = 0; i < method->card.option_count; i++) {
+        const icl_option *option = &method->card.options[i];
+        static const char *const switches[] = { "false", "true", NULL };
+        const char *const *values = option->type == ICL_OPTION_BOOL     ? switches
+                                    : option->type == ICL_OPTION_CHOICE ? option->choices
+                                                                        : NULL;
+        for (; values != NULL && *values != NULL; values++) {
+            char arguments[128];
+            snprintf(arguments, sizeof arguments, "%s=%s", option->name, *values);
+            holds(w, method, arguments);
+        }
+    }
+}
+
+static void for_every_method(void **state, law *holds)
+{
+    size_t count = 0;
+    const icl_select_method *const *methods = icl_select_methods(&count);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) for_every_setting(*state, methods[i], holds);
+}
+
+static void assert_lines_lawful(const icl_selection *selection, const icl_select_input *input)
+{
+    for (size_t q = 0; q < selection->query_count; q++) {
+        bool seen[POOL] = { false };
+        for (size_t i = 0; i < selection->k; i++) {
+            const size_t index = selection->indices[q * selection->k + i];
+            assert_true(index < input->pool_count);
+            assert_false(seen[index]);
+            seen[index] = true;
+            if (input->query_self != NULL) assert_true(index != input->query_self[q]);
+            assert_true(isfinite(selection->scores[q * selection->k + i]));
+        }
+    }
+}
+
+static void assert_same_lines(const icl_selection *all, size_t all_query, const icl_selection *part,
+                              size_t part_query)
+{
+    assert_int_equal(all->k, part->k);
+    assert_memory_equal(&all->indices[all_query * all->k], &part->indices[part_query * part->k],
+                        all->k * sizeof *all->indices);
+    assert_memory_equal(&all->scores[all_query * all->k], &part->scores[part_query * part->k],
+                        all->k * sizeof *all->scores);
+}
+
+static void k_distinct_others(const world *w, const icl_select_method *method,
+                              const char *arguments)
+{
+    const size_t ks[] = { 0, 1, 2, 5, 8, POOL - 1 };
+    for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
+        icl_selection selection = run_well(method, &w->input, ks[i], arguments);
+        assert_lines_lawful(&selection, &w->input);
+        icl_selection_deinit(&selection);
+    }
+}
+
+static void whole_pool(const world *w, const icl_select_method *method, const char *arguments)
+{
+    icl_select_input input = w->input;
+    input.query_self = NULL;
+    icl_selection selection = run_well(method, &input, POOL, arguments);
+    assert_lines_lawful(&selection, &input);
+    icl_selection_deinit(&selection);
+}
+
+static void refuses_too_many(const world *w, const icl_select_method *method, const char *arguments)
+{
+    icl_selection selection = { .k = 77 };
+    assert_int_equal(run(&selection, method, &w->input, POOL, arguments), ICL_EINVAL);
+    assert_string_equal(icl_error_message(), "k=40 demonstrations asked, but the pool of 40 holds "
+                                             "39 besides query \"query-0\" itself");
+    assert_int_equal(run(&selection, method, &w->input, POOL + 1, arguments), ICL_EINVAL);
+    assert_string_equal(icl_error_message(), "k=41 demonstrations asked, but the pool holds 40");
+    icl_select_input empty = w->input;
+    empty.pool_count = 0;
+    empty.query_self = NULL;
+    assert_int_equal(run(&selection, method, &empty, 1, arguments), ICL_EINVAL);
+    assert_string_equal(icl_error_message(), "k=1 demonstrations asked, but the pool is empty");
+    assert_true(selection.k == 77 && selection.indices == NULL); /* untouched */
+
+    selection = run_well(method, &empty, 0, arguments); /* zero-shot needs no pool */
+    icl_selection_deinit(&selection);
+}
+
+static void same_seed_same_answer(const world *w, const icl_select_method *method,
+                                  const char *arguments)
+{
+    icl_selection first = run_well(method, &w->input, 6, arguments);
+    icl_selection again = run_well(method, &w->input, 6, arguments);
+    for (size_t q = 0; q < QUERIES; q++) assert_same_lines(&first, q, &again, q);
+    icl_selection_deinit(&again);
+    icl_selection_deinit(&first);
+}
+
+/* The queries [first, first + count) of the world. */
+static icl_select_input slice(const world *w, size_t first, size_t count)
+{
+    icl_select_input input = w->input;
+    input.query_count = count;
+    input.query_texts += first;
+    input.query_ids += first;
+    input.query_self += first;
+    input.query_vectors += first * COLUMNS;
+    return input;
+}
+
+static void batches_do_not_matter(const world *w, const icl_select_method *method,
+                                  const char *arguments)
+{
+    icl_selection all = run_well(method, &w->input, 6, arguments);
+    const size_t sizes[] = { 1, 5 };
+    for (size_t s = 0; s < 2; s++) {
+        for (size_t first = 0; first < QUERIES; first += sizes[s]) {
+            const size_t left = QUERIES - first, count = left < sizes[s] ? left : sizes[s];
+            const icl_select_input input = slice(w, first, count);
+            icl_selection part = run_well(method, &input, 6, arguments);
+            for (size_t q = 0; q < count; q++) assert_same_lines(&all, first + q, &part, q);
+            icl_selection_deinit(&part);
+        }
+    }
+    icl_selection_deinit(&all);
+}
+
+static void no_queries_no_answers(const world *w, const icl_select_method *method,
+                                  const char *arguments)
+{
+    const icl_select_input input = slice(w, 0, 0);
+    icl_selection selection = run_well(method, &input, 6, arguments);
+    icl_selection_deinit(&selection);
+}
+
+static void stops_when_asked(const world *w, const icl_select_method *method, const char *arguments)
+{
+    const atomic_bool cancelled = true;
+    icl_select_input input = w->input;
+    input.cancelled = &cancelled;
+    icl_selection selection = { .k = 77 };
+    assert_int_equal(run(&selection, method, &input, 6, arguments), ICL_ECANCELLED);
+    assert_true(selection.k == 77 && selection.indices == NULL);
+
+    /* The method's own loop looks at the flag too, not only icl_select_run. */
+    size_t indices[QUERIES * 6] = { 0 };
+    double scores[QUERIES * 6] = { 0 };
+    icl_selection raw = { .query_count = QUERIES, .k = 6, .indices = indices, .scores = scores };
+    icl_options options = options_of(method, 6, arguments);
+    assert_int_equal(method->run(&raw, &input, &options), ICL_ECANCELLED);
+    icl_options_deinit(&options);
+}
+
+static void names_what_it_lacks(const world *w, const icl_select_method *method,
+                                const char *arguments)
+{
+    icl_select_input input = w->input;
+    input.pool_labels = NULL;
+    input.pool_vectors = NULL;
+    icl_selection selection = { 0 };
+    const icl_status status = run(&selection, method, &input, 6, arguments);
+    const bool needs_any = (method->card.needs & WORLD_GIVES) != 0;
+    assert_int_equal(status, needs_any ? ICL_EINVAL : ICL_OK);
+    if (needs_any) assert_non_null(strstr(icl_error_message(), method->card.name));
+    icl_selection_deinit(&selection);
+}
+
+static void test_select_conformance__the_world_serves_every_method(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    const icl_card *const *cards = icl_select_cards(&count);
+    for (size_t i = 0; i < count; i++) {
+        if ((cards[i]->needs & ~(unsigned)WORLD_GIVES) != 0)
+            fail_msg("method %s needs what the conformance world does not give", cards[i]->name);
+    }
+}
+
+static void test_select_conformance__every_card_is_complete_and_found_by_name(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    const icl_card *const *cards = icl_select_cards(&count);
+    for (size_t i = 0; i < count; i++) {
+        const icl_card *card = cards[i];
+        assert_true(strlen(card->name) > 0 && strlen(card->summary) > 0);
+        assert_true(strlen(card->paper) > 0 && strlen(card->cost) > 0);
+        assert_true(card->option_count > 0 && strcmp(card->options[0].name, "k") == 0);
+        const icl_select_method *found = NULL;
+        assert_int_equal(icl_select_find(&found, card->name), ICL_OK);
+        assert_ptr_equal(&found->card, card); /* names are unique */
+    }
+}
+
+#define LAW_TEST(law)                                                                              \
+    static void test_select_conformance__##law(void **state)                                       \
+    {                                                                                              \
+        for_every_method(state, law);                                                              \
+    }
+LAW_TEST(k_distinct_others)
+LAW_TEST(whole_pool)
+LAW_TEST(refuses_too_many)
+LAW_TEST(same_seed_same_answer)
+LAW_TEST(batches_do_not_matter)
+LAW_TEST(no_queries_no_answers)
+LAW_TEST(stops_when_asked)
+LAW_TEST(names_what_it_lacks)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_select_conformance__the_world_serves_every_method),
+        cmocka_unit_test(test_select_conformance__every_card_is_complete_and_found_by_name),
+        cmocka_unit_test(test_select_conformance__k_distinct_others),
+        cmocka_unit_test(test_select_conformance__whole_pool),
+        cmocka_unit_test(test_select_conformance__refuses_too_many),
+        cmocka_unit_test(test_select_conformance__same_seed_same_answer),
+        cmocka_unit_test(test_select_conformance__batches_do_not_matter),
+        cmocka_unit_test(test_select_conformance__no_queries_no_answers),
+        cmocka_unit_test(test_select_conformance__stops_when_asked),
+        cmocka_unit_test(test_select_conformance__names_what_it_lacks),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
