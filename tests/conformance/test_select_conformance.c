@@ -27,7 +27,7 @@ enum {
 
 typedef struct world {
     char *long_text;
-    char texts[POOL + QUERIES][64], ids[QUERIES][16];
+    char texts[POOL + QUERIES][64], ids[QUERIES][32];
     const char *pool_texts[POOL], *query_texts[QUERIES], *query_ids[QUERIES];
     size_t labels[POOL], self[QUERIES];
     float vectors[(POOL + QUERIES) * COLUMNS];
