@@ -151,7 +151,6 @@ static icl_status read_record(icl_csv *csv, record *cells, bool *out_any)
     int byte;
     icl_text_clear(&cells->bytes);
     cells->count = 0;
-    errno = 0;
     do byte = next_byte(csv); /* blank lines, and the \n of \r\n */
     while (byte == '\n' || byte == '\r');
     cells->line = csv->line;
@@ -168,6 +167,7 @@ static icl_status read_record(icl_csv *csv, record *cells, bool *out_any)
 static icl_status read_header(icl_csv *csv)
 {
     bool any = false;
+    errno = 0;
     skip_byte_order_mark(csv);
     ICL_TRY(read_record(csv, &csv->header, &any));
     if (!any) return icl_error_set(ICL_EPARSE, "%s: the file is empty: no header line", csv->name);
@@ -210,6 +210,7 @@ void icl_csv_free(icl_csv *csv)
 icl_status icl_csv_next(icl_csv *csv, bool *out_more)
 {
     bool any = false;
+    errno = 0;
     ICL_TRY(read_record(csv, &csv->current, &any));
     if (any && csv->current.count != csv->header.count)
         return icl_error_set(ICL_EPARSE, "%s:%zu: the record has %zu cells, the header has %zu",

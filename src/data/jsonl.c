@@ -34,6 +34,9 @@ static icl_status parse(json_t **out_row, const icl_jsonl *reader)
     json_error_t error;
     json_t *row = json_loadb(reader->bytes.bytes, reader->bytes.length,
                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (row == NULL && json_error_code(&error) == json_error_null_character)
+        return icl_error_set(ICL_EPARSE, "%s:%zu:%d: the text holds \\u0000, a NUL character",
+                             reader->name, reader->line, error.column);
     if (row == NULL)
         return icl_error_set(ICL_EPARSE, "%s:%zu:%d: invalid JSON: %s", reader->name, reader->line,
                              error.column, error.text);
