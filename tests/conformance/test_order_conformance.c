@@ -1,0 +1,322 @@
+/* The laws of the ordering stage, for every registered method and every value of its switches and
+ * choices. A new method is covered by being registered; one that needs what this test's world lacks
+ * fails test_order_conformance__the_world_serves_every_method until the world is extended. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "base/text.h"
+#include "order/order.h"
+
+enum {
+    POOL = 30,
+    QUERIES = 10,
+    LABELS = 3,
+    K_MAX = 12,
+    LONG_TEXT_BYTES = 300000,
+    WORLD_GIVES = ICL_NEEDS_LABELS,
+};
+
+typedef struct world {
+    char *long_text;
+    char texts[POOL + QUERIES][32], ids[QUERIES][32];
+    const char *pool_texts[POOL], *query_texts[QUERIES], *query_ids[QUERIES];
+    size_t labels[POOL];
+    size_t indices[QUERIES * K_MAX];
+    double scores[QUERIES * K_MAX];
+    icl_order_input input;
+} world;
+
+static void fill_selections(world *w, icl_rng *rng)
+{
+    for (size_t q = 0; q < QUERIES; q++) {
+        size_t pool[POOL];
+        for (size_t i = 0; i < POOL; i++) pool[i] = i;
+        icl_rng_shuffle(rng, pool, POOL);
+        for (size_t i = 0; i < K_MAX; i++) {
+            w->indices[q * K_MAX + i] = pool[i];
+            w->scores[q * K_MAX + i] = q == 3 ? 0 : -(double)(i / 2); /* with ties */
+        }
+    }
+}
+
+static int setup(void **state)
+{
+    world *w = calloc(1, sizeof *w);
+    if (w == NULL) return -1;
+    w->long_text = malloc(LONG_TEXT_BYTES + 1);
+    if (w->long_text == NULL) return -1;
+    memset(w->long_text, 'x', LONG_TEXT_BYTES);
+    w->long_text[LONG_TEXT_BYTES] = 0;
+    for (size_t i = 0; i < POOL + QUERIES; i++)
+        snprintf(w->texts[i], sizeof w->texts[i], "text %zu", i);
+    for (size_t i = 0; i < POOL; i++) {
+        w->pool_texts[i] = i == 5 ? "" : i == 7 ? w->long_text : w->texts[i];
+        w->labels[i] = i % LABELS;
+    }
+    for (size_t q = 0; q < QUERIES; q++) {
+        snprintf(w->ids[q], sizeof w->ids[q], "query-%zu", q);
+        w->query_ids[q] = w->ids[q];
+        w->query_texts[q] = q == 1 ? "" : q == 2 ? w->long_text : w->texts[POOL + q];
+    }
+    icl_rng rng = icl_rng_new(7, "conformance", "", "order");
+    fill_selections(w, &rng);
+    w->input = (icl_order_input){
+        .query_count = QUERIES,
+        .k = K_MAX,
+        .indices = w->indices,
+        .scores = w->scores,
+        .pool_count = POOL,
+        .label_count = LABELS,
+        .pool_texts = w->pool_texts,
+        .query_texts = w->query_texts,
+        .pool_labels = w->labels,
+        .query_ids = w->query_ids,
+        .task = "conformance",
+        .seed = 13,
+    };
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world *w = *state;
+    free(w->long_text);
+    free(w);
+    return 0;
+}
+
+typedef void law(const world *w, const icl_order_method *method, const char *arguments);
+
+static icl_options options_of(const icl_order_method *method, const char *arguments)
+{
+    icl_text text = { 0 };
+    icl_text_printf(&text, "%s(%s)", method->card.name, arguments);
+    if (*arguments == 0) { /* a bare name */
+        icl_text_clear(&text);
+        icl_text_append_string(&text, method->card.name);
+    }
+    icl_call call = { 0 };
+    icl_options options = { 0 };
+    if (icl_call_parse(&call, icl_text_string(&text), text.length) != ICL_OK ||
+        icl_options_read(&options, &method->card, &call) != ICL_OK)
+        fail_msg("%s: %s", icl_text_string(&text), icl_error_message());
+    icl_call_deinit(&call);
+    icl_text_deinit(&text);
+    return options;
+}
+
+static icl_status run(icl_ordering *out, const icl_order_method *method,
+                      const icl_order_input *input, const char *arguments)
+{
+    icl_options options = options_of(method, arguments);
+    const icl_status status = icl_order_run(out, method, input, &options);
+    icl_options_deinit(&options);
+    return status;
+}
+
+static icl_ordering run_well(const icl_order_method *method, const icl_order_input *input,
+                             const char *arguments)
+{
+    icl_ordering ordering = { 0 };
+    if (run(&ordering, method, input, arguments) != ICL_OK)
+        fail_msg("%s(%s): %s", method->card.name, arguments, icl_error_message());
+    assert_int_equal(ordering.query_count, input->query_count);
+    assert_int_equal(ordering.k, input->k);
+    return ordering;
+}
+
+/* Calls the law with the defaults and with each value of every switch and choice. */
+static void for_every_setting(const world *w, const icl_order_method *method, law *holds)
+{
+    holds(w, method, "");
+    for (size_t i = 0; i < method->card.option_count; i++) {
+        const icl_option *option = &method->card.options[i];
+        static const char *const switches[] = { "false", "true", NULL };
+        const char *const *values = option->type == ICL_OPTION_BOOL     ? switches
+                                    : option->type == ICL_OPTION_CHOICE ? option->choices
+                                                                        : NULL;
+        for (; values != NULL && *values != NULL; values++) {
+            char arguments[128];
+            snprintf(arguments, sizeof arguments, "%s=%s", option->name, *values);
+            holds(w, method, arguments);
+        }
+    }
+}
+
+static void for_every_method(void **state, law *holds)
+{
+    size_t count = 0;
+    const icl_order_method *const *methods = icl_order_methods(&count);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) for_every_setting(*state, methods[i], holds);
+}
+
+static void assert_permutations(const icl_ordering *ordering)
+{
+    for (size_t q = 0; q < ordering->query_count; q++) {
+        bool seen[POOL] = { false };
+        for (size_t i = 0; i < ordering->k; i++) {
+            const size_t rank = ordering->permutations[q * ordering->k + i];
+            assert_true(rank < ordering->k);
+            assert_false(seen[rank]);
+            seen[rank] = true;
+        }
+    }
+}
+
+static void every_line_is_a_permutation(const world *w, const icl_order_method *method,
+                                        const char *arguments)
+{
+    for (size_t k = 0; k <= K_MAX; k++) {
+        /* The buffers hold more than k per query; any slice of them is a lawful selection. */
+        icl_order_input input = w->input;
+        size_t indices[QUERIES * K_MAX];
+        double scores[QUERIES * K_MAX];
+        for (size_t q = 0; q < QUERIES; q++) {
+            memcpy(&indices[q * k], &w->indices[q * K_MAX], k * sizeof *indices);
+            memcpy(&scores[q * k], &w->scores[q * K_MAX], k * sizeof *scores);
+        }
+        input.k = k;
+        input.indices = indices;
+        input.scores = scores;
+        icl_ordering ordering = run_well(method, &input, arguments);
+        assert_permutations(&ordering);
+        icl_ordering_deinit(&ordering);
+    }
+}
+
+static void whole_pool(const world *w, const icl_order_method *method, const char *arguments)
+{
+    size_t indices[POOL];
+    double scores[POOL];
+    for (size_t i = 0; i < POOL; i++) {
+        indices[i] = POOL - 1 - i;
+        scores[i] = -(double)i;
+    }
+    icl_order_input input = w->input;
+    input.query_count = 1;
+    input.k = POOL;
+    input.indices = indices;
+    input.scores = scores;
+    icl_ordering ordering = run_well(method, &input, arguments);
+    assert_permutations(&ordering);
+    icl_ordering_deinit(&ordering);
+}
+
+static void same_seed_same_answer(const world *w, const icl_order_method *method,
+                                  const char *arguments)
+{
+    icl_ordering first = run_well(method, &w->input, arguments);
+    icl_ordering again = run_well(method, &w->input, arguments);
+    assert_memory_equal(first.permutations, again.permutations,
+                        QUERIES * K_MAX * sizeof *first.permutations);
+    icl_ordering_deinit(&again);
+    icl_ordering_deinit(&first);
+}
+
+static void batches_do_not_matter(const world *w, const icl_order_method *method,
+                                  const char *arguments)
+{
+    icl_ordering all = run_well(method, &w->input, arguments);
+    for (size_t q = 0; q < QUERIES; q++) {
+        icl_order_input input = w->input;
+        input.query_count = 1;
+        input.indices += q * K_MAX;
+        input.scores += q * K_MAX;
+        input.query_texts += q;
+        input.query_ids += q;
+        icl_ordering one = run_well(method, &input, arguments);
+        assert_memory_equal(one.permutations, &all.permutations[q * K_MAX],
+                            K_MAX * sizeof *one.permutations);
+        icl_ordering_deinit(&one);
+    }
+    icl_ordering_deinit(&all);
+}
+
+static void no_queries_no_answers(const world *w, const icl_order_method *method,
+                                  const char *arguments)
+{
+    icl_order_input input = w->input;
+    input.query_count = 0;
+    icl_ordering ordering = run_well(method, &input, arguments);
+    icl_ordering_deinit(&ordering);
+}
+
+static void stops_when_asked(const world *w, const icl_order_method *method, const char *arguments)
+{
+    const atomic_bool cancelled = true;
+    icl_order_input input = w->input;
+    input.cancelled = &cancelled;
+    icl_ordering ordering = { .k = 77 };
+    assert_int_equal(run(&ordering, method, &input, arguments), ICL_ECANCELLED);
+    assert_true(ordering.k == 77 && ordering.permutations == NULL);
+
+    /* The method's own loop looks at the flag too, not only icl_order_run. */
+    size_t permutations[QUERIES * K_MAX] = { 0 };
+    icl_ordering raw = { .query_count = QUERIES, .k = K_MAX, .permutations = permutations };
+    icl_options options = options_of(method, arguments);
+    assert_int_equal(method->run(&raw, &input, &options), ICL_ECANCELLED);
+    icl_options_deinit(&options);
+}
+
+static void test_order_conformance__the_world_serves_every_method(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    const icl_card *const *cards = icl_order_cards(&count);
+    for (size_t i = 0; i < count; i++) {
+        if ((cards[i]->needs & ~(unsigned)WORLD_GIVES) != 0)
+            fail_msg("method %s needs what the conformance world does not give", cards[i]->name);
+    }
+}
+
+static void test_order_conformance__every_card_is_complete_and_found_by_name(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    const icl_card *const *cards = icl_order_cards(&count);
+    for (size_t i = 0; i < count; i++) {
+        const icl_card *card = cards[i];
+        assert_true(strlen(card->name) > 0 && strlen(card->summary) > 0);
+        assert_true(strlen(card->paper) > 0 && strlen(card->cost) > 0);
+        const icl_order_method *found = NULL;
+        assert_int_equal(icl_order_find(&found, card->name), ICL_OK);
+        assert_ptr_equal(&found->card, card); /* names are unique */
+    }
+}
+
+#define LAW_TEST(law)                                                                              \
+    static void test_order_conformance__##law(void **state)                                        \
+    {                                                                                              \
+        for_every_method(state, law);                                                              \
+    }
+LAW_TEST(every_line_is_a_permutation)
+LAW_TEST(whole_pool)
+LAW_TEST(same_seed_same_answer)
+LAW_TEST(batches_do_not_matter)
+LAW_TEST(no_queries_no_answers)
+LAW_TEST(stops_when_asked)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_conformance__the_world_serves_every_method),
+        cmocka_unit_test(test_order_conformance__every_card_is_complete_and_found_by_name),
+        cmocka_unit_test(test_order_conformance__every_line_is_a_permutation),
+        cmocka_unit_test(test_order_conformance__whole_pool),
+        cmocka_unit_test(test_order_conformance__same_seed_same_answer),
+        cmocka_unit_test(test_order_conformance__batches_do_not_matter),
+        cmocka_unit_test(test_order_conformance__no_queries_no_answers),
+        cmocka_unit_test(test_order_conformance__stops_when_asked),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
