@@ -1,0 +1,464 @@
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "math/logspace.h"
+#include "pipeline/run_state.h"
+
+icl_run_options icl_run_options_default(void)
+{
+    return (icl_run_options){ .zero_shot = true };
+}
+
+/* ---- building ---- */
+
+static void *rows_of(size_t count, size_t item_bytes)
+{
+    return calloc(count > 0 ? count : 1, item_bytes);
+}
+
+static icl_status load_data(icl_run *run)
+{
+    ICL_TRY(icl_task_load(&run->data, run->options.task));
+    run->pool_count = icl_dataset_count(run->data.train);
+    run->query_count = icl_dataset_count(run->data.test);
+    if (run->options.limit > 0 && run->options.limit < run->query_count)
+        run->query_count = run->options.limit;
+    run->label_count = icl_label_space_count(icl_verbalizer_labels(run->data.verbalizer));
+    run->pool_texts = rows_of(run->pool_count, sizeof *run->pool_texts);
+    run->pool_inputs = rows_of(run->pool_count, sizeof *run->pool_inputs);
+    run->pool_labels = rows_of(run->pool_count, sizeof *run->pool_labels);
+    run->query_texts = rows_of(run->query_count, sizeof *run->query_texts);
+    run->queries = rows_of(run->query_count, sizeof *run->queries);
+    run->group_query = rows_of(run->query_count, sizeof *run->group_query);
+    if (run->pool_texts == NULL || run->pool_inputs == NULL || run->pool_labels == NULL ||
+        run->query_texts == NULL || run->queries == NULL || run->group_query == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu examples",
+                             run->pool_count + run->query_count);
+    for (size_t i = 0; i < run->pool_count; i++) {
+        const icl_example *example = icl_dataset_at(run->data.train, i);
+        run->pool_texts[i] = icl_example_input(example);
+        run->pool_labels[i] = icl_example_label(example);
+    }
+    run->summary.labelled = true;
+    for (size_t q = 0; q < run->query_count; q++) {
+        const icl_example *example = icl_dataset_at(run->data.test, q);
+        run->query_texts[q] = icl_example_input(example);
+        run->summary.labelled &= icl_example_label(example) != ICL_LABEL_NONE;
+    }
+    return ICL_OK;
+}
+
+static icl_status load_template(icl_run *run)
+{
+    const char *source = icl_task_text(run->options.task, ICL_TASK_TEMPLATE);
+    return icl_jinja_parse(&run->template, source, strlen(source), "template");
+}
+
+static icl_status open_prompter(icl_run *run)
+{
+    static const icl_join joins[] = { [ICL_BOUNDARY_JOINT] = ICL_JOIN_JOINT,
+                                      [ICL_BOUNDARY_SEPARATE] = ICL_JOIN_SEPARATE,
+                                      [ICL_BOUNDARY_HEAL] = ICL_JOIN_HEAL };
+    static const icl_drop drops[] = { [ICL_OVERFLOW_DROP_FAR] = ICL_DROP_FAR,
+                                      [ICL_OVERFLOW_DROP_NEAR] = ICL_DROP_NEAR,
+                                      [ICL_OVERFLOW_ERROR] = ICL_DROP_NEVER };
+    const icl_task *task = run->options.task;
+    const icl_prompter_options options = {
+        .instruction = icl_task_text(task, ICL_TASK_INSTRUCTION),
+        .answer_prefix = icl_task_text(task, ICL_TASK_ANSWER_PREFIX),
+        .separator = icl_task_text(task, ICL_TASK_SEPARATOR),
+        .join = joins[run->options.boundary],
+        .drop = drops[run->options.overflow],
+        .chat = run->options.chat,
+    };
+    return icl_prompter_new(&run->prompter, icl_engine_model(run->engine), &options);
+}
+
+static icl_status parse_strategy(icl_run *run)
+{
+    const char *line = run->options.strategy;
+    if (line == NULL || line[0] == '\0') line = icl_task_text(run->options.task, ICL_TASK_STRATEGY);
+    if (line[0] == '\0') line = ICL_STRATEGY_DEFAULT;
+    ICL_TRY(icl_strategy_parse(&run->strategy, line));
+    icl_text canonical = { 0 };
+    icl_strategy_format(&canonical, &run->strategy);
+    ICL_TRY(icl_text_status(&canonical));
+    run->strategy_line = icl_text_take(&canonical, NULL);
+    return ICL_OK;
+}
+
+/* Sentence vectors of pool and queries, when the selector compares meanings. */
+typedef struct run_vectors {
+    float *pool, *queries;
+    size_t size;
+} run_vectors;
+
+static icl_status embed(run_vectors *out, const icl_run *run)
+{
+    char *found = NULL;
+    const char *path = run->options.encoder_path;
+    if (path == NULL) {
+        ICL_TRY(icl_encoder_default_path(&found));
+        path = found;
+    }
+    icl_encoder *encoder = NULL;
+    icl_status status = icl_encoder_open(&encoder, path, run->options.thread_count);
+    free(found);
+    if (status != ICL_OK) return status;
+    out->size = icl_encoder_vector_size(encoder);
+    out->pool = malloc(run->pool_count * out->size * sizeof(float));
+    out->queries = malloc(run->query_count * out->size * sizeof(float));
+    if (out->pool == NULL || out->queries == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for sentence vectors");
+    if (status == ICL_OK)
+        status = icl_encoder_embed(encoder, out->pool, run->pool_texts, run->pool_count);
+    if (status == ICL_OK)
+        status = icl_encoder_embed(encoder, out->queries, run->query_texts, run->query_count);
+    icl_encoder_close(encoder);
+    return status;
+}
+
+static const char **query_ids(const icl_run *run)
+{
+    const char **ids = rows_of(run->query_count, sizeof *ids);
+    for (size_t q = 0; ids != NULL && q < run->query_count; q++)
+        ids[q] = icl_example_id(icl_dataset_at(run->data.test, q));
+    return ids;
+}
+
+/* Where a query also stands in the pool (the same file, or the same id), it never demonstrates itself. */
+static size_t *query_selves(const icl_run *run)
+{
+    size_t *selves = rows_of(run->query_count, sizeof *selves);
+    for (size_t q = 0; selves != NULL && q < run->query_count; q++) {
+        selves[q] = icl_dataset_find(run->data.train,
+                                     icl_example_id(icl_dataset_at(run->data.test, q)));
+        if (selves[q] != SIZE_MAX &&
+            strcmp(run->pool_texts[selves[q]], run->query_texts[q]) != 0)
+            selves[q] = SIZE_MAX; /* another item that happens to carry the same id */
+    }
+    return selves;
+}
+
+static icl_status select_and_order(icl_run *run, const char *const *ids, const size_t *selves,
+                                   const run_vectors *vectors)
+{
+    const char *task = icl_task_text(run->options.task, ICL_TASK_NAME);
+    const icl_select_input selecting = { .pool_count = run->pool_count,
+                                         .query_count = run->query_count,
+                                         .label_count = run->label_count,
+                                         .pool_texts = run->pool_texts,
+                                         .query_texts = run->query_texts,
+                                         .pool_labels = run->pool_labels,
+                                         .query_self = selves,
+                                         .query_ids = ids,
+                                         .pool_vectors = vectors->pool,
+                                         .query_vectors = vectors->queries,
+                                         .vector_size = vectors->size,
+                                         .task = task,
+                                         .seed = run->options.seed,
+                                         .engine = run->engine };
+    ICL_TRY(icl_select_run(&run->selection, run->strategy.select, &selecting,
+                           &run->strategy.options[ICL_STAGE_SELECT]));
+    const icl_order_input ordering = { .query_count = run->query_count,
+                                       .k = run->selection.k,
+                                       .indices = run->selection.indices,
+                                       .scores = run->selection.scores,
+                                       .pool_count = run->pool_count,
+                                       .label_count = run->label_count,
+                                       .pool_texts = run->pool_texts,
+                                       .query_texts = run->query_texts,
+                                       .pool_labels = run->pool_labels,
+                                       .query_ids = ids,
+                                       .task = task,
+                                       .seed = run->options.seed,
+                                       .engine = run->engine };
+    return icl_order_run(&run->ordering, run->strategy.order, &ordering,
+                         &run->strategy.options[ICL_STAGE_ORDER]);
+}
+
+static icl_status choose_demonstrations(icl_run *run)
+{
+    run_vectors vectors = { 0 };
+    const char **ids = query_ids(run);
+    size_t *selves = query_selves(run);
+    icl_status status = ids == NULL || selves == NULL
+                            ? icl_error_set(ICL_ENOMEM, "out of memory for queries")
+                            : ICL_OK;
+    if (status == ICL_OK && (run->strategy.select->card.needs & ICL_NEEDS_EMBEDDINGS) != 0)
+        status = embed(&vectors, run);
+    if (status == ICL_OK) status = select_and_order(run, ids, selves, &vectors);
+    free(vectors.pool);
+    free(vectors.queries);
+    free(ids);
+    free(selves);
+    if (status != ICL_OK) return status;
+    const size_t k = run->selection.k;
+    for (size_t q = 0; q < run->query_count; q++) {
+        run_query *item = &run->queries[q];
+        item->shown = rows_of(k, sizeof *item->shown);
+        if (item->shown == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
+        item->shown_count = k;
+        for (size_t p = 0; p < k; p++)
+            item->shown[p] = run->selection.indices[q * k + run->ordering.permutations[q * k + p]];
+    }
+    return ICL_OK;
+}
+
+static void begin_summary(icl_run *run)
+{
+    const icl_model_info *model = icl_model_get_info(icl_engine_model(run->engine));
+    icl_run_summary *summary = &run->summary;
+    summary->task = icl_task_text(run->options.task, ICL_TASK_NAME);
+    summary->strategy = run->strategy_line;
+    summary->model = model->description;
+    summary->model_identity = model->identity;
+    summary->seed = run->options.seed;
+    summary->query_count = run->query_count;
+    summary->label_count = run->label_count;
+    summary->pool_count = run->pool_count;
+    summary->shots = run->selection.k;
+}
+
+static icl_status build(icl_run *run)
+{
+    ICL_TRY(parse_strategy(run));
+    ICL_TRY(load_template(run));
+    ICL_TRY(load_data(run));
+    ICL_TRY(open_prompter(run));
+    ICL_TRY(icl_run_render_inputs(run));
+    ICL_TRY(choose_demonstrations(run));
+    ICL_TRY(icl_batch_new(&run->batch));
+    ICL_TRY(icl_run_make_requests(run));
+    ICL_TRY(icl_run_hash_spec(run));
+    begin_summary(run);
+    return ICL_OK;
+}
+
+icl_status icl_run_new(icl_run **out, icl_engine *engine, const icl_run_options *options)
+{
+    assert(options->task != NULL);
+    icl_run *run = calloc(1, sizeof *run);
+    if (run == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a run");
+    run->engine = engine;
+    run->options = *options;
+    const icl_status status = build(run);
+    if (status != ICL_OK) {
+        icl_run_free(run);
+        return status;
+    }
+    *out = run;
+    return ICL_OK;
+}
+
+void icl_run_free(icl_run *run)
+{
+    if (run == NULL) return;
+    for (size_t q = 0; run->queries != NULL && q < run->query_count; q++) {
+        free(run->queries[q].input);
+        free(run->queries[q].shown);
+    }
+    for (size_t i = 0; run->pool_inputs != NULL && i < run->pool_count; i++)
+        free(run->pool_inputs[i]);
+    free(run->queries);
+    free(run->pool_inputs);
+    free(run->pool_texts);
+    free(run->query_texts);
+    free(run->pool_labels);
+    free(run->group_query);
+    free(run->requests);
+    free(run->strategy_line);
+    free(run->raw_nats);
+    free(run->zero_shot_nats);
+    free(run->content_free_nats);
+    free(run->predicted);
+    free(run->shown_ids);
+    icl_calibration_deinit(&run->calibration);
+    icl_selection_deinit(&run->selection);
+    icl_ordering_deinit(&run->ordering);
+    icl_batch_free(run->batch);
+    icl_prompter_free(run->prompter);
+    icl_jinja_free(run->template);
+    icl_task_data_deinit(&run->data);
+    icl_strategy_deinit(&run->strategy);
+    free(run);
+}
+
+icl_batch *icl_run_batch(icl_run *run)
+{
+    return run->batch;
+}
+
+const icl_run_summary *icl_run_get_summary(const icl_run *run)
+{
+    return &run->summary;
+}
+
+const icl_label_space *icl_run_labels(const icl_run *run)
+{
+    return icl_verbalizer_labels(run->data.verbalizer);
+}
+
+icl_run_sample icl_run_sample_at(const icl_run *run, size_t query)
+{
+    assert(query < run->query_count && run->predicted != NULL);
+    const run_query *item = &run->queries[query];
+    const icl_example *example = icl_dataset_at(run->data.test, query);
+    icl_run_sample sample = {
+        .id = icl_example_id(example),
+        .gold = icl_example_label(example),
+        .predicted = run->predicted[query],
+        .logprobs_nats = run->raw_nats + query * run->label_count,
+        .scores = run->calibration.scores + query * run->label_count,
+        .probabilities = run->calibration.probabilities + query * run->label_count,
+        .demonstration_count = item->shown_count,
+        .demonstration_ids = run->shown_ids + query * run->selection.k,
+    };
+    memcpy(sample.prompt_hash, item->prompt_hash, sizeof sample.prompt_hash);
+    return sample;
+}
+
+/* ---- executing ---- */
+
+/* Where a request's score belongs: a cell of one of the three matrices. Several names of a label
+ * share a cell, which then holds the log of the sum of their probabilities. */
+static double *cell_of(icl_run *run, const run_request *made)
+{
+    switch (made->purpose) {
+    case PURPOSE_QUERY: return run->raw_nats + made->owner * run->label_count + made->label;
+    case PURPOSE_ZERO_SHOT:
+        return run->zero_shot_nats + made->owner * run->label_count + made->label;
+    default:
+        return run->content_free_nats +
+               ((size_t)made->owner * ICL_CONTENT_FREE_COUNT + made->input) * run->label_count +
+               made->label;
+    }
+}
+
+static double *matrix_of(size_t count)
+{
+    double *matrix = malloc((count > 0 ? count : 1) * sizeof *matrix);
+    for (size_t i = 0; matrix != NULL && i < count; i++) matrix[i] = -INFINITY;
+    return matrix;
+}
+
+static icl_status collect_scores(icl_run *run)
+{
+    const size_t cells = run->query_count * run->label_count;
+    free(run->raw_nats);
+    free(run->zero_shot_nats);
+    free(run->content_free_nats);
+    run->raw_nats = matrix_of(cells);
+    run->zero_shot_nats = matrix_of(cells);
+    run->content_free_nats =
+        matrix_of(run->group_count * ICL_CONTENT_FREE_COUNT * run->label_count);
+    if (run->raw_nats == NULL || run->zero_shot_nats == NULL || run->content_free_nats == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu scores", cells);
+    const icl_normalise normalise =
+        icl_score_normalise(&run->strategy.options[ICL_STAGE_SCORE]);
+    for (size_t r = 0; r < run->request_count; r++) {
+        const run_request *made = &run->requests[r];
+        const double score = icl_normalise_logprob(icl_batch_logprob_nats(run->batch, r), normalise,
+                                                   &made->size);
+        double *cell = cell_of(run, made);
+        const double both[2] = { *cell, score };
+        *cell = made->name == 0 ? score : icl_logsumexp(both, 2);
+    }
+    return ICL_OK;
+}
+
+static icl_status calibrate(icl_calibration *out, const icl_run *run, const double *scores,
+                            const icl_calibrate_method *method, const icl_options *options)
+{
+    size_t *groups = rows_of(run->query_count, sizeof *groups);
+    if (groups == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
+    for (size_t q = 0; q < run->query_count; q++) groups[q] = run->queries[q].group;
+    const bool content_free = (method->card.needs & ICL_NEEDS_CONTENT_FREE) != 0;
+    const icl_calibrate_input input = {
+        .query_count = run->query_count,
+        .label_count = run->label_count,
+        .logprob_nats = scores,
+        .group_count = run->group_count,
+        .groups = groups,
+        .content_free_count = content_free ? ICL_CONTENT_FREE_COUNT : 0,
+        .content_free_nats = content_free ? run->content_free_nats : NULL,
+    };
+    const icl_status status = icl_calibrate_run(out, method, &input, options);
+    free(groups);
+    return status;
+}
+
+static icl_status measure(icl_metrics *out, const icl_run *run, const icl_calibration *calibration,
+                          size_t *predicted)
+{
+    for (size_t q = 0; q < run->query_count; q++)
+        predicted[q] = icl_argmax(calibration->scores + q * run->label_count, run->label_count);
+    if (!run->summary.labelled) return ICL_OK;
+    size_t *gold = rows_of(run->query_count, sizeof *gold);
+    if (gold == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
+    for (size_t q = 0; q < run->query_count; q++)
+        gold[q] = icl_example_label(icl_dataset_at(run->data.test, q));
+    const icl_predictions predictions = {
+        .gold = gold,
+        .predicted = predicted,
+        .probabilities = calibration->probabilities,
+        .count = run->query_count,
+        .label_count = run->label_count,
+        .majority_label = icl_majority_label(run->pool_labels, run->pool_count, run->label_count),
+    };
+    const icl_status status = icl_metrics_compute(out, &predictions);
+    free(gold);
+    return status;
+}
+
+/* The same scoring without demonstrations and calibration. */
+static icl_status measure_zero_shot(icl_run *run)
+{
+    const icl_calibrate_method *none = NULL;
+    icl_options options = { 0 };
+    icl_calibration plain = { 0 };
+    size_t *predicted = rows_of(run->query_count, sizeof *predicted);
+    if (predicted == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
+    icl_status status = icl_calibrate_find(&none, "none");
+    if (status == ICL_OK) status = icl_options_read(&options, &none->card, &(icl_call){ 0 });
+    if (status == ICL_OK) status = calibrate(&plain, run, run->zero_shot_nats, none, &options);
+    if (status == ICL_OK) status = measure(&run->summary.zero_shot, run, &plain, predicted);
+    if (status == ICL_OK) run->summary.has_zero_shot = true;
+    icl_calibration_deinit(&plain);
+    icl_options_deinit(&options);
+    free(predicted);
+    return status;
+}
+
+static icl_status name_demonstrations(icl_run *run)
+{
+    const size_t k = run->selection.k;
+    free(run->shown_ids);
+    run->shown_ids = rows_of(run->query_count * k, sizeof *run->shown_ids);
+    if (run->shown_ids == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
+    for (size_t q = 0; q < run->query_count; q++)
+        for (size_t p = 0; p < run->queries[q].shown_count; p++)
+            run->shown_ids[q * k + p] =
+                icl_example_id(icl_dataset_at(run->data.train, run->queries[q].shown[p]));
+    return ICL_OK;
+}
+
+icl_status icl_run_execute(icl_run *run)
+{
+    ICL_TRY(icl_engine_run(run->engine, run->batch));
+    ICL_TRY(collect_scores(run));
+    icl_calibration_deinit(&run->calibration);
+    ICL_TRY(calibrate(&run->calibration, run, run->raw_nats, run->strategy.calibrate,
+                      &run->strategy.options[ICL_STAGE_CALIBRATE]));
+    run->summary.calibration_fell_back = run->calibration.fell_back;
+    if (run->predicted == NULL)
+        run->predicted = rows_of(run->query_count, sizeof *run->predicted);
+    if (run->predicted == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
+    ICL_TRY(measure(&run->summary.metrics, run, &run->calibration, run->predicted));
+    if (run->summary.labelled && run->options.zero_shot && run->selection.k > 0)
+        ICL_TRY(measure_zero_shot(run));
+    return name_demonstrations(run);
+}

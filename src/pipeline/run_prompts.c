@@ -1,0 +1,294 @@
+/* From ordered demonstrations to prompts and requests. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/string_map.h"
+#include "data/example.h"
+#include "pipeline/run_state.h"
+
+static icl_status render(char **out, const icl_jinja *template, const json_t *row,
+                         const char *source, size_t line)
+{
+    icl_text text = { 0 };
+    icl_status status = icl_jinja_render(&text, template, row);
+    if (status == ICL_OK) status = icl_text_status(&text);
+    if (status != ICL_OK) {
+        icl_text_deinit(&text);
+        return icl_error_prefix(status, "%s:%zu", source, line);
+    }
+    *out = icl_text_take(&text, NULL);
+    return *out != NULL ? ICL_OK : icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+}
+
+icl_status icl_run_render_inputs(icl_run *run)
+{
+    const icl_dataset *pool = run->data.train, *queries = run->data.test;
+    for (size_t i = 0; i < run->pool_count; i++) {
+        const icl_example *example = icl_dataset_at(pool, i);
+        ICL_TRY(render(&run->pool_inputs[i], run->template, icl_example_row(example),
+                       icl_dataset_name(pool), icl_example_line(example)));
+    }
+    for (size_t q = 0; q < run->query_count; q++) {
+        const icl_example *example = icl_dataset_at(queries, q);
+        ICL_TRY(render(&run->queries[q].input, run->template, icl_example_row(example),
+                       icl_dataset_name(queries), icl_example_line(example)));
+    }
+    return ICL_OK;
+}
+
+static const char *query_name(const icl_run *run, size_t query)
+{
+    return icl_example_id(icl_dataset_at(run->data.test, query));
+}
+
+/* The prompt of `input` under a list of demonstrations. */
+static icl_status build_prompt(icl_prompt *out, icl_run *run, const size_t *shown, size_t count,
+                               const char *input, const char *name)
+{
+    icl_demonstration *demonstrations = malloc((count > 0 ? count : 1) * sizeof *demonstrations);
+    if (demonstrations == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+    for (size_t i = 0; i < count; i++)
+        demonstrations[i] = (icl_demonstration){
+            .input = run->pool_inputs[shown[i]],
+            .answer = icl_verbalizer_word(run->data.verbalizer, run->pool_labels[shown[i]], 0),
+        };
+    const icl_status status =
+        icl_prompter_build(out, run->prompter, demonstrations, count, input, name);
+    free(demonstrations);
+    return status;
+}
+
+icl_status icl_run_build_prompt(icl_prompt *out, icl_run *run, size_t query, bool with_demos)
+{
+    const run_query *item = &run->queries[query];
+    return build_prompt(out, run, item->shown, with_demos ? item->shown_count : 0, item->input,
+                        query_name(run, query));
+}
+
+static icl_status add_request(icl_run *run, const icl_answer *answer, size_t prefix,
+                              run_request made)
+{
+    size_t index;
+    ICL_TRY(icl_array_reserve(&run->requests, &run->request_capacity, run->request_count + 1));
+    ICL_TRY(icl_batch_add_score(run->batch, prefix, answer->tokens, answer->token_count, &index));
+    assert(index == run->request_count);
+    run->requests[run->request_count++] = made;
+    run->summary.joins_merged += answer->merged;
+    return ICL_OK;
+}
+
+/* All names of all labels after one prompt. Labels that merge with the prompt's end are conditioned
+ * on fewer of its tokens; each such length is its own prefix. */
+static icl_status add_labels(icl_run *run, const icl_prompt *prompt, run_request made)
+{
+    const icl_verbalizer *verbalizer = run->data.verbalizer;
+    size_t known_count = SIZE_MAX, known_prefix = 0;
+    for (size_t label = 0; label < run->label_count; label++)
+        for (size_t name = 0; name < icl_verbalizer_word_count(verbalizer, label); name++) {
+            const char *words = icl_verbalizer_word(verbalizer, label, name);
+            icl_answer answer;
+            ICL_TRY(icl_prompter_answer(&answer, run->prompter, prompt, words));
+            if (answer.prefix_count != known_count) {
+                known_count = answer.prefix_count;
+                ICL_TRY(icl_batch_add_prefix(run->batch, prompt->tokens, known_count,
+                                             &known_prefix));
+            }
+            made.label = (uint32_t)label;
+            made.name = (uint32_t)name;
+            made.size = icl_answer_size_of(words, answer.token_count);
+            ICL_TRY(add_request(run, &answer, known_prefix, made));
+        }
+    return ICL_OK;
+}
+
+/* Keeps what the window left of the demonstrations. */
+static void note_drops(icl_run *run, size_t query, const icl_prompt *prompt)
+{
+    run_query *item = &run->queries[query];
+    const size_t dropped = item->shown_count - prompt->kept_count;
+    run->summary.demonstrations_dropped += dropped;
+    run->summary.queries_with_drops += dropped > 0;
+    memmove(item->shown, item->shown + prompt->first_kept,
+            prompt->kept_count * sizeof *item->shown);
+    item->shown_count = prompt->kept_count;
+}
+
+static icl_status add_query(icl_run *run, size_t query)
+{
+    icl_prompt prompt = { 0 };
+    ICL_TRY(icl_run_build_prompt(&prompt, run, query, true));
+    note_drops(run, query, &prompt);
+    icl_hash_hex(run->queries[query].prompt_hash, icl_hash(prompt.text, prompt.length));
+    const icl_status status = add_labels(
+        run, &prompt, (run_request){ .purpose = PURPOSE_QUERY, .owner = (uint32_t)query });
+    icl_prompt_deinit(&prompt);
+    return status;
+}
+
+static icl_status add_zero_shot(icl_run *run, size_t query)
+{
+    icl_prompt prompt = { 0 };
+    ICL_TRY(icl_run_build_prompt(&prompt, run, query, false));
+    const icl_status status = add_labels(
+        run, &prompt, (run_request){ .purpose = PURPOSE_ZERO_SHOT, .owner = (uint32_t)query });
+    icl_prompt_deinit(&prompt);
+    return status;
+}
+
+/* The template with every input field replaced. ICL_EINVAL when that changes nothing, for then the
+ * "content-free" prompt would carry the content. */
+static icl_status render_content_free(char **out, icl_run *run, const icl_example *like,
+                                      const char *replacement)
+{
+    const icl_task *task = run->options.task;
+    bool used = false;
+    json_t *row = json_copy((json_t *)icl_example_row(like));
+    if (row == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+    for (size_t i = 0; i < icl_task_input_field_count(task); i++) {
+        const char *field = icl_task_input_field(task, i);
+        json_object_set_new(row, field, json_string(replacement));
+        for (size_t n = 0; n < icl_jinja_name_count(run->template); n++)
+            used |= strcmp(icl_jinja_name_at(run->template, n), field) == 0;
+    }
+    const icl_status status =
+        used ? render(out, run->template, row, icl_dataset_name(run->data.test),
+                      icl_example_line(like))
+             : icl_error_set(ICL_EINVAL,
+                             "calibrate=%s needs content-free prompts, but the template uses none "
+                             "of the input fields",
+                             run->strategy.calibrate->card.name);
+    json_decref(row);
+    return status;
+}
+
+static icl_status add_content_free(icl_run *run, size_t group, uint32_t input)
+{
+    const size_t query = run->group_query[group];
+    char *text = NULL;
+    icl_prompt prompt = { 0 };
+    ICL_TRY(render_content_free(&text, run, icl_dataset_at(run->data.test, query),
+                                icl_content_free_inputs[input]));
+    icl_status status = build_prompt(&prompt, run, run->queries[query].shown,
+                                     run->queries[query].shown_count, text, "content-free input");
+    if (status == ICL_OK)
+        status = add_labels(run, &prompt,
+                            (run_request){ .purpose = PURPOSE_CONTENT_FREE,
+                                           .owner = (uint32_t)group,
+                                           .input = input });
+    icl_prompt_deinit(&prompt);
+    free(text);
+    return status;
+}
+
+/* Numbers the distinct demonstration lists. */
+static icl_status group_queries(icl_run *run)
+{
+    char(*keys)[33] = malloc(run->query_count * sizeof *keys);
+    icl_string_map map = { 0 };
+    icl_status status = keys == NULL ? icl_error_set(ICL_ENOMEM, "out of memory") : ICL_OK;
+    for (size_t q = 0; q < run->query_count && status == ICL_OK; q++) {
+        const run_query *item = &run->queries[q];
+        size_t group = run->group_count;
+        icl_hash_hex(keys[q], icl_hash(item->shown, item->shown_count * sizeof *item->shown));
+        status = icl_string_map_add(&map, keys[q], &group);
+        if (status != ICL_OK) break;
+        if (group == run->group_count) run->group_query[run->group_count++] = q;
+        run->queries[q].group = group;
+    }
+    icl_string_map_deinit(&map);
+    free(keys);
+    return status;
+}
+
+icl_status icl_run_make_requests(icl_run *run)
+{
+    const icl_verbalizer *verbalizer = run->data.verbalizer;
+    for (size_t label = 0; label < run->label_count; label++)
+        for (size_t name = 0; name < icl_verbalizer_word_count(verbalizer, label); name++)
+            ICL_TRY(icl_prompter_reserve_answer(run->prompter,
+                                                icl_verbalizer_word(verbalizer, label, name)));
+    for (size_t q = 0; q < run->query_count; q++) ICL_TRY(add_query(run, q));
+    ICL_TRY(group_queries(run));
+    if (run->options.zero_shot && run->selection.k > 0)
+        for (size_t q = 0; q < run->query_count; q++) ICL_TRY(add_zero_shot(run, q));
+    if ((run->strategy.calibrate->card.needs & ICL_NEEDS_CONTENT_FREE) == 0) return ICL_OK;
+    for (size_t g = 0; g < run->group_count; g++)
+        for (uint32_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++) ICL_TRY(add_content_free(run, g, i));
+    return ICL_OK;
+}
+
+icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request)
+{
+    assert(request < run->request_count);
+    const run_request *made = &run->requests[request];
+    const icl_label_space *labels = icl_verbalizer_labels(run->data.verbalizer);
+    icl_text id = { 0 };
+    if (made->purpose == PURPOSE_ZERO_SHOT) icl_text_append_string(&id, "zero-shot/");
+    if (made->purpose == PURPOSE_CONTENT_FREE)
+        icl_text_printf(&id, "content-free-%u/", (unsigned)made->input);
+    const size_t query = made->purpose == PURPOSE_CONTENT_FREE ? run->group_query[made->owner]
+                                                               : made->owner;
+    icl_text_printf(&id, "%s/%s", query_name(run, query),
+                    icl_label_space_name(labels, made->label));
+    if (made->name > 0) icl_text_printf(&id, "/%u", (unsigned)made->name);
+    ICL_TRY(icl_text_status(&id));
+    *out_id = icl_text_take(&id, NULL);
+    return ICL_OK;
+}
+
+/* ---- showing ---- */
+
+static icl_status show_tokens(icl_text *out, icl_run *run, const int32_t *tokens, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char piece[256];
+        size_t length;
+        ICL_TRY(icl_model_piece(icl_engine_model(run->engine), piece, sizeof piece, &length,
+                                tokens[i]));
+        icl_text_append(out, piece, length);
+        icl_text_append_char(out, '|');
+    }
+    return ICL_OK;
+}
+
+static icl_status show_labels(icl_text *out, icl_run *run, const icl_prompt *prompt)
+{
+    const icl_verbalizer *verbalizer = run->data.verbalizer;
+    icl_text_printf(out, "\n-- %zu tokens; answers:\n", prompt->token_count);
+    for (size_t label = 0; label < run->label_count; label++) {
+        icl_answer answer;
+        ICL_TRY(icl_prompter_answer(&answer, run->prompter, prompt,
+                                    icl_verbalizer_word(verbalizer, label, 0)));
+        icl_text_printf(out, "   %-24s |",
+                        icl_label_space_name(icl_verbalizer_labels(verbalizer), label));
+        ICL_TRY(show_tokens(out, run, answer.tokens, answer.token_count));
+        icl_text_printf(out, "  %zu token%s%s\n", answer.token_count,
+                        answer.token_count == 1 ? "" : "s",
+                        answer.merged ? ", merges with the prompt" : "");
+    }
+    return ICL_OK;
+}
+
+icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t query)
+{
+    assert(query < run->query_count);
+    icl_prompt prompt = { 0 };
+    icl_text text = { 0 };
+    ICL_TRY(icl_run_build_prompt(&prompt, run, query, true));
+    icl_text_append_char(&text, '|');
+    icl_status status = show_tokens(&text, run, prompt.tokens, prompt.token_count);
+    if (status == ICL_OK) status = show_labels(&text, run, &prompt);
+    if (status == ICL_OK) status = icl_text_status(&text);
+    icl_prompt_deinit(&prompt);
+    if (status != ICL_OK) {
+        icl_text_deinit(&text);
+        return status;
+    }
+    *out_text = icl_text_take(&text, NULL);
+    return ICL_OK;
+}

@@ -1,0 +1,68 @@
+/* The spec hash: two runs with the same one make the same predictions. */
+#include <string.h>
+
+#include <icl/run.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "pipeline/run_state.h"
+
+static void add_text(icl_hash_state *state, const char *text)
+{
+    const uint64_t length = strlen(text);
+    icl_hash_add(state, &length, sizeof length);
+    icl_hash_add(state, text, (size_t)length);
+}
+
+static void add_number(icl_hash_state *state, uint64_t number)
+{
+    icl_hash_add(state, &number, sizeof number);
+}
+
+static icl_status add_file(icl_hash_state *state, const char *path)
+{
+    icl_hash128 hash;
+    ICL_TRY(icl_hash_file(&hash, path));
+    icl_hash_add(state, &hash, sizeof hash);
+    return ICL_OK;
+}
+
+static void add_labels(icl_hash_state *state, const icl_verbalizer *verbalizer)
+{
+    const icl_label_space *labels = icl_verbalizer_labels(verbalizer);
+    for (size_t l = 0; l < icl_label_space_count(labels); l++) {
+        add_text(state, icl_label_space_name(labels, l));
+        add_number(state, icl_verbalizer_word_count(verbalizer, l));
+        for (size_t w = 0; w < icl_verbalizer_word_count(verbalizer, l); w++)
+            add_text(state, icl_verbalizer_word(verbalizer, l, w));
+    }
+}
+
+icl_status icl_run_hash_spec(icl_run *run)
+{
+    static const icl_task_key keys[] = { ICL_TASK_NAME, ICL_TASK_LABEL_FIELD, ICL_TASK_ID_FIELD,
+                                         ICL_TASK_TEMPLATE, ICL_TASK_ANSWER_PREFIX,
+                                         ICL_TASK_SEPARATOR, ICL_TASK_INSTRUCTION };
+    const icl_task *task = run->options.task;
+    const icl_model_info *model = icl_model_get_info(icl_engine_model(run->engine));
+    icl_hash_state state;
+    icl_hash_begin(&state);
+    add_text(&state, icl_version());
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        add_text(&state, icl_task_text(task, keys[i]));
+    for (size_t i = 0; i < icl_task_input_field_count(task); i++)
+        add_text(&state, icl_task_input_field(task, i));
+    ICL_TRY(add_file(&state, icl_task_text(task, ICL_TASK_TRAIN_PATH)));
+    ICL_TRY(add_file(&state, icl_task_text(task, ICL_TASK_TEST_PATH)));
+    add_labels(&state, run->data.verbalizer);
+    add_text(&state, run->strategy_line);
+    add_text(&state, model->identity);
+    add_text(&state, model->build);
+    add_number(&state, run->options.seed);
+    add_number(&state, run->options.limit);
+    add_number(&state, (uint64_t)run->options.boundary);
+    add_number(&state, (uint64_t)run->options.overflow);
+    add_number(&state, run->options.chat);
+    icl_hash_hex(run->summary.spec_hash, icl_hash_end(&state));
+    return ICL_OK;
+}
