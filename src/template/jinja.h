@@ -1,0 +1,73 @@
+/* template/jinja.h - the part of the Jinja2 template language that prompts use, rendered in C.
+ *
+ *   icl_jinja *tmpl = NULL;
+ *   icl_text out = { 0 };
+ *   icl_status status = icl_jinja_parse(&tmpl, source, strlen(source), "task.yaml");
+ *   if (status == ICL_OK) status = icl_jinja_render(&out, tmpl, example);
+ *   icl_text_deinit(&out);
+ *   icl_jinja_free(tmpl);
+ *
+ * Statements: if/elif/else, for (unpacking, `if` filter, else, break, continue, loop.*), set (also
+ * block and namespace), macro, with, filter, raw, generation (body only), comments, and the signs
+ * "-" and "+" for whitespace. Expressions are those of Jinja2 with its filters, tests and the
+ * string, list and mapping methods of Python that templates call; strings count in code points.
+ * Byte for byte as Jinja2 3.1 with StrictUndefined, keep_trailing_newline and no autoescape,
+ * except:
+ *   - an unknown filter, test or tag is an error when parsed, also in a branch never taken;
+ *   - integers have 64 bits, and overflow is an error instead of a longer number;
+ *   - `tojson` writes plain JSON in insertion order as chat templates expect: not sorted, not
+ *     escaped for HTML; `safe` changes nothing;
+ *   - map, select, reject, unique and the like work at once, not when consumed, and a `for` over a
+ *     list takes the list as it was at the start;
+ *   - a method, macro or generator cannot be printed (Python prints its address);
+ *   - upper() knows the common one-to-many mappings only, lower() has no final sigma, and
+ * str.format takes fields without a format specification;
+ *   - include, import, extends, block, call, autoescape, recursive loops, *args and **kwargs,
+ *     strftime_now and the `random` filter are left out: renderings depend on template and context.
+ */
+#ifndef ICL_TEMPLATE_JINJA_H
+#define ICL_TEMPLATE_JINJA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include <icl/status.h>
+
+#include "base/text.h"
+
+/* Bounds of one template and one rendering; passing one is ICL_EPARSE with a sentence. */
+enum {
+    ICL_JINJA_SOURCE_BYTES_MAX = 1 << 20,
+    ICL_JINJA_OUTPUT_BYTES_MAX = 64 << 20,
+    ICL_JINJA_MEMORY_BYTES_MAX = 512 << 20, /* values alive during one rendering */
+    ICL_JINJA_STEPS_MAX = 20 * 1000 * 1000, /* expressions evaluated plus items visited */
+    ICL_JINJA_DEPTH_MAX = 400,              /* nesting of source, of values and of macro calls */
+};
+
+typedef struct icl_jinja icl_jinja; /* a parsed template; immutable, shareable between threads */
+
+/* All false is the strict form that icl_jinja_parse uses; the models' own chat templates are
+ * written for all three set. */
+typedef struct icl_jinja_options {
+    bool trim_blocks;       /* drop the newline that follows a tag */
+    bool lstrip_blocks;     /* drop spaces before a tag that begins its line */
+    bool lenient_undefined; /* an unknown name is empty and false instead of an error */
+} icl_jinja_options;
+
+/* Copies what it needs. ICL_EPARSE: "name:line:column: message"; lines and columns start at 1. */
+icl_status icl_jinja_parse(icl_jinja **out, const char *source, size_t length, const char *name);
+icl_status icl_jinja_parse_with(icl_jinja **out, const char *source, size_t length,
+                                const char *name, const icl_jinja_options *options);
+void icl_jinja_free(icl_jinja *tmpl);
+
+/* Appends the rendering to `out`; `context` is an object that holds the names. On failure
+ * (ICL_EPARSE with the same form of message, ICL_ENOMEM) `out` is as it was. */
+icl_status icl_jinja_render(icl_text *out, const icl_jinja *tmpl, const json_t *context);
+
+/* The names that a template takes from its context, each once, in order of first use. */
+size_t icl_jinja_name_count(const icl_jinja *tmpl);
+const char *icl_jinja_name_at(const icl_jinja *tmpl, size_t index); /* borrowed */
+
+#endif
