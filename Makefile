@@ -17,7 +17,7 @@ compile = ninja --quiet -j $(JOBS) -C
 
 all:
 	@scripts/setup.sh build
-	@$(configure) --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@$(configure) --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
 	@$(compile) build
 
 demo:
@@ -35,7 +35,7 @@ bench:
 
 fuzz:
 	@scripts/setup.sh test
-	@$(configure) --preset fuzz
+	@$(configure) --preset fuzz >/dev/null
 	@$(compile) build-fuzz
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 

@@ -31,7 +31,8 @@ clang-14|cmd clang-14
 libclang-rt-14-dev|file /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-*.a
 python3-jinja2|py jinja2
 python3-yaml|py yaml
-scdoc|cmd scdoc'
+scdoc|cmd scdoc
+doxygen|cmd doxygen'
 packages_format='
 clang-format-14|cmd clang-format-14'
 
