@@ -24,7 +24,8 @@ ONE_TOKEN = {"AddToPlaylist": "add", "BookRestaurant": "food", "GetWeather": "we
              "PlayMusic": "music", "RateBook": "book", "SearchCreativeWork": "search",
              "SearchScreeningEvent": "movie"}
 MULTI_TOKEN = {name: re.sub(r"(?<!^)([A-Z])", r" \1", name).lower() for name in ONE_TOKEN}
-STRATEGIES = {"fixed": f"select=balanced(k={SHOTS})", "query": f"select=random(k={SHOTS})"}
+STRATEGIES = {"fixed": f"select=random(k={SHOTS}) score=direct calibrate=none",
+              "query": f"select=random(k={SHOTS},per_query=true) score=direct calibrate=none"}
 CASES = {f"{demos}-{kind}": (STRATEGIES[demos], labels)
          for demos in STRATEGIES
          for kind, labels in (("one", ONE_TOKEN), ("multi", MULTI_TOKEN))}

@@ -34,8 +34,8 @@ def measure(args):
     for shots in SHOTS:
         examples = common.plan(
             args, os.path.join(args.work, f"curve-{shots}.jsonl"), train=args.train,
-            test=args.test, template="Query: {{ text }}\nIntent:", labels=words,
-            strategy=f"select=random(k={shots})", limit=args.n)
+            test=args.test, template="Query: {{ text }}\nIntent:", labels=words, limit=args.n,
+            strategy=f"select=random(k={shots},per_query=true) calibrate=none")
         for count in LABELS:
             part = [example[:count] for example in examples]
             seconds = min(icl.score(part)[0] for _ in range(args.rounds))
