@@ -242,6 +242,15 @@ static void test_task__data_is_read_with_one_label_space(void **state)
     remove_folder(folder, names, 6);
 }
 
+/* A query whose input stands in the pool would find its own answer there. */
+static void assert_disjoint(const icl_task_data *data)
+{
+    for (size_t q = 0; q < icl_dataset_count(data->test); q++)
+        for (size_t i = 0; i < icl_dataset_count(data->train); i++)
+            assert_string_not_equal(icl_example_input(icl_dataset_at(data->test, q)),
+                                    icl_example_input(icl_dataset_at(data->train, i)));
+}
+
 static void test_task__built_in_tasks_are_found_by_name(void **state)
 {
     icl_task_list *list = NULL;
@@ -258,6 +267,7 @@ static void test_task__built_in_tasks_are_found_by_name(void **state)
         assert_string_equal(icl_task_text(task, ICL_TASK_NAME), name);
         assert_int_not_equal(strlen(icl_task_text(task, ICL_TASK_LICENCE)), 0);
         if (icl_task_load(&data, task) != ICL_OK) fail_msg("%s", icl_error_message());
+        assert_disjoint(&data);
         icl_task_data_deinit(&data);
         icl_task_free(task);
     }
