@@ -59,8 +59,8 @@ const icl_card *const *icl_calibrate_cards(size_t *out_count);
 /* ICL_ENOTFOUND offers the nearest name. */
 icl_status icl_calibrate_find(const icl_calibrate_method **out, const char *name);
 
-/* Runs one method. ICL_EINVAL: a score is NaN or +inf, or the content-free scores that the method
- * needs are missing. On failure `out` is untouched. */
+/* Runs one method. ICL_EMODEL: a score is NaN or +inf; ICL_EINVAL: the content-free scores that the
+ * method needs are missing. On failure `out` is untouched. */
 icl_status icl_calibrate_run(icl_calibration *out, const icl_calibrate_method *method,
                              const icl_calibrate_input *input, const icl_options *options);
 
