@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cblas.h>
 #include <cmocka.h>
 
 #include "base/rng.h"
@@ -137,6 +138,34 @@ static void test_dense__queries_one_by_one_equal_all_at_once(void **state)
         }
         free(expected);
     }
+}
+
+/* Large enough for BLAS to split the product among threads. */
+static void test_dense__blas_threads_do_not_show_in_the_answer(void **state)
+{
+    (void)state;
+    enum { MANY = 3000, ASKED = 128 };
+    float *pool = malloc(MANY * COLUMNS * sizeof *pool);
+    float *queries = malloc(ASKED * COLUMNS * sizeof *queries);
+    assert_true(pool != NULL && queries != NULL);
+    icl_rng rng = icl_rng_new(5, "dense", "", "test");
+    for (size_t i = 0; i < MANY * COLUMNS; i++) pool[i] = (float)icl_rng_normal(&rng);
+    for (size_t i = 0; i < ASKED * COLUMNS; i++) queries[i] = (float)icl_rng_normal(&rng);
+    const icl_dense_input input = { .pool = pool,
+                                    .queries = queries,
+                                    .pool_count = MANY,
+                                    .query_count = ASKED,
+                                    .columns = COLUMNS,
+                                    .k = K };
+    const int threads_before = openblas_get_num_threads();
+    openblas_set_num_threads(1);
+    icl_scored *expected = search(&input);
+    openblas_set_num_threads(2);
+    assert_same_bytes(&input, expected);
+    openblas_set_num_threads(threads_before);
+    free(expected);
+    free(queries);
+    free(pool);
 }
 
 /* d^2 = 2 - 2 cos on unit vectors. */
@@ -271,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_dense__equals_brute_force),
         cmocka_unit_test(test_dense__blocks_do_not_show_in_the_answer),
         cmocka_unit_test(test_dense__queries_one_by_one_equal_all_at_once),
+        cmocka_unit_test(test_dense__blas_threads_do_not_show_in_the_answer),
         cmocka_unit_test(test_dense__cosine_and_l2_agree_on_unit_vectors),
         cmocka_unit_test(test_dense__cosine_ignores_scale),
         cmocka_unit_test(test_dense__l2_survives_very_large_and_very_small_vectors),
