@@ -305,8 +305,10 @@ static uint64_t planned_bytes(const engine_run *run)
     const icl_model_info *info = icl_model_get_info(run->engine->model);
     const icl_plan *plan = run->plan;
     const icl_plan_stats *stats = &plan->stats;
+    const size_t rows = stats->call_rows_peak > stats->sequences_peak ? stats->call_rows_peak
+                                                                      : stats->sequences_peak;
     return (uint64_t)stats->cells_peak * info->bytes_per_cell +
-           (uint64_t)(stats->call_rows_peak + info->row_floor) * info->vocab_count * sizeof(float) +
+           (uint64_t)(rows + info->row_floor) * info->vocab_count * sizeof(float) +
            plan->trie.node_capacity * sizeof(trie_node) + plan->trie.node_count * sizeof(uint32_t) +
            plan->trie.ask_capacity * sizeof(trie_ask) +
            plan->token_capacity * (sizeof(icl_decode_token) + sizeof(uint32_t));

@@ -225,7 +225,10 @@ static struct llama_context_params context_params(const llama_backend_model *sel
     params.n_ctx = (uint32_t)(self->limits.cells + self->row_floor);
     params.n_batch = params.n_ubatch = (uint32_t)padded;
     params.n_seq_max = (uint32_t)self->limits.sequences + 1; /* the last one holds padding */
-    params.n_outputs_max = (uint32_t)(self->limits.call_rows + self->row_floor);
+    /* llama.cpp keeps at least a row per sequence. */
+    const size_t rows = self->limits.call_rows > self->limits.sequences ? self->limits.call_rows
+                                                                        : self->limits.sequences;
+    params.n_outputs_max = (uint32_t)(rows + self->row_floor);
     params.n_threads = params.n_threads_batch = self->thread_count;
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED; /* the exact kernel takes these */
     params.type_k = params.type_v = self->kv_type == ICL_KV_F16 ? GGML_TYPE_F16 : GGML_TYPE_F32;

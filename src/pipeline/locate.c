@@ -42,8 +42,8 @@ static void try_shared_folders(char **out, const char *name)
 #ifdef ICL_SOURCE_DIR
     try_path(out, ICL_SOURCE_DIR, "/models", name);
 #endif
-#ifdef ICL_SHARE_DIR
-    try_path(out, ICL_SHARE_DIR, "/models", name);
+#ifdef ICL_DATA_DIR
+    try_path(out, ICL_DATA_DIR, "/models", name);
 #endif
 }
 
