@@ -1,6 +1,6 @@
 # Each target sets up what it needs and works alone from a fresh clone.
 #   make            build/icl             make test       every test, under sanitizers
-#   make demo       the main job, now     make bench      speed and memory, with their recipes
+#   make demo       the main job, now     make bench      against other programs, 20 minutes
 #   make install    PREFIX=/usr/local     make fuzz       FUZZ_SECONDS=600 a target
 #   make format     clang-format          make clean
 # ICL_CACHE moves what is built once (~/.cache/icl); JOBS bounds parallel compiles.
@@ -31,7 +31,7 @@ test:
 bench:
 	@scripts/setup.sh bench
 	@$(MAKE) --no-print-directory all
-	@bench/run.sh
+	@scripts/bench.sh $(BENCH)
 
 fuzz:
 	@scripts/setup.sh test
