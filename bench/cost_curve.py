@@ -6,7 +6,7 @@
 
 The model is random with the seed model's shape and a longer window, for 64 demonstrations do not fit
 into 1024 tokens. Every point is an `icl score` process over --n queries; its time is the wall clock
-less that of a process over one request. If the law holds, seconds are a line in the trie's
+less that of a process over two tokens. If the law holds, seconds are a line in the trie's
 tokens (R2 near 1), whatever the product of queries and labels. Standard library only.
 """
 import argparse
