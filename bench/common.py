@@ -47,7 +47,7 @@ def arguments(description, peer_seconds):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", default="/tmp/icl-bench", help="folder for scratch files")
-    parser.add_argument("--out", help="also write the results to this JSON file")
+    parser.add_argument("--out", help="also write the result lines to this file")
     args = parser.parse_args()
     os.makedirs(args.work, exist_ok=True)
     return args
@@ -250,5 +250,4 @@ def report(args, results):
               f" {r['ratio']:>7.2f} {r['ratio_same_n']:>7.2f} {r['icl']['share_of_sgemm']:>11.3f}")
     if args.out:
         with open(args.out, "w", encoding="utf-8") as f:
-            json.dump(results, f, indent=1)
-            f.write("\n")
+            f.writelines(json.dumps(result) + "\n" for result in results)
