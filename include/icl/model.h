@@ -94,8 +94,8 @@ ICL_API size_t icl_encoder_vector_size(const icl_encoder *encoder);
 ICL_API const char *icl_encoder_identity(const icl_encoder *encoder);
 
 /**
- * Mean-pooled, L2-normalised sentence vectors. Each text is encoded on its own, so a vector does not
- * depend on its neighbours; texts beyond the encoder's window are cut.
+ * Mean-pooled, L2-normalised sentence vectors, many texts a call. A vector's bits do not depend on its
+ * neighbours; texts beyond the encoder's window are cut.
  * @param[out] out  [count][vector_size]
  */
 ICL_API icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const *texts,

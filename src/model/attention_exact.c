@@ -420,13 +420,17 @@ static thread_pool *pool_new(int thread_count)
 
 /* ---- the ggml device ---- */
 
-/* f32 caches reach the operation through a cast to f16; the kernel reads the original. */
+/* f32 caches reach the operation through a cast to f16; the kernel reads the original. Only the cache
+ * itself is still intact by now: the memory of an intermediate result may have been given away. */
 static const struct ggml_tensor *uncast(const struct ggml_tensor *tensor)
 {
-    if (tensor->op == GGML_OP_CPY && tensor->src[0] != NULL &&
-        tensor->src[0]->type == GGML_TYPE_F32 && ggml_are_same_shape(tensor, tensor->src[0]))
-        return tensor->src[0];
-    return tensor;
+    const struct ggml_tensor *from = tensor->src[0];
+    if (tensor->op != GGML_OP_CPY || from == NULL || from->type != GGML_TYPE_F32 ||
+        !ggml_are_same_shape(tensor, from))
+        return tensor;
+    const struct ggml_tensor *root = from;
+    while (root->view_src != NULL) root = root->view_src;
+    return root->op == GGML_OP_NONE ? from : tensor;
 }
 
 static bool compute_attention(thread_pool *pool, const struct ggml_tensor *dst)

@@ -444,9 +444,16 @@ icl_status icl_model_open(icl_model **out, const char *path, const icl_model_opt
 
 /* ---- the sentence encoder ---- */
 
+enum {
+    ENCODER_CALL_TOKENS = 1024, /* tokens of one call, of as many texts as fit */
+    ENCODER_CALL_TEXTS = 64,
+    ENCODER_WINDOW_MAX = 512,
+};
+
 struct icl_encoder {
     struct llama_model *weights;
     struct llama_context *context;
+    struct ggml_threadpool *threads;
     struct llama_batch batch;
     size_t window_tokens, vector_size;
     char *identity;
@@ -457,6 +464,7 @@ void icl_encoder_close(icl_encoder *encoder)
     if (encoder == NULL) return;
     if (encoder->context != NULL) llama_batch_free(encoder->batch);
     llama_free(encoder->context);
+    if (encoder->threads != NULL) ggml_threadpool_free(encoder->threads);
     if (encoder->weights != NULL) llama_model_free(encoder->weights);
     free(encoder->identity);
     free(encoder);
@@ -464,22 +472,31 @@ void icl_encoder_close(icl_encoder *encoder)
 
 static icl_status encoder_start(icl_encoder *encoder, const char *path, int thread_count)
 {
+    if (thread_count <= 0) thread_count = icl_cpu_free_cores();
     encoder->vector_size = (size_t)llama_model_n_embd(encoder->weights);
     encoder->window_tokens = (size_t)llama_model_n_ctx_train(encoder->weights);
+    if (encoder->window_tokens > ENCODER_WINDOW_MAX) encoder->window_tokens = ENCODER_WINDOW_MAX;
+    icl_attention_exact_set_threads(thread_count);
     struct llama_context_params params = llama_context_default_params();
-    params.n_ctx = params.n_batch = params.n_ubatch = (uint32_t)encoder->window_tokens;
-    params.n_seq_max = 1;
-    params.n_threads = params.n_threads_batch =
-        thread_count > 0 ? thread_count : icl_cpu_free_cores();
+    params.n_ctx = params.n_batch = params.n_ubatch = ENCODER_CALL_TOKENS;
+    params.n_seq_max = ENCODER_CALL_TEXTS;
+    params.n_threads = params.n_threads_batch = thread_count;
     params.embeddings = true;
-    params.pooling_type = LLAMA_POOLING_TYPE_MEAN;
-    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    /* Token vectors: the library's own pooling would sum them in an order set by the neighbours. */
+    params.pooling_type = LLAMA_POOLING_TYPE_NONE;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    params.kv_unified = true;
     params.no_perf = true;
     last_log[0] = '\0';
     encoder->context = llama_init_from_model(encoder->weights, params);
     if (encoder->context == NULL)
         return icl_error_set(ICL_EMODEL, "cannot start encoder \"%s\": %s", path, last_log);
-    encoder->batch = llama_batch_init((int32_t)encoder->window_tokens, 0, 1);
+    encoder->batch = llama_batch_init(ENCODER_CALL_TOKENS, 0, 1);
+    struct ggml_threadpool_params pool = ggml_threadpool_params_default(thread_count);
+    pool.poll = 0;
+    encoder->threads = ggml_threadpool_new(&pool);
+    if (encoder->threads == NULL) return icl_error_set(ICL_ENOMEM, "cannot start worker threads");
+    llama_attach_threadpool(encoder->context, encoder->threads, encoder->threads);
     return ICL_OK;
 }
 
@@ -514,44 +531,69 @@ const char *icl_encoder_identity(const icl_encoder *encoder)
     return encoder->identity;
 }
 
-/* Tokens of the text with the encoder's own frame ([CLS] ... [SEP]), cut to its window. */
-static icl_status encoder_load(icl_encoder *encoder, const char *text)
+/* Appends the tokens of a text with the encoder's own frame ([CLS] ... [SEP]), cut to its window, as
+ * sequence `sequence` of the batch. *out_count is 0 when the batch has no room left. */
+static icl_status encoder_add(icl_encoder *encoder, const char *text, int32_t sequence,
+                              size_t *out_count)
 {
     const struct llama_vocab *vocab = llama_model_get_vocab(encoder->weights);
     const size_t length = strlen(text);
-    if (length > INT32_MAX) return icl_error_set(ICL_EINVAL, "a text of %zu bytes", length);
-    const size_t room = length + 8;
-    int32_t *tokens = malloc(room * sizeof *tokens);
+    if (length > INT32_MAX - 8) return icl_error_set(ICL_EINVAL, "a text of %zu bytes", length);
+    int32_t *tokens = malloc((length + 8) * sizeof *tokens);
     if (tokens == NULL) return icl_error_set(ICL_ENOMEM, "out of memory while encoding a text");
-    int32_t count =
-        llama_tokenize(vocab, text, (int32_t)length, tokens, (int32_t)room, true, false);
-    assert(count >= 0);
-    if ((size_t)count > encoder->window_tokens) {
+    const int32_t found = llama_tokenize(vocab, text, (int32_t)length, tokens,
+                                         (int32_t)length + 8, true, false);
+    assert(found > 0);
+    size_t count = (size_t)found;
+    if (count > encoder->window_tokens) {
         tokens[encoder->window_tokens - 1] = tokens[count - 1]; /* keep the closing token */
-        count = (int32_t)encoder->window_tokens;
+        count = encoder->window_tokens;
     }
-    struct llama_batch *batch = &encoder->batch;
-    batch->n_tokens = 0;
-    for (int32_t i = 0; i < count; i++)
-        add_token(batch, &(icl_decode_token){
-                             .token = tokens[i], .position = i, .leaf_last = 0, .row = true });
+    if ((size_t)encoder->batch.n_tokens + count > ENCODER_CALL_TOKENS) count = 0;
+    for (size_t i = 0; i < count; i++)
+        add_token(&encoder->batch, &(icl_decode_token){ .token = tokens[i],
+                                                        .position = (int32_t)i,
+                                                        .leaf_first = sequence,
+                                                        .leaf_last = sequence,
+                                                        .row = true });
     free(tokens);
+    *out_count = count;
     return ICL_OK;
+}
+
+/* Mean of a text's token vectors, scaled to length 1. */
+static void pool_vectors(float *out, const icl_encoder *encoder, int32_t first, size_t count)
+{
+    double square = 0;
+    memset(out, 0, encoder->vector_size * sizeof *out);
+    for (size_t i = 0; i < count; i++) {
+        const float *token = llama_get_embeddings_ith(encoder->context, first + (int32_t)i);
+        for (size_t d = 0; d < encoder->vector_size; d++) out[d] += token[d];
+    }
+    for (size_t d = 0; d < encoder->vector_size; d++) square += (double)out[d] * out[d];
+    const double scale = square > 0 ? 1 / sqrt(square) : 0;
+    for (size_t d = 0; d < encoder->vector_size; d++) out[d] = (float)(out[d] * scale);
 }
 
 icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const *texts,
                              size_t count)
 {
-    for (size_t t = 0; t < count; t++) {
-        ICL_TRY(encoder_load(encoder, texts[t]));
-        float *to = out + t * encoder->vector_size;
-        if (encoder->batch.n_tokens == 0 || llama_encode(encoder->context, encoder->batch) != 0)
-            return icl_error_set(ICL_EMODEL, "the encoder failed on text %zu: %s", t, last_log);
-        const float *pooled = llama_get_embeddings_seq(encoder->context, 0);
-        double square = 0;
-        for (size_t d = 0; d < encoder->vector_size; d++) square += (double)pooled[d] * pooled[d];
-        const double scale = square > 0 ? 1 / sqrt(square) : 0;
-        for (size_t d = 0; d < encoder->vector_size; d++) to[d] = (float)(pooled[d] * scale);
+    for (size_t done = 0; done < count;) {
+        size_t tokens[ENCODER_CALL_TEXTS], held = 0;
+        encoder->batch.n_tokens = 0;
+        while (held < ENCODER_CALL_TEXTS && done + held < count) {
+            ICL_TRY(encoder_add(encoder, texts[done + held], (int32_t)held, &tokens[held]));
+            if (tokens[held] == 0) break;
+            held++;
+        }
+        if (llama_encode(encoder->context, encoder->batch) != 0)
+            return icl_error_set(ICL_EMODEL, "the encoder failed on text %zu: %s", done, last_log);
+        int32_t first = 0;
+        for (size_t t = 0; t < held; t++) {
+            pool_vectors(out + (done + t) * encoder->vector_size, encoder, first, tokens[t]);
+            first += (int32_t)tokens[t];
+        }
+        done += held;
     }
     return ICL_OK;
 }
