@@ -18,7 +18,7 @@ compile = ninja --quiet -j $(JOBS) -C
 all:
 	@scripts/setup.sh build
 	@$(configure) --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
-	@$(compile) build
+	@$(compile) build product
 
 demo:
 	@scripts/setup.sh demo

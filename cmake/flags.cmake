@@ -12,7 +12,9 @@ target_compile_definitions(icl_flags INTERFACE
     # Where models/ and tasks/ are: installed, and beside the sources for a program not installed.
     ICL_DATA_DIR="${CMAKE_INSTALL_FULL_DATADIR}/icl"
     ICL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-target_compile_options(icl_flags INTERFACE
+# Compilers differ in where they fuse a multiply and an add; without it a number has the same bits in
+# every folder and on both.
+target_compile_options(icl_flags INTERFACE -ffp-contract=off
     -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror)
 
 if(NOT ICL_SANITIZE STREQUAL "off")

@@ -61,6 +61,10 @@ endforeach()
 
 # A fuzz test is a short run from its seed files; `make fuzz` runs longer.
 if(ICL_FUZZ)
+    # libFuzzer declares the entry point nowhere.
+    add_library(icl_fuzz_settings INTERFACE)
+    target_compile_options(icl_fuzz_settings INTERFACE -Wno-missing-prototypes)
+    target_link_options(icl_fuzz_settings INTERFACE -fsanitize=fuzzer)
     file(GLOB fuzzers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c")
     foreach(source IN LISTS fuzzers)
         get_filename_component(name "${source}" NAME_WE)
@@ -68,9 +72,7 @@ if(ICL_FUZZ)
         add_executable(${name} "${source}")
         set_target_properties(${name} PROPERTIES
                               RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/fuzz")
-        target_link_libraries(${name} PRIVATE icl_flags icl_test_settings)
-        target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
-        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        target_link_libraries(${name} PRIVATE icl_flags icl_test_settings icl_fuzz_settings)
         set(found "${PROJECT_BINARY_DIR}/tests/fuzz/corpus/${corpus}")
         set(seeds "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${corpus}")
         file(MAKE_DIRECTORY "${found}")
