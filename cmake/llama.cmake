@@ -36,11 +36,19 @@ if(NOT ICL_LLAMA_KIND)
     file(STRINGS "${llama_prefix}/lib/cmake/llama/llama-config.cmake" line
          REGEX "^set\\(LLAMA_VERSION ")
     string(REGEX REPLACE "set\\(LLAMA_VERSION +(.*)\\)" "\\1" ICL_LLAMA_VERSION "${line}")
-    # In the order in which static libraries need each other.
-    foreach(name llama ggml ggml-blas ggml-cpu ggml-base)
-        target_link_libraries(icl_llama INTERFACE "${llama_prefix}/lib/lib${name}.a")
-    endforeach()
-    target_link_libraries(icl_llama INTERFACE icl_libraries stdc++ ${CMAKE_DL_LIBS})
+    # As targets that name what they need, CMake puts each archive before what it needs.
+    function(import_archive name)
+        add_library(llama::${name} STATIC IMPORTED GLOBAL)
+        set_target_properties(llama::${name} PROPERTIES
+                              IMPORTED_LOCATION "${llama_prefix}/lib/lib${name}.a"
+                              INTERFACE_LINK_LIBRARIES "${ARGN}")
+    endfunction()
+    import_archive(ggml-base stdc++ m ${CMAKE_DL_LIBS} Threads::Threads)
+    import_archive(ggml-cpu llama::ggml-base)
+    import_archive(ggml-blas llama::ggml-base PkgConfig::ICL_SYSTEM)
+    import_archive(ggml llama::ggml-blas llama::ggml-cpu llama::ggml-base)
+    import_archive(llama llama::ggml)
+    target_link_libraries(icl_llama INTERFACE llama::llama)
     target_include_directories(icl_llama_headers SYSTEM INTERFACE "${llama_prefix}/include")
     if(EXISTS "${llama_prefix}/include/ggml-internal")
         target_include_directories(icl_llama_headers SYSTEM INTERFACE
