@@ -38,15 +38,15 @@ static double reference_logprob(const int32_t *context, size_t count, int32_t to
     return (double)logits[token] - log(sum);
 }
 
-typedef struct questions {
+typedef struct question_set {
     int32_t prefix[64][40];
     size_t prefix_count, prefix_length[64];
     int32_t continuation[400][6];
     size_t count, length[400], of_prefix[400];
-} questions;
+} question_set;
 
 /* Prefixes over a two-letter alphabet share a lot; continuations repeat and nest. */
-static void draw_questions(questions *out, uint64_t seed)
+static void draw_questions(question_set *out, uint64_t seed)
 {
     icl_rng rng = icl_rng_new(seed, "engine", NULL, NULL);
     out->prefix_count = 1 + icl_rng_below(&rng, 64);
@@ -64,7 +64,7 @@ static void draw_questions(questions *out, uint64_t seed)
     }
 }
 
-static icl_batch *batch_of(const questions *questions, const size_t *order, size_t count)
+static icl_batch *batch_of(const question_set *questions, const size_t *order, size_t count)
 {
     icl_batch *batch = NULL;
     assert_int_equal(icl_batch_new(&batch), ICL_OK);
@@ -84,7 +84,7 @@ static icl_batch *batch_of(const questions *questions, const size_t *order, size
     return batch;
 }
 
-static double reference_score(const questions *questions, size_t r)
+static double reference_score(const question_set *questions, size_t r)
 {
     int32_t context[64];
     const size_t prefix = questions->of_prefix[r];
@@ -115,7 +115,7 @@ static icl_model *open_table(size_t *evaluations)
 static void test_engine__equals_brute_force(void **state)
 {
     (void)state;
-    static questions questions;
+    static question_set questions;
     for (uint64_t seed = 0; seed < 30; seed++) {
         draw_questions(&questions, seed);
         icl_model *model = open_table(NULL);
@@ -136,7 +136,7 @@ static void test_engine__equals_brute_force(void **state)
 static void test_engine__evaluates_each_distinct_prefix_once(void **state)
 {
     (void)state;
-    static questions questions;
+    static question_set questions;
     for (uint64_t seed = 0; seed < 30; seed++) {
         draw_questions(&questions, seed);
         icl_model *model = open_table(NULL);
@@ -199,7 +199,7 @@ static void test_engine__reads_only_rows_that_are_asked_for(void **state)
 static void test_engine__answers_do_not_depend_on_the_batch(void **state)
 {
     (void)state;
-    static questions questions;
+    static question_set questions;
     draw_questions(&questions, 77);
     icl_model *model = open_table(NULL);
     icl_engine *engine = open_engine(model, NULL);
@@ -231,7 +231,7 @@ static void test_engine__answers_do_not_depend_on_the_batch(void **state)
 static void test_engine__small_budgets_give_the_same_answers(void **state)
 {
     (void)state;
-    static questions questions;
+    static question_set questions;
     draw_questions(&questions, 78);
     icl_model *model = open_table(NULL);
     icl_engine *free_engine = open_engine(model, NULL);
@@ -326,7 +326,7 @@ static void test_engine__logits_that_are_not_numbers_are_an_error(void **state)
     icl_model *model = NULL;
     assert_int_equal(icl_model_open_table(&model, not_a_number, NULL, 0), ICL_OK);
     icl_engine *engine = open_engine(model, NULL);
-    static questions questions;
+    static question_set questions;
     draw_questions(&questions, 3);
     icl_batch *batch = batch_of(&questions, NULL, 1);
     assert_int_equal(icl_engine_run(engine, batch), ICL_EMODEL);

@@ -1,0 +1,228 @@
+/* The shipped models through llama.cpp: what a run may rely on. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <icl/engine.h>
+#include <icl/model.h>
+
+#include "base/rng.h"
+
+enum { REQUESTS = 20, PREFIX_MAX = 260 };
+
+typedef struct question_set {
+    int32_t prefix[REQUESTS][PREFIX_MAX];
+    size_t prefix_length[REQUESTS];
+    int32_t label[REQUESTS][3];
+    size_t label_length[REQUESTS];
+} question_set;
+
+/* Half of the prefixes share 200 tokens, the rest nothing; labels have one to three tokens. */
+static void draw_questions(question_set *out, size_t vocab_count)
+{
+    icl_rng rng = icl_rng_new(11, "llama", NULL, NULL);
+    for (size_t r = 0; r < REQUESTS; r++) {
+        icl_rng shared = icl_rng_new(12, "llama", NULL, NULL);
+        out->prefix_length[r] = 201 + icl_rng_below(&rng, PREFIX_MAX - 201);
+        for (size_t i = 0; i < out->prefix_length[r]; i++)
+            out->prefix[r][i] =
+                (int32_t)icl_rng_below(r % 2 == 0 && i < 200 ? &shared : &rng, vocab_count);
+        out->label_length[r] = 1 + icl_rng_below(&rng, 3);
+        for (size_t i = 0; i < 3; i++)
+            out->label[r][i] = (int32_t)icl_rng_below(&rng, vocab_count);
+    }
+}
+
+static icl_model *open_model(const char *name, int threads)
+{
+    char path[4096];
+    icl_model *model = NULL;
+    icl_model_options options = icl_model_options_default();
+    options.thread_count = threads;
+    snprintf(path, sizeof path, "%s/models/%s", ICL_SOURCE_DIR, name);
+    if (icl_model_open(&model, path, &options) != ICL_OK) fail_msg("%s", icl_error_message());
+    return model;
+}
+
+/* Answers of the questions order[0..count-1], asked as one batch in calls of `call_tokens`. */
+static void ask(double *out, icl_model *model, const question_set *questions, const size_t *order,
+                size_t count, size_t call_tokens)
+{
+    icl_engine_options options = icl_engine_options_default();
+    options.call_tokens_max = call_tokens;
+    icl_engine *engine = NULL;
+    icl_batch *batch = NULL;
+    assert_int_equal(icl_engine_open(&engine, model, &options), ICL_OK);
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    for (size_t i = 0; i < count; i++) {
+        size_t prefix, request;
+        const size_t r = order[i];
+        assert_int_equal(icl_batch_add_prefix(batch, questions->prefix[r],
+                                              questions->prefix_length[r], &prefix),
+                         ICL_OK);
+        assert_int_equal(icl_batch_add_score(batch, prefix, questions->label[r],
+                                             questions->label_length[r], &request),
+                         ICL_OK);
+    }
+    if (icl_engine_run(engine, batch) != ICL_OK) fail_msg("%s", icl_error_message());
+    for (size_t i = 0; i < count; i++) out[i] = icl_batch_logprob_nats(batch, i);
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+}
+
+/* Law 3 on real kernels: alone, together, shuffled, in calls of any size, on one thread or two. */
+static void check_exact(const char *name)
+{
+    static question_set questions;
+    icl_model *model = open_model(name, 1), *threaded = open_model(name, 2);
+    if (!icl_model_get_info(model)->exact) skip();
+    draw_questions(&questions, icl_model_get_info(model)->vocab_count);
+    size_t order[REQUESTS];
+    double together[REQUESTS], other[REQUESTS];
+    for (size_t i = 0; i < REQUESTS; i++) order[i] = i;
+    ask(together, model, &questions, order, REQUESTS, 0);
+    ask(other, threaded, &questions, order, REQUESTS, 100);
+    assert_memory_equal(together, other, sizeof together);
+    ask(other, model, &questions, order, REQUESTS, 37);
+    assert_memory_equal(together, other, sizeof together);
+    for (size_t i = 0; i < REQUESTS; i += 7) {
+        ask(other, model, &questions, &order[i], 1, 0);
+        assert_memory_equal(&together[i], other, sizeof *other);
+    }
+    icl_rng rng = icl_rng_new(3, NULL, NULL, NULL);
+    icl_rng_shuffle(&rng, order, REQUESTS);
+    ask(other, model, &questions, order, REQUESTS, 0);
+    for (size_t i = 0; i < REQUESTS; i++)
+        assert_memory_equal(&together[order[i]], &other[i], sizeof *other);
+    icl_model_close(model);
+    icl_model_close(threaded);
+}
+
+static void test_model_llama__f32_answers_do_not_depend_on_the_batch(void **state)
+{
+    (void)state;
+    check_exact("icl-seed-f32.gguf");
+}
+
+static void test_model_llama__q8_0_answers_do_not_depend_on_the_batch(void **state)
+{
+    (void)state;
+    check_exact("icl-seed-q8_0.gguf");
+}
+
+static void expect_refusal(const char *path, icl_status expected, const char *part)
+{
+    icl_model *model = NULL;
+    assert_int_equal(icl_model_open(&model, path, NULL), expected);
+    assert_null(model);
+    if (strstr(icl_error_message(), part) == NULL) fail_msg("%s", icl_error_message());
+}
+
+static void write_part(const char *to, const char *from, size_t bytes)
+{
+    char *copy = malloc(bytes);
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_non_null(copy);
+    assert_non_null(in);
+    assert_non_null(out);
+    assert_int_equal(fread(copy, 1, bytes, in), bytes);
+    assert_int_equal(fwrite(copy, 1, bytes, out), bytes);
+    fclose(in);
+    fclose(out);
+    free(copy);
+}
+
+static void test_model_llama__wrong_files_are_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    char source[4096], path[] = "/tmp/icl-test-model-XXXXXX";
+    snprintf(source, sizeof source, "%s/models/icl-seed-q8_0.gguf", ICL_SOURCE_DIR);
+    const int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    fclose(fdopen(descriptor, "wb"));
+    expect_refusal("/nonexistent/model.gguf", ICL_EIO, "/nonexistent/model.gguf");
+    expect_refusal(path, ICL_EMODEL, "is not a GGUF model file");
+    expect_refusal(ICL_SOURCE_DIR "/LICENSE", ICL_EMODEL, "is not a GGUF model file");
+    write_part(path, source, 1000); /* inside the metadata */
+    expect_refusal(path, ICL_EMODEL, path);
+    write_part(path, source, 9000000); /* inside the weights */
+    expect_refusal(path, ICL_EMODEL, path);
+    remove(path);
+}
+
+static void stop_at_once(void *user, uint64_t done, uint64_t total)
+{
+    (void)done;
+    (void)total;
+    icl_model_interrupt(user);
+}
+
+static void test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works(void **state)
+{
+    (void)state;
+    static question_set questions;
+    icl_model *model = open_model("icl-seed-q8_0.gguf", 1);
+    draw_questions(&questions, icl_model_get_info(model)->vocab_count);
+    icl_engine_options options = icl_engine_options_default();
+    options.call_tokens_max = 64;
+    options.progress = stop_at_once;
+    options.progress_user = model;
+    icl_engine *engine = NULL;
+    icl_batch *batch = NULL;
+    size_t prefix, request;
+    assert_int_equal(icl_engine_open(&engine, model, &options), ICL_OK);
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    assert_int_equal(icl_batch_add_prefix(batch, questions.prefix[0], questions.prefix_length[0],
+                                          &prefix),
+                     ICL_OK);
+    assert_int_equal(icl_batch_add_score(batch, prefix, questions.label[0], 1, &request), ICL_OK);
+    assert_int_equal(icl_engine_run(engine, batch), ICL_ECANCELLED);
+    icl_engine_close(engine);
+    icl_model_clear_interrupt(model);
+    assert_int_equal(icl_engine_open(&engine, model, NULL), ICL_OK);
+    assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+    assert_true(icl_batch_logprob_nats(batch, request) < 0);
+    icl_engine_close(engine);
+    icl_batch_free(batch);
+    icl_model_close(model);
+}
+
+/* Every piece of a tokenised text, joined, is the text again. */
+static void test_model_llama__tokens_spell_their_text(void **state)
+{
+    (void)state;
+    icl_model *model = open_model("icl-seed-q8_0.gguf", 1);
+    const char text[] = "Text: play  caf\xc3\xa9 \xe4\xbd\xa0\xe5\xa5\xbd\n\nLabel: music";
+    int32_t tokens[sizeof text + 8];
+    size_t count = 0, at = 0;
+    assert_int_equal(icl_model_tokenize(model, tokens, sizeof text + 8, &count, text,
+                                        sizeof text - 1, false),
+                     ICL_OK);
+    for (size_t i = 0; i < count; i++) {
+        char piece[64];
+        size_t length;
+        assert_int_equal(icl_model_piece(model, piece, sizeof piece, &length, tokens[i]), ICL_OK);
+        assert_memory_equal(piece, text + at, length);
+        at += length;
+    }
+    assert_int_equal(at, sizeof text - 1);
+    icl_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_model_llama__f32_answers_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_model_llama__q8_0_answers_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_model_llama__wrong_files_are_refused_with_a_sentence),
+        cmocka_unit_test(test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works),
+        cmocka_unit_test(test_model_llama__tokens_spell_their_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
