@@ -1,0 +1,197 @@
+/* icl run: predictions for the queries of a task, with metrics, intervals and the meter. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <icl/report.h>
+#include <icl/run.h>
+
+#include "cli.h"
+#include "interrupt.h"
+#include "job.h"
+#include "outdir.h"
+#include "progress.h"
+
+typedef struct run_arguments {
+    job_arguments job;
+    const char *out;
+    bool resume, quiet, show_prompt;
+} run_arguments;
+
+static const arg_spec specs[] = {
+    JOB_SPECS(run_arguments),
+    { .name = "out",
+      .kind = ARG_TEXT,
+      .offset = offsetof(run_arguments, out),
+      .value = "DIR",
+      .help = "folder of the results (icl-out/TASK, which is emptied first)" },
+    { .name = "resume",
+      .kind = ARG_FLAG,
+      .offset = offsetof(run_arguments, resume),
+      .help = "go on with the run in DIR; answered requests are not asked again" },
+    { .name = "quiet",
+      .kind = ARG_FLAG,
+      .offset = offsetof(run_arguments, quiet),
+      .help = "no progress and no table" },
+    { .name = "show-prompt",
+      .kind = ARG_FLAG,
+      .offset = offsetof(run_arguments, show_prompt),
+      .help = "first print the prompt of the first query, a bar after every token" },
+};
+
+static const char details[] =
+    "TASK is one of \"icl tasks\" or a task file; --train FILE --test FILE does without.\n"
+    "DIR receives results.json, samples.jsonl, meter.json and journal.sqlite.";
+
+typedef struct run_state {
+    const cli_verb *verb;
+    const run_arguments *arguments;
+    icl_task *task;
+    cli_outdir outdir;
+    cli_setup setup;
+    icl_run *run;
+    cli_progress progress;
+    icl_report_meter meter;
+    bool begun; /* the model has been asked */
+} run_state;
+
+/* The default folder is emptied, but never under the feet of someone who writes its journal. */
+static icl_status open_engine(run_state *state)
+{
+    const setup_arguments *arguments = &state->arguments->job.setup;
+    cli_outdir *outdir = &state->outdir;
+    icl_status status = setup_open_model(&state->setup, arguments);
+    if (status != ICL_OK) return status;
+    if (outdir->has_journal && !state->arguments->resume) {
+        status = setup_open(&state->setup, arguments, outdir->journal, NULL);
+        if (status == ICL_EBUSY) return status;
+        icl_engine_close(state->setup.engine);
+        state->setup.engine = NULL;
+        outdir_clear(outdir);
+        outdir->has_journal = false;
+    }
+    return setup_open(&state->setup, arguments, outdir->journal, &state->progress);
+}
+
+static icl_status show_prompt(run_state *state)
+{
+    char *text = NULL;
+    const icl_status status = icl_run_show_prompt(&text, state->run, 0);
+    if (status != ICL_OK) return status;
+    fprintf(state->arguments->job.json ? stderr : stdout, "%s\n", text);
+    free(text);
+    return ICL_OK;
+}
+
+static icl_status prepare(run_state *state)
+{
+    const icl_run_options options = job_run_options(&state->arguments->job, state->task);
+    icl_status status = open_engine(state);
+    if (status == ICL_OK) status = icl_run_new(&state->run, state->setup.engine, &options);
+    if (status == ICL_OK && state->arguments->show_prompt) status = show_prompt(state);
+    return status;
+}
+
+/* A tenth of the run's time, within these bounds. */
+static icl_status measure(run_state *state)
+{
+    static const double seconds_min = 0.2, seconds_max = 2;
+    const icl_meter *meter = &state->meter.meter;
+    state->meter.meter = icl_engine_get_meter(state->setup.engine);
+    if (state->arguments->job.no_eta) return ICL_OK;
+    double seconds = meter->seconds * 0.1;
+    if (seconds < seconds_min) seconds = seconds_min;
+    if (seconds > seconds_max) seconds = seconds_max;
+    return job_measure_prefill(&state->meter.prefill_tokens_per_second, state->setup.engine,
+                               meter->tokens_evaluated, meter->visible_cells, meter->calls,
+                               seconds);
+}
+
+static icl_status execute(run_state *state)
+{
+    const bool silent = state->arguments->quiet || state->arguments->job.json;
+    state->begun = true;
+    state->progress = progress_begin(!silent);
+    interrupt_watch(state->setup.model);
+    icl_status status = icl_run_execute(state->run);
+    progress_end(&state->progress);
+    if (status == ICL_OK) status = measure(state);
+    interrupt_watch(NULL);
+    if (status == ICL_OK) status = icl_report_write(state->run, &state->meter, state->outdir.path);
+    return status;
+}
+
+static icl_status print_results(const run_state *state)
+{
+    char *text = NULL;
+    const bool json = state->arguments->job.json;
+    if (!json && state->arguments->quiet) return ICL_OK;
+    const icl_status status = json ? icl_report_json(&text, state->run, &state->meter)
+                                   : icl_report_table(&text, state->run, &state->meter);
+    if (status != ICL_OK) return status;
+    fputs(text, stdout);
+    if (json)
+        putchar('\n');
+    else
+        printf("\nresults  %s/results.json\nsamples  %s/samples.jsonl\n", state->outdir.path,
+               state->outdir.path);
+    free(text);
+    return ICL_OK;
+}
+
+static int cancelled(const run_state *state)
+{
+    cli_complain(state->verb->name,
+                 "interrupted; finished answers are kept in \"%s\", and the same command with "
+                 "--resume goes on from there",
+                 state->outdir.path);
+    return CLI_CANCELLED;
+}
+
+static int run_in_folder(run_state *state)
+{
+    icl_status status = prepare(state);
+    if (status != ICL_OK) return cli_fail(state->verb, status, false);
+    status = execute(state);
+    if (status == ICL_ECANCELLED) return cancelled(state);
+    if (status == ICL_OK) status = print_results(state);
+    if (status != ICL_OK) return cli_fail(state->verb, status, true);
+    return cli_finish_output(state->verb);
+}
+
+static int run_task(run_state *state, const char *operand)
+{
+    int code = CLI_REFUSED;
+    const icl_status status = job_open_task(&state->task, &state->arguments->job, operand);
+    if (status != ICL_OK) return cli_fail(state->verb, status, false);
+    interrupt_install("icl run: interrupted; the same command with --resume goes on");
+    if (outdir_open(&state->outdir, state->verb, state->arguments->out, state->task,
+                    state->arguments->resume))
+        code = run_in_folder(state);
+    icl_run_free(state->run);
+    setup_close(&state->setup);
+    outdir_close(&state->outdir, state->begun);
+    icl_task_free(state->task);
+    return code;
+}
+
+static int run_run(const cli_verb *verb, int count, char **words)
+{
+    run_arguments arguments = { .job = job_arguments_default() };
+    int code = CLI_OK;
+    arg_operands operands;
+    if (!cli_start(verb, count, words, &arguments, &operands, &code)) return code;
+    const char *operand = operands.count > 0 ? operands.words[0] : NULL;
+    if (!job_names_data(verb, &arguments.job, operand)) return CLI_REFUSED;
+    run_state state = { .verb = verb, .arguments = &arguments };
+    return run_task(&state, operand);
+}
+
+const cli_verb verb_run = { .name = "run",
+                            .summary = "predict the queries of a task and judge the predictions",
+                            .arguments = "(TASK | --train FILE --test FILE) [OPTION ...]",
+                            .details = details,
+                            .specs = specs,
+                            .spec_count = sizeof specs / sizeof specs[0],
+                            .operands_max = 1,
+                            .run = run_run };

@@ -1,0 +1,152 @@
+#include "job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+enum { FIELDS_MAX = 16 };
+
+const char *const job_boundary_names[] = { "joint", "separate", "heal", NULL };
+const char *const job_overflow_names[] = { "drop-far", "drop-near", "error", NULL };
+
+job_arguments job_arguments_default(void)
+{
+    const icl_run_options options = icl_run_options_default();
+    return (job_arguments){ .setup = setup_arguments_default(),
+                            .seed = options.seed,
+                            .boundary = (int)options.boundary,
+                            .overflow = (int)options.overflow };
+}
+
+/* The file's name without folder and extension: what a run without a task file is called. */
+static void file_stem(char *out, size_t capacity, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(out, capacity, "%s", slash != NULL ? slash + 1 : path);
+    char *dot = strrchr(out, '.');
+    if (dot != NULL && dot != out) *dot = '\0';
+}
+
+static icl_status open_named(icl_task **out, const job_arguments *arguments, const char *operand)
+{
+    char stem[256];
+    if (operand != NULL) return icl_task_find(out, operand);
+    const icl_status status = icl_task_default(out);
+    if (status != ICL_OK) return status;
+    file_stem(stem, sizeof stem, arguments->test);
+    return icl_task_set_text(*out, ICL_TASK_NAME, stem);
+}
+
+/* A shell makes it hard to type a line break, so "\n", "\t" and "\\" mean what they do in C. */
+static char *unescape(const char *text)
+{
+    char *out = malloc(strlen(text) + 1);
+    if (out == NULL) return NULL;
+    char *to = out;
+    for (const char *at = text; *at != '\0'; at++) {
+        const char next = at[0] == '\\' ? at[1] : '\0';
+        if (next == 'n' || next == 't' || next == '\\') {
+            *to++ = (char)(next == 'n' ? '\n' : next == 't' ? '\t' : '\\');
+            at++;
+        } else {
+            *to++ = *at;
+        }
+    }
+    *to = '\0';
+    return out;
+}
+
+static icl_status set_template(icl_task *task, const char *text)
+{
+    char *source = unescape(text);
+    const icl_status status =
+        source != NULL ? icl_task_set_text(task, ICL_TASK_TEMPLATE, source) : ICL_ENOMEM;
+    free(source);
+    return status;
+}
+
+static icl_status set_input_fields(icl_task *task, const char *list)
+{
+    const char *names[FIELDS_MAX];
+    size_t count = 0;
+    char *copy = strdup(list), *rest = NULL;
+    if (copy == NULL) return ICL_ENOMEM;
+    for (char *name = strtok_r(copy, ",", &rest); name != NULL && count < FIELDS_MAX;
+         name = strtok_r(NULL, ",", &rest))
+        names[count++] = name;
+    if (count == 0) names[count++] = ""; /* refused below with a sentence */
+    const icl_status status = icl_task_set_input_fields(task, names, count);
+    free(copy);
+    return status;
+}
+
+static icl_status override_texts(icl_task *task, const job_arguments *arguments)
+{
+    const struct {
+        icl_task_key key;
+        const char *value;
+    } texts[] = { { ICL_TASK_TRAIN_PATH, arguments->train },
+                  { ICL_TASK_TEST_PATH, arguments->test },
+                  { ICL_TASK_LABEL_FIELD, arguments->label_field } };
+    icl_status status = ICL_OK;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && status == ICL_OK; i++)
+        if (texts[i].value != NULL) status = icl_task_set_text(task, texts[i].key, texts[i].value);
+    if (status == ICL_OK && arguments->tmpl != NULL) status = set_template(task, arguments->tmpl);
+    if (status == ICL_OK && arguments->text_field != NULL)
+        status = set_input_fields(task, arguments->text_field);
+    if (status == ICL_OK && arguments->labels != NULL)
+        status = icl_task_set_labels(task, arguments->labels);
+    return status;
+}
+
+icl_status job_open_task(icl_task **out, const job_arguments *arguments, const char *operand)
+{
+    icl_task *task = NULL;
+    icl_status status = open_named(&task, arguments, operand);
+    if (status == ICL_OK) status = override_texts(task, arguments);
+    if (status != ICL_OK) {
+        icl_task_free(task);
+        return status;
+    }
+    *out = task;
+    return ICL_OK;
+}
+
+bool job_names_data(const cli_verb *verb, const job_arguments *arguments, const char *operand)
+{
+    if (operand != NULL || (arguments->train != NULL && arguments->test != NULL)) return true;
+    if (arguments->train == NULL && arguments->test == NULL)
+        cli_complain(verb->name, "a task is missing: name one of \"icl tasks\", give a task file, "
+                                 "or --train FILE --test FILE");
+    else
+        cli_complain(verb->name, "--%s needs --%s beside it when no task is named",
+                     arguments->train != NULL ? "train" : "test",
+                     arguments->train != NULL ? "test" : "train");
+    return false;
+}
+
+icl_run_options job_run_options(const job_arguments *arguments, const icl_task *task)
+{
+    icl_run_options options = icl_run_options_default();
+    options.task = task;
+    options.strategy = arguments->strategy;
+    options.seed = arguments->seed;
+    options.limit = arguments->limit;
+    options.boundary = (icl_boundary)arguments->boundary;
+    options.overflow = (icl_overflow)arguments->overflow;
+    options.chat = arguments->chat;
+    options.zero_shot = !arguments->no_zero_shot;
+    options.encoder_path = arguments->encoder;
+    options.thread_count = (int)arguments->setup.threads;
+    return options;
+}
+
+icl_status job_measure_prefill(double *out_rate, icl_engine *engine, uint64_t tokens,
+                               uint64_t visible_cells, uint64_t calls, double seconds)
+{
+    if (calls == 0 || tokens == 0) return ICL_OK;
+    return icl_engine_measure_prefill(engine, (size_t)((tokens + calls - 1) / calls),
+                                      (size_t)(visible_cells / tokens), seconds, out_rate);
+}

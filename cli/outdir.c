@@ -1,0 +1,134 @@
+#include "outdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <icl/sys/program.h>
+
+#include "cli.h"
+
+static const char journal_name[] = "journal.sqlite";
+
+static char *join(const char *folder, const char *name, const char *suffix)
+{
+    const size_t room = strlen(folder) + strlen(name) + strlen(suffix) + 2;
+    char *path = malloc(room);
+    if (path != NULL) snprintf(path, room, "%s/%s%s", folder, name, suffix);
+    return path;
+}
+
+/* A task's name may hold anything, a folder's may not. */
+static char *default_path(const icl_task *task)
+{
+    char *path = join("icl-out", icl_task_text(task, ICL_TASK_NAME), "");
+    for (char *at = path != NULL ? path + strlen("icl-out/") : NULL; at != NULL && *at != '\0';
+         at++)
+        if (*at == '/' || (unsigned char)*at < ' ') *at = '_';
+    return path;
+}
+
+static void remove_in(const char *folder, const char *name, const char *suffix)
+{
+    char *path = join(folder, name, suffix);
+    if (path != NULL) unlink(path);
+    free(path);
+}
+
+static void remove_journal(const cli_outdir *self)
+{
+    remove_in(self->path, journal_name, "");
+    remove_in(self->path, journal_name, "-wal");
+    remove_in(self->path, journal_name, "-shm");
+}
+
+void outdir_clear(const cli_outdir *self)
+{
+    remove_journal(self);
+    remove_in(self->path, "results.json", "");
+    remove_in(self->path, "samples.jsonl", "");
+    remove_in(self->path, "meter.json", "");
+}
+
+static bool create(cli_outdir *self, const cli_verb *verb)
+{
+    struct stat info;
+    self->made_folder = stat(self->path, &info) != 0;
+    const icl_status status = icl_program_create_folder(self->path);
+    if (status == ICL_OK) return true;
+    cli_fail(verb, status, false);
+    return false;
+}
+
+/* Some file systems know no locks; there the journal's own lock has to do. */
+static bool lock(cli_outdir *self, const cli_verb *verb)
+{
+    self->lock = open(self->path, O_RDONLY | O_CLOEXEC);
+    if (self->lock < 0 || flock(self->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return true;
+    close(self->lock);
+    self->lock = -1;
+    cli_complain(verb->name, "\"%s\" is in use by another run; wait for it or choose another --out",
+                 self->path);
+    return false;
+}
+
+/* Permission bits do not tell what a read-only or a full disk will say. */
+static bool try_writing(const cli_outdir *self, const cli_verb *verb)
+{
+    char *path = join(self->path, ".probe-XXXXXX", "");
+    const int descriptor = path != NULL ? mkstemp(path) : -1;
+    const bool wrote = descriptor >= 0 && write(descriptor, "icl\n", 4) == 4;
+    const int failure = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(path);
+    }
+    free(path);
+    if (!wrote)
+        cli_complain(verb->name, "cannot write in \"%s\": %s", self->path, strerror(failure));
+    return wrote;
+}
+
+static bool settle_earlier_run(cli_outdir *self, const cli_verb *verb, bool given, bool resume)
+{
+    struct stat info;
+    self->has_journal = stat(self->journal, &info) == 0;
+    if (!self->has_journal || resume || !given) return true;
+    cli_complain(verb->name,
+                 "\"%s\" holds an earlier run; add --resume to continue it or choose another --out",
+                 self->path);
+    return false;
+}
+
+bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const icl_task *task,
+                 bool resume)
+{
+    *self = (cli_outdir){ .lock = -1 };
+    self->path = given != NULL ? strdup(given) : default_path(task);
+    self->journal = self->path != NULL ? join(self->path, journal_name, "") : NULL;
+    if (self->journal == NULL) {
+        cli_complain(verb->name, "out of memory");
+        return false;
+    }
+    return create(self, verb) && lock(self, verb) && try_writing(self, verb) &&
+           settle_earlier_run(self, verb, given != NULL, resume);
+}
+
+void outdir_close(cli_outdir *self, bool begun)
+{
+    const bool ours = self->lock >= 0;
+    if (ours && !begun && !self->has_journal) {
+        remove_journal(self);
+        if (self->made_folder) rmdir(self->path);
+    }
+    if (ours) close(self->lock);
+    free(self->path);
+    free(self->journal);
+    *self = (cli_outdir){ .lock = -1 };
+}

@@ -1,0 +1,34 @@
+/* cli/outdir.h - the folder of a run: results.json, samples.jsonl, meter.json, journal.sqlite.
+ *
+ * The folder itself carries the lock, so that a second writer is refused before any work and
+ * nothing is left behind.
+ */
+#ifndef ICL_CLI_OUTDIR_H
+#define ICL_CLI_OUTDIR_H
+
+#include <stdbool.h>
+
+#include <icl/task.h>
+
+#include "args.h"
+
+typedef struct cli_outdir {
+    char *path, *journal; /* journal: path of the file */
+    int lock;             /* descriptor that holds the folder's lock; -1 */
+    bool made_folder;     /* by us, so that a run that never began can take it away */
+    bool has_journal;     /* of an earlier run */
+} cli_outdir;
+
+/* Creates and locks the folder: `given`, or icl-out/<task name> when NULL. An earlier run's journal
+ * is refused in a given folder, and its files are removed in the default one, unless `resume`.
+ * False: it has said why. */
+bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const icl_task *task,
+                 bool resume);
+
+/* Removes the files of an earlier run. */
+void outdir_clear(const cli_outdir *self);
+
+/* Unlocks. `begun` false: takes away what opening and the engine have put there. */
+void outdir_close(cli_outdir *self, bool begun);
+
+#endif

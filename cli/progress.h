@@ -1,0 +1,23 @@
+/* cli/progress.h - one line on standard error that tells how far a run is; silent when that is not
+ * a terminal. */
+#ifndef ICL_CLI_PROGRESS_H
+#define ICL_CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct cli_progress {
+    bool shown;         /* whether anything is drawn at all */
+    bool drawn;         /* a line stands on the terminal */
+    double start, last; /* seconds; 0 before the first call */
+    uint64_t first_done;
+} cli_progress;
+
+/* `wanted` false: draws nothing. */
+cli_progress progress_begin(bool wanted);
+/* An icl_progress; `user` is a progress. Draws at most ten times a second. */
+void progress_update(void *user, uint64_t tokens_done, uint64_t tokens_total);
+/* Clears the line. */
+void progress_end(cli_progress *self);
+
+#endif

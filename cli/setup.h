@@ -1,0 +1,70 @@
+/* cli/setup.h - the model and the engine as the shared options of a verb ask for them. */
+#ifndef ICL_CLI_SETUP_H
+#define ICL_CLI_SETUP_H
+
+#include <icl/engine.h>
+#include <icl/model.h>
+
+#include "args.h"
+#include "progress.h"
+
+typedef struct setup_arguments {
+    const char *model;  /* NULL: the shipped one */
+    int kv_type;        /* icl_kv_type */
+    size_t threads;     /* 0: remembered by `icl doctor --tune`, else free cores */
+    size_t call_tokens; /* 0: remembered, else the model's */
+    size_t cache_mib;   /* 0: a quarter of free memory */
+} setup_arguments;
+
+setup_arguments setup_arguments_default(void);
+
+extern const char *const setup_kv_names[]; /* by icl_kv_type, NULL-terminated */
+
+/* The option rows of setup_arguments, which is the field `field` of `type`. */
+#define SETUP_SPECS(type, field)                                                                   \
+    { .name = "model",                                                                             \
+      .kind = ARG_TEXT,                                                                            \
+      .offset = offsetof(type, field.model),                                                       \
+      .value = "FILE",                                                                             \
+      .help = "GGUF model (ICL_MODEL, else the shipped one)" },                                    \
+        { .name = "threads",                                                                       \
+          .kind = ARG_SIZE,                                                                        \
+          .offset = offsetof(type, field.threads),                                                 \
+          .value = "N",                                                                            \
+          .minimum = 1,                                                                            \
+          .maximum = 512,                                                                          \
+          .help = "worker threads (what icl doctor --tune found, else the free cores)" },          \
+        { .name = "kv",                                                                            \
+          .kind = ARG_CHOICE,                                                                      \
+          .offset = offsetof(type, field.kv_type),                                                 \
+          .value = "f32|f16",                                                                      \
+          .choices = setup_kv_names,                                                               \
+          .help = "precision of cached keys and values (f32); f16 halves the memory and costs "    \
+                  "up to 4e-4 nats" },                                                             \
+        { .name = "call-tokens",                                                                   \
+          .kind = ARG_SIZE,                                                                        \
+          .offset = offsetof(type, field.call_tokens),                                             \
+          .value = "N",                                                                            \
+          .minimum = 1,                                                                            \
+          .maximum = 1 << 16,                                                                      \
+          .help = "tokens of one evaluation (what icl doctor --tune found, else 512)" },           \
+    {                                                                                              \
+        .name = "cache-mib", .kind = ARG_SIZE, .offset = offsetof(type, field.cache_mib),          \
+        .value = "N", .minimum = 1, .maximum = 1 << 24,                                            \
+        .help = "budget of the key/value cache (a quarter of free memory)"                         \
+    }
+
+typedef struct cli_setup {
+    icl_model *model;
+    icl_engine *engine;
+} cli_setup;
+
+/* The model alone. */
+icl_status setup_open_model(cli_setup *self, const setup_arguments *arguments);
+/* Model, if not yet open, and engine. `journal_path` and `progress` may be NULL. */
+icl_status setup_open(cli_setup *self, const setup_arguments *arguments, const char *journal_path,
+                      cli_progress *progress);
+/* Fine on what was never or half opened. */
+void setup_close(cli_setup *self);
+
+#endif

@@ -1,0 +1,174 @@
+/* The files of a run and the object that --json prints. results.json and samples.jsonl hold no time
+ * and nothing of the machine: the same inputs give the same bytes. */
+#include <icl/report.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "report/figures.h"
+
+static icl_status out_of_memory(void)
+{
+    return icl_error_set(ICL_ENOMEM, "out of memory for the results");
+}
+
+/* ---- results.json ---- */
+
+static json_t *class_object(const char *name, const icl_class_metrics *figures)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "label", json_string(name));
+    json_object_set_new(object, "gold", json_integer((json_int_t)figures->gold_count));
+    json_object_set_new(object, "predicted", json_integer((json_int_t)figures->predicted_count));
+    json_object_set_new(object, "correct", json_integer((json_int_t)figures->correct));
+    json_object_set_new(object, "precision", icl_report_number(figures->precision));
+    json_object_set_new(object, "recall", icl_report_number(figures->recall));
+    json_object_set_new(object, "f1", icl_report_number(figures->f1));
+    return object;
+}
+
+/* Appends the labels' figures to `list`. */
+static icl_status add_classes(json_t *list, const icl_run *run)
+{
+    const icl_run_summary *summary = icl_run_get_summary(run);
+    const icl_label_space *labels = icl_run_labels(run);
+    const size_t n = summary->query_count;
+    size_t *outcomes = calloc(2 * n, sizeof *outcomes);
+    icl_class_metrics *figures = calloc(summary->label_count, sizeof *figures);
+    icl_status status = ICL_OK;
+    if (outcomes == NULL || figures == NULL) {
+        status = out_of_memory();
+        goto cleanup;
+    }
+    for (size_t q = 0; q < n; q++) {
+        const icl_run_sample sample = icl_run_sample_at(run, q);
+        outcomes[q] = sample.gold;
+        outcomes[n + q] = sample.predicted;
+    }
+    const icl_predictions predictions = {
+        .gold = outcomes, .predicted = outcomes + n, .count = n, .label_count = summary->label_count
+    };
+    status = icl_metrics_per_class(figures, &predictions);
+    for (size_t label = 0; status == ICL_OK && label < summary->label_count; label++)
+        json_array_append_new(list,
+                              class_object(icl_label_space_name(labels, label), &figures[label]));
+
+cleanup:
+    free(figures);
+    free(outcomes);
+    return status;
+}
+
+static icl_status write_object(const json_t *object, const char *folder, const char *name)
+{
+    icl_text path = { 0 };
+    char *text = json_dumps(object, REPORT_JSON_FLAGS | JSON_INDENT(2));
+    icl_text_printf(&path, "%s/%s", folder, name);
+    icl_text bytes = { 0 };
+    icl_text_append_string(&bytes, text != NULL ? text : "");
+    icl_text_append_char(&bytes, '\n');
+    icl_status status = text == NULL || path.failed || bytes.failed
+                            ? out_of_memory()
+                            : icl_file_write_atomic(path.bytes, bytes.bytes, bytes.length);
+    free(text);
+    icl_text_deinit(&path);
+    icl_text_deinit(&bytes);
+    return status;
+}
+
+static icl_status write_results(const icl_run *run, const char *folder)
+{
+    json_t *object = icl_report_summary_object(run), *classes = json_array();
+    icl_status status = ICL_OK;
+    if (icl_run_get_summary(run)->labelled) status = add_classes(classes, run);
+    json_object_set_new(object, "classes", classes);
+    if (status == ICL_OK) status = write_object(object, folder, "results.json");
+    json_decref(object);
+    return status;
+}
+
+/* ---- samples.jsonl ---- */
+
+static json_t *by_label(const icl_label_space *labels, const double *values)
+{
+    json_t *object = json_object();
+    for (size_t label = 0; label < icl_label_space_count(labels); label++)
+        json_object_set_new(object, icl_label_space_name(labels, label),
+                            icl_report_number(values[label]));
+    return object;
+}
+
+static json_t *sample_object(const icl_label_space *labels, const icl_run_sample *sample)
+{
+    const bool labelled = sample->gold != ICL_LABEL_NONE;
+    json_t *object = json_object(), *demonstrations = json_array();
+    for (size_t d = 0; d < sample->demonstration_count; d++)
+        json_array_append_new(demonstrations, json_string(sample->demonstration_ids[d]));
+    json_object_set_new(object, "id", json_string(sample->id));
+    json_object_set_new(object, "gold",
+                        labelled ? json_string(icl_label_space_name(labels, sample->gold))
+                                 : json_null());
+    json_object_set_new(object, "predicted",
+                        json_string(icl_label_space_name(labels, sample->predicted)));
+    json_object_set_new(object, "correct",
+                        labelled ? json_boolean(sample->gold == sample->predicted) : json_null());
+    json_object_set_new(object, "logprobs", by_label(labels, sample->logprobs_nats));
+    json_object_set_new(object, "scores", by_label(labels, sample->scores));
+    json_object_set_new(object, "probabilities", by_label(labels, sample->probabilities));
+    json_object_set_new(object, "demonstrations", demonstrations);
+    json_object_set_new(object, "prompt_hash", json_string(sample->prompt_hash));
+    return object;
+}
+
+static icl_status append_sample(icl_text *out, const icl_run *run, size_t query)
+{
+    const icl_run_sample sample = icl_run_sample_at(run, query);
+    json_t *object = sample_object(icl_run_labels(run), &sample);
+    char *line = json_dumps(object, REPORT_JSON_FLAGS);
+    json_decref(object);
+    if (line == NULL) return out_of_memory();
+    icl_text_append_string(out, line);
+    icl_text_append_char(out, '\n');
+    free(line);
+    return icl_text_status(out);
+}
+
+static icl_status write_samples(const icl_run *run, const char *folder)
+{
+    icl_text text = { 0 }, path = { 0 };
+    icl_status status = ICL_OK;
+    const size_t count = icl_run_get_summary(run)->query_count;
+    for (size_t q = 0; q < count && status == ICL_OK; q++) status = append_sample(&text, run, q);
+    icl_text_printf(&path, "%s/samples.jsonl", folder);
+    if (status == ICL_OK) status = icl_text_status(&path);
+    if (status == ICL_OK)
+        status = icl_file_write_atomic(path.bytes, icl_text_string(&text), text.length);
+    icl_text_deinit(&path);
+    icl_text_deinit(&text);
+    return status;
+}
+
+icl_status icl_report_write(const icl_run *run, const icl_report_meter *meter, const char *folder)
+{
+    /* results.json last: where it stands, the rest is complete. */
+    ICL_TRY(write_samples(run, folder));
+    json_t *object = icl_report_meter_object(meter);
+    const icl_status status = write_object(object, folder, "meter.json");
+    json_decref(object);
+    if (status != ICL_OK) return status;
+    return write_results(run, folder);
+}
+
+icl_status icl_report_json(char **out_json, const icl_run *run, const icl_report_meter *meter)
+{
+    json_t *object = icl_report_summary_object(run);
+    json_object_set_new(object, "meter", icl_report_meter_object(meter));
+    char *text = json_dumps(object, REPORT_JSON_FLAGS);
+    json_decref(object);
+    if (text == NULL) return out_of_memory();
+    *out_json = text;
+    return ICL_OK;
+}
