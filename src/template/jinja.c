@@ -7,7 +7,7 @@
 
 #include "template/jinja_internal.h"
 
-void jinja_fail(jinja_state *state, const char *format, ...)
+void icl_jinja_fail(jinja_state *state, const char *format, ...)
 {
     char message[768];
     va_list arguments;
@@ -19,11 +19,11 @@ void jinja_fail(jinja_state *state, const char *format, ...)
     longjmp(state->exit, 1);
 }
 
-void *jinja_alloc(jinja_state *state, size_t bytes)
+void *icl_jinja_alloc(jinja_state *state, size_t bytes)
 {
     if (bytes > state->memory_bytes_max ||
         state->arena->allocated_bytes > state->memory_bytes_max - bytes)
-        jinja_fail(state, "needs more than %zu MiB of memory", state->memory_bytes_max >> 20);
+        icl_jinja_fail(state, "needs more than %zu MiB of memory", state->memory_bytes_max >> 20);
     void *piece = icl_arena_alloc(state->arena, bytes);
     if (piece == NULL) {
         state->status = icl_error_set(ICL_ENOMEM, "%s: out of memory", state->template_name);
@@ -32,47 +32,48 @@ void *jinja_alloc(jinja_state *state, size_t bytes)
     return piece;
 }
 
-jinja_string jinja_copy(jinja_state *state, const char *bytes, size_t length)
+jinja_string icl_jinja_copy(jinja_state *state, const char *bytes, size_t length)
 {
-    char *copy = jinja_alloc(state, length + 1);
+    char *copy = icl_jinja_alloc(state, length + 1);
     if (length > 0) memcpy(copy, bytes, length);
     return (jinja_string){ copy, length };
 }
 
-const char *jinja_format(jinja_state *state, const char *format, ...)
+const char *icl_jinja_format(jinja_state *state, const char *format, ...)
 {
     char message[512];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return jinja_copy(state, message, strlen(message)).bytes;
+    return icl_jinja_copy(state, message, strlen(message)).bytes;
 }
 
-void *jinja_grow(jinja_state *state, void *items, size_t *capacity, size_t count, size_t item_bytes)
+void *icl_jinja_grow(jinja_state *state, void *items, size_t *capacity, size_t count,
+                     size_t item_bytes)
 {
     if (count < *capacity) return items;
     const size_t wanted = *capacity < 4 ? 4 : *capacity * 2;
-    void *grown = jinja_alloc(state, wanted * item_bytes);
+    void *grown = icl_jinja_alloc(state, wanted * item_bytes);
     if (count > 0) memcpy(grown, items, count * item_bytes);
     *capacity = wanted;
     return grown;
 }
 
-void jinja_charge(jinja_render *render, size_t steps)
+void icl_jinja_charge(jinja_render *render, size_t steps)
 {
     render->steps += steps;
     if (render->steps > ICL_JINJA_STEPS_MAX)
-        jinja_fail(&render->state, "takes more than %d steps", ICL_JINJA_STEPS_MAX);
+        icl_jinja_fail(&render->state, "takes more than %d steps", ICL_JINJA_STEPS_MAX);
 }
 
-void jinja_enter(jinja_render *render)
+void icl_jinja_enter(jinja_render *render)
 {
     if (++render->depth > ICL_JINJA_DEPTH_MAX)
-        jinja_fail(&render->state, "nests deeper than %d levels", ICL_JINJA_DEPTH_MAX);
+        icl_jinja_fail(&render->state, "nests deeper than %d levels", ICL_JINJA_DEPTH_MAX);
 }
 
-void jinja_leave(jinja_render *render)
+void icl_jinja_leave(jinja_render *render)
 {
     assert(render->depth > 0);
     render->depth--;
@@ -96,17 +97,17 @@ static jinja_place place_of(const char *source, size_t offset)
 static void parse(jinja_state *state, icl_jinja *tmpl, const char *source, size_t length)
 {
     if (length > ICL_JINJA_SOURCE_BYTES_MAX)
-        jinja_fail(state, "template has %zu bytes, more than %d", length,
-                   ICL_JINJA_SOURCE_BYTES_MAX);
+        icl_jinja_fail(state, "template has %zu bytes, more than %d", length,
+                       ICL_JINJA_SOURCE_BYTES_MAX);
     const size_t valid = icl_utf8_valid_length(source, length);
     if (valid < length) {
         state->place = place_of(source, valid);
-        jinja_fail(state, "byte 0x%02x is not valid UTF-8", (unsigned char)source[valid]);
+        icl_jinja_fail(state, "byte 0x%02x is not valid UTF-8", (unsigned char)source[valid]);
     }
     jinja_parser parser = { .state = state };
-    parser.at = jinja_lex(state, source, length, &tmpl->options);
-    tmpl->root = jinja_parse_template(&parser);
-    jinja_collect_names(state, tmpl);
+    parser.at = icl_jinja_lex(state, source, length, &tmpl->options);
+    tmpl->root = icl_jinja_parse_template(&parser);
+    icl_jinja_collect_names(state, tmpl);
 }
 
 icl_status icl_jinja_parse_with(icl_jinja **out, const char *source, size_t length,
@@ -162,7 +163,7 @@ icl_status icl_jinja_render(icl_text *out, const icl_jinja *tmpl, const json_t *
                             .out_start = out->length };
     render.scope = &render.root;
     if (setjmp(render.state.exit) == 0) {
-        jinja_run(&render, tmpl->root);
+        icl_jinja_run(&render, tmpl->root);
     } else if (out->bytes != NULL) {
         out->length = render.out_start;
         out->bytes[out->length] = '\0';

@@ -13,8 +13,11 @@
  * string, list and mapping methods of Python that templates call; strings count in code points.
  * Byte for byte as Jinja2 3.1 with StrictUndefined, keep_trailing_newline and no autoescape,
  * except:
- *   - an unknown filter, test or tag is an error when parsed, also in a branch never taken;
- *   - integers have 64 bits, and overflow is an error instead of a longer number;
+ *   - an unknown filter, test or tag is an error when parsed, also in a branch never taken, and so
+ * is
+ *     "{#" as the very last bytes;
+ *   - integers have 64 bits, and overflow is an error instead of a longer number; there are no
+ * complex numbers; `sameas` compares numbers and text by value;
  *   - `tojson` writes plain JSON in insertion order as chat templates expect: not sorted, not
  *     escaped for HTML; `safe` changes nothing;
  *   - map, select, reject, unique and the like work at once, not when consumed, and a `for` over a

@@ -4,9 +4,9 @@
 static int64_t range_count(jinja_render *render, int64_t start, int64_t stop, int64_t step)
 {
     if (step > 0 ? start >= stop : start <= stop) return 0;
-    const int64_t span = step > 0 ? jinja_checked(render, OPERATOR_SUBTRACT, stop, start)
-                                  : jinja_checked(render, OPERATOR_SUBTRACT, start, stop);
-    const int64_t by = step > 0 ? step : jinja_checked(render, OPERATOR_SUBTRACT, 0, step);
+    const int64_t span = step > 0 ? icl_jinja_checked(render, OPERATOR_SUBTRACT, stop, start)
+                                  : icl_jinja_checked(render, OPERATOR_SUBTRACT, start, stop);
+    const int64_t by = step > 0 ? step : icl_jinja_checked(render, OPERATOR_SUBTRACT, 0, step);
     return (span - 1) / by + 1;
 }
 
@@ -15,53 +15,54 @@ static jinja_value call_range(jinja_render *render, jinja_value self,
 {
     (void)self;
     if (arguments->count < 1 || arguments->count > 3 || arguments->keyword_count > 0)
-        jinja_fail(&render->state, "range takes 1 to 3 integers");
+        icl_jinja_fail(&render->state, "range takes 1 to 3 integers");
     int64_t ends[3];
     for (size_t i = 0; i < arguments->count; i++)
-        ends[i] = jinja_as_integer(render, arguments->values[i], "an argument of range");
+        ends[i] = icl_jinja_as_integer(render, arguments->values[i], "an argument of range");
     const int64_t start = arguments->count > 1 ? ends[0] : 0;
     const int64_t stop = arguments->count > 1 ? ends[1] : ends[0];
     const int64_t step = arguments->count > 2 ? ends[2] : 1;
-    if (step == 0) jinja_fail(&render->state, "the step of a range cannot be zero");
+    if (step == 0) icl_jinja_fail(&render->state, "the step of a range cannot be zero");
     const int64_t count = range_count(render, start, stop, step);
-    jinja_charge(render, (size_t)count);
-    const jinja_value list = jinja_list_new(render, JINJA_RANGE, 0);
+    icl_jinja_charge(render, (size_t)count);
+    const jinja_value list = icl_jinja_list_new(render, JINJA_RANGE, (size_t)count);
     list.list->start = start;
     list.list->stop = stop;
     list.list->step = step;
     for (int64_t i = 0; i < count; i++)
-        jinja_list_add(render, list, jinja_integer(start + i * step));
+        icl_jinja_list_add(render, list, icl_jinja_integer(start + i * step));
     return list;
 }
 
 static void add_pairs(jinja_render *render, jinja_value to, jinja_value from)
 {
-    jinja_require_defined(render, from);
+    icl_jinja_require_defined(render, from);
     if (from.kind == JINJA_DICT || from.kind == JINJA_NAMESPACE) {
         for (size_t i = 0; i < from.dict->count; i++)
-            jinja_dict_set(render, to.dict, from.dict->pairs[i].key, from.dict->pairs[i].value);
+            icl_jinja_dict_set(render, to.dict, from.dict->pairs[i].key, from.dict->pairs[i].value);
         return;
     }
-    const jinja_list pairs = jinja_iterate(render, from);
+    const jinja_list pairs = icl_jinja_iterate(render, from);
     for (size_t i = 0; i < pairs.count; i++) {
-        const jinja_list pair = jinja_iterate(render, pairs.items[i]);
+        const jinja_list pair = icl_jinja_iterate(render, pairs.items[i]);
         if (pair.count != 2)
-            jinja_fail(&render->state, "item %zu has %zu parts, not a key and a value", i,
-                       pair.count);
-        jinja_dict_set(render, to.dict, pair.items[0], pair.items[1]);
+            icl_jinja_fail(&render->state, "item %zu has %zu parts, not a key and a value", i,
+                           pair.count);
+        icl_jinja_dict_set(render, to.dict, pair.items[0], pair.items[1]);
     }
 }
 
 static jinja_value mapping_of(jinja_render *render, const jinja_arguments *arguments,
                               jinja_kind kind)
 {
-    const jinja_value dict = jinja_dict_new(render, kind, arguments->keyword_count);
+    const jinja_value dict = icl_jinja_dict_new(render, kind, arguments->keyword_count);
     if (arguments->count > 1)
-        jinja_fail(&render->state, "at most one mapping can be passed, not %zu", arguments->count);
+        icl_jinja_fail(&render->state, "at most one mapping can be passed, not %zu",
+                       arguments->count);
     if (arguments->count == 1) add_pairs(render, dict, arguments->values[0]);
     for (size_t i = 0; i < arguments->keyword_count; i++)
-        jinja_dict_set(render, dict.dict, jinja_text(arguments->keywords[i].name),
-                       arguments->keywords[i].value);
+        icl_jinja_dict_set(render, dict.dict, icl_jinja_text(arguments->keywords[i].name),
+                           arguments->keywords[i].value);
     return dict;
 }
 
@@ -84,10 +85,10 @@ static jinja_value call_raise(jinja_render *render, jinja_value self,
 {
     (void)self;
     jinja_value bound[JINJA_PARAMETERS_MAX];
-    jinja_bind(render, "raise_exception", "message", arguments, bound);
-    const jinja_string text = jinja_str(render, bound[0]);
-    jinja_fail(&render->state, "the template reports: %.*s",
-               (int)(text.length > 400 ? 400 : text.length), text.bytes);
+    icl_jinja_bind(render, "raise_exception", "message", arguments, bound);
+    const jinja_string text = icl_jinja_str(render, bound[0]);
+    icl_jinja_fail(&render->state, "the template reports: %.*s",
+                   (int)(text.length > 400 ? 400 : text.length), text.bytes);
 }
 
 static const jinja_function functions[] = {
@@ -97,9 +98,9 @@ static const jinja_function functions[] = {
     { "raise_exception", call_raise },
 };
 
-const jinja_function *jinja_function_find(jinja_string name)
+const jinja_function *icl_jinja_function_find(jinja_string name)
 {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        if (jinja_string_is(name, functions[i].name)) return &functions[i];
+        if (icl_jinja_string_is(name, functions[i].name)) return &functions[i];
     return NULL;
 }

@@ -1,7 +1,7 @@
 /* template/jinja_internal.h - what the files of the Jinja renderer share.
  *
  * Everything lives in arenas: syntax in the template's, values in the rendering's. An error leaves
- * by jinja_fail(), which jumps to the one setjmp of the parse or rendering; the arena frees the
+ * by icl_jinja_fail(), which jumps to the one setjmp of the parse or rendering; the arena frees the
  * rest, so no code in between has anything to clean up. */
 #ifndef ICL_TEMPLATE_JINJA_INTERNAL_H
 #define ICL_TEMPLATE_JINJA_INTERNAL_H
@@ -92,6 +92,7 @@ typedef struct jinja_loop {
 typedef struct jinja_origin {
     jinja_place place;
     const char *message;
+    bool lenient; /* empty and false instead of an error, whatever the template's options */
 } jinja_origin;
 
 /* ---- syntax ---- */
@@ -298,24 +299,25 @@ typedef struct jinja_method {
 enum { JINJA_PARAMETERS_MAX = 8 };
 
 /* jinja.c: errors and memory */
-noreturn __attribute__((format(printf, 2, 3))) void jinja_fail(jinja_state *state,
-                                                               const char *format, ...);
-void *jinja_alloc(jinja_state *state, size_t bytes); /* zeroed; fails instead of returning NULL */
-jinja_string jinja_copy(jinja_state *state, const char *bytes, size_t length);
-__attribute__((format(printf, 2, 3))) const char *jinja_format(jinja_state *state,
-                                                               const char *format, ...);
-void *jinja_grow(jinja_state *state, void *items, size_t *capacity, size_t count,
-                 size_t item_bytes);
-void jinja_charge(jinja_render *render, size_t steps);
-void jinja_enter(jinja_render *render); /* one level deeper; fails past ICL_JINJA_DEPTH_MAX */
-void jinja_leave(jinja_render *render);
+noreturn __attribute__((format(printf, 2, 3))) void icl_jinja_fail(jinja_state *state,
+                                                                   const char *format, ...);
+void *icl_jinja_alloc(jinja_state *state,
+                      size_t bytes); /* zeroed; fails instead of returning NULL */
+jinja_string icl_jinja_copy(jinja_state *state, const char *bytes, size_t length);
+__attribute__((format(printf, 2, 3))) const char *icl_jinja_format(jinja_state *state,
+                                                                   const char *format, ...);
+void *icl_jinja_grow(jinja_state *state, void *items, size_t *capacity, size_t count,
+                     size_t item_bytes);
+void icl_jinja_charge(jinja_render *render, size_t steps);
+void icl_jinja_enter(jinja_render *render); /* one level deeper; fails past ICL_JINJA_DEPTH_MAX */
+void icl_jinja_leave(jinja_render *render);
 
 /* jinja_names.c */
-void jinja_collect_names(jinja_state *state, icl_jinja *tmpl);
+void icl_jinja_collect_names(jinja_state *state, icl_jinja *tmpl);
 
 /* jinja_lexer.c */
-jinja_token *jinja_lex(jinja_state *state, const char *source, size_t length,
-                       const icl_jinja_options *options);
+jinja_token *icl_jinja_lex(jinja_state *state, const char *source, size_t length,
+                           const icl_jinja_options *options);
 
 /* jinja_parser.c: expressions; jinja_statements.c: the rest */
 typedef struct jinja_parser {
@@ -325,71 +327,74 @@ typedef struct jinja_parser {
     size_t loop_depth;
 } jinja_parser;
 
-jinja_node *jinja_parse_template(jinja_parser *parser);
-jinja_node *jinja_parse_expression(jinja_parser *parser, bool with_condition);
-jinja_node *jinja_parse_tuple(jinja_parser *parser, bool with_condition, const char *end_name);
-jinja_node *jinja_parse_filter(jinja_parser *parser, jinja_node *left); /* after the "|" */
-jinja_node *jinja_parse_primary(jinja_parser *parser);
-jinja_node *jinja_node_new(jinja_parser *parser, jinja_node_kind kind, jinja_place place);
-void jinja_nodes_add(jinja_parser *parser, jinja_nodes *nodes, jinja_node *node);
-void jinja_keywords_add(jinja_parser *parser, jinja_node *node, jinja_string name,
-                        jinja_node *value);
-bool jinja_at_symbol(const jinja_parser *parser, const char *symbol);
-bool jinja_at_name(const jinja_parser *parser, const char *name);
-bool jinja_skip_symbol(jinja_parser *parser, const char *symbol);
-bool jinja_skip_name(jinja_parser *parser, const char *name);
-void jinja_expect_symbol(jinja_parser *parser, const char *symbol);
-jinja_string jinja_expect_name(jinja_parser *parser);
-noreturn void jinja_unexpected(jinja_parser *parser, const char *wanted);
-void jinja_parser_enter(jinja_parser *parser);
+jinja_node *icl_jinja_parse_template(jinja_parser *parser);
+jinja_node *icl_jinja_parse_expression(jinja_parser *parser, bool with_condition);
+jinja_node *icl_jinja_parse_tuple(jinja_parser *parser, bool with_condition, const char *end_name);
+jinja_node *icl_jinja_parse_filter(jinja_parser *parser, jinja_node *left); /* after the "|" */
+jinja_node *icl_jinja_parse_primary(jinja_parser *parser);
+jinja_node *icl_jinja_node_new(jinja_parser *parser, jinja_node_kind kind, jinja_place place);
+void icl_jinja_nodes_add(jinja_parser *parser, jinja_nodes *nodes, jinja_node *node);
+void icl_jinja_keywords_add(jinja_parser *parser, jinja_node *node, jinja_string name,
+                            jinja_node *value);
+bool icl_jinja_at_symbol(const jinja_parser *parser, const char *symbol);
+bool icl_jinja_at_name(const jinja_parser *parser, const char *name);
+bool icl_jinja_skip_symbol(jinja_parser *parser, const char *symbol);
+bool icl_jinja_skip_name(jinja_parser *parser, const char *name);
+void icl_jinja_expect_symbol(jinja_parser *parser, const char *symbol);
+jinja_string icl_jinja_expect_name(jinja_parser *parser);
+noreturn void icl_jinja_unexpected(jinja_parser *parser, const char *wanted);
+void icl_jinja_parser_enter(jinja_parser *parser);
 
 /* jinja_value.c */
-bool jinja_string_is(jinja_string string, const char *other);
-bool jinja_string_equal(jinja_string left, jinja_string right);
-jinja_value jinja_none(void);
-jinja_value jinja_boolean(bool boolean);
-jinja_value jinja_integer(int64_t integer);
-jinja_value jinja_count(size_t count);
-jinja_value jinja_float(double number);
-jinja_value jinja_text(jinja_string text);
-jinja_value jinja_text_of(const char *literal); /* borrows */
-__attribute__((format(printf, 2, 3))) jinja_value jinja_undefined(jinja_state *state,
-                                                                  const char *format, ...);
-bool jinja_given(jinja_value argument); /* was the optional argument passed? */
-jinja_value jinja_list_new(jinja_render *render, jinja_kind kind, size_t capacity);
-void jinja_list_add(jinja_render *render, jinja_value list, jinja_value item);
-jinja_value jinja_dict_new(jinja_render *render, jinja_kind kind, size_t capacity);
-void jinja_dict_set(jinja_render *render, jinja_dict *dict, jinja_value key, jinja_value value);
-jinja_value *jinja_dict_find(jinja_render *render, const jinja_dict *dict, jinja_value key);
-jinja_value *jinja_dict_find_text(const jinja_dict *dict, jinja_string key);
-void jinja_dict_remove(jinja_dict *dict, jinja_value *value);
-jinja_value jinja_from_json(jinja_render *render, const json_t *json);
-const char *jinja_kind_name(jinja_value value);
-bool jinja_truth(jinja_render *render, jinja_value value);
-void jinja_require_defined(jinja_render *render, jinja_value value);
-bool jinja_is_number(jinja_value value); /* int, float or bool */
-double jinja_as_double(jinja_value value);
-int64_t jinja_as_integer(jinja_render *render, jinja_value value, const char *what);
-jinja_string jinja_as_text(jinja_render *render, jinja_value value, const char *what);
-bool jinja_equal(jinja_render *render, jinja_value left, jinja_value right);
-int jinja_compare(jinja_render *render, jinja_value left, jinja_value right, const char *symbol);
-bool jinja_contains(jinja_render *render, jinja_value container, jinja_value item);
-bool jinja_is_iterable(jinja_value value);
+bool icl_jinja_string_is(jinja_string string, const char *other);
+bool icl_jinja_string_equal(jinja_string left, jinja_string right);
+jinja_value icl_jinja_none(void);
+jinja_value icl_jinja_boolean(bool boolean);
+jinja_value icl_jinja_integer(int64_t integer);
+jinja_value icl_jinja_count(size_t count);
+jinja_value icl_jinja_float(double number);
+jinja_value icl_jinja_text(jinja_string text);
+jinja_value icl_jinja_text_of(const char *literal); /* borrows */
+__attribute__((format(printf, 2, 3))) jinja_value icl_jinja_undefined(jinja_state *state,
+                                                                      const char *format, ...);
+bool icl_jinja_given(jinja_value argument); /* was the optional argument passed? */
+jinja_value icl_jinja_list_new(jinja_render *render, jinja_kind kind, size_t capacity);
+void icl_jinja_list_add(jinja_render *render, jinja_value list, jinja_value item);
+jinja_value icl_jinja_dict_new(jinja_render *render, jinja_kind kind, size_t capacity);
+void icl_jinja_dict_set(jinja_render *render, jinja_dict *dict, jinja_value key, jinja_value value);
+jinja_value *icl_jinja_dict_find(jinja_render *render, const jinja_dict *dict, jinja_value key);
+jinja_value *icl_jinja_dict_find_text(const jinja_dict *dict, jinja_string key);
+void icl_jinja_dict_remove(jinja_dict *dict, jinja_value *value);
+jinja_value icl_jinja_from_json(jinja_render *render, const json_t *json);
+const char *icl_jinja_kind_name(jinja_value value);
+bool icl_jinja_truth(jinja_render *render, jinja_value value);
+void icl_jinja_require_defined(jinja_render *render, jinja_value value);
+bool icl_jinja_is_lenient(const jinja_render *render,
+                          jinja_value value); /* an undefined that is empty */
+bool icl_jinja_is_number(jinja_value value);  /* int, float or bool */
+double icl_jinja_as_double(jinja_value value);
+int64_t icl_jinja_as_integer(jinja_render *render, jinja_value value, const char *what);
+jinja_string icl_jinja_as_text(jinja_render *render, jinja_value value, const char *what);
+bool icl_jinja_equal(jinja_render *render, jinja_value left, jinja_value right);
+int icl_jinja_compare(jinja_render *render, jinja_value left, jinja_value right,
+                      const char *symbol);
+bool icl_jinja_contains(jinja_render *render, jinja_value container, jinja_value item);
+bool icl_jinja_is_iterable(jinja_value value);
 /* The items that a `for` visits, as a list of their own for text and mappings. */
-jinja_list jinja_iterate(jinja_render *render, jinja_value value);
-size_t jinja_length(jinja_render *render, jinja_value value);
+jinja_list icl_jinja_iterate(jinja_render *render, jinja_value value);
+size_t icl_jinja_length(jinja_render *render, jinja_value value);
 
 /* jinja_print.c */
-jinja_string jinja_str(jinja_render *render, jinja_value value);
-jinja_string jinja_repr(jinja_render *render, jinja_value value);
-size_t jinja_float_repr(char out[32], double number);
-void jinja_write(jinja_render *render, const char *bytes, size_t length);
+jinja_string icl_jinja_str(jinja_render *render, jinja_value value);
+jinja_string icl_jinja_repr(jinja_render *render, jinja_value value);
+size_t icl_jinja_float_repr(char out[32], double number);
+void icl_jinja_write(jinja_render *render, const char *bytes, size_t length);
 /* Text built up in the output buffer behind what is written already, then taken back. */
-size_t jinja_capture_begin(const jinja_render *render);
-jinja_string jinja_capture_end(jinja_render *render, size_t begin);
-void jinja_write_str(jinja_render *render, jinja_value value);
-void jinja_write_repr(jinja_render *render, jinja_value value);
-void jinja_write_code_point(jinja_render *render, int32_t code_point);
+size_t icl_jinja_capture_begin(const jinja_render *render);
+jinja_string icl_jinja_capture_end(jinja_render *render, size_t begin);
+void icl_jinja_write_str(jinja_render *render, jinja_value value);
+void icl_jinja_write_repr(jinja_render *render, jinja_value value);
+void icl_jinja_write_code_point(jinja_render *render, int32_t code_point);
 
 /* jinja_json.c */
 typedef struct jinja_json_style {
@@ -397,73 +402,75 @@ typedef struct jinja_json_style {
     jinja_string indent, item_separator, key_separator;
     bool indented;
 } jinja_json_style;
-void jinja_write_json(jinja_render *render, jinja_value value, const jinja_json_style *style,
-                      size_t level);
+void icl_jinja_write_json(jinja_render *render, jinja_value value, const jinja_json_style *style,
+                          size_t level);
 
 /* jinja_string.c: text by code point */
-int32_t jinja_code_point(jinja_string text, size_t *at); /* moves `at` past it */
-bool jinja_is_space(int32_t code_point);
-bool jinja_is_word(int32_t code_point); /* letter, digit or underscore */
-bool jinja_is_digit(int32_t code_point);
-size_t jinja_string_count(jinja_string text);
-jinja_string jinja_string_range(jinja_string text, size_t begin, size_t end); /* code points */
-size_t jinja_string_find(jinja_string text, jinja_string part, size_t from);  /* bytes; SIZE_MAX */
-size_t jinja_string_find_last(jinja_string text, jinja_string part, size_t end);
+int32_t icl_jinja_code_point(jinja_string text, size_t *at); /* moves `at` past it */
+bool icl_jinja_is_space(int32_t code_point);
+bool icl_jinja_is_word(int32_t code_point); /* letter, digit or underscore */
+bool icl_jinja_is_digit(int32_t code_point);
+size_t icl_jinja_string_count(jinja_string text);
+jinja_string icl_jinja_string_range(jinja_string text, size_t begin, size_t end); /* code points */
+size_t icl_jinja_string_find(jinja_string text, jinja_string part,
+                             size_t from); /* bytes; SIZE_MAX */
+size_t icl_jinja_string_find_last(jinja_string text, jinja_string part, size_t end);
 typedef enum jinja_side { SIDE_LEFT = 1, SIDE_RIGHT = 2, SIDE_BOTH = 3 } jinja_side;
 /* NULL chars: white space. */
-jinja_string jinja_string_strip(jinja_string text, const jinja_string *chars, jinja_side side);
+jinja_string icl_jinja_string_strip(jinja_string text, const jinja_string *chars, jinja_side side);
 typedef enum jinja_case { CASE_LOWER, CASE_UPPER, CASE_TITLE, CASE_CAPITAL, CASE_WORDS } jinja_case;
-jinja_string jinja_string_to_case(jinja_render *render, jinja_string text, jinja_case how);
-bool jinja_string_has_case(jinja_string text, bool upper); /* islower(), isupper() */
-jinja_string jinja_string_replace(jinja_render *render, jinja_string text, jinja_string old,
-                                  jinja_string with, int64_t count);
-jinja_value jinja_string_split(jinja_render *render, jinja_string text, const jinja_string *part,
-                               int64_t count, bool from_right);
-jinja_value jinja_string_lines(jinja_render *render, jinja_string text, bool keep_ends);
-bool jinja_parse_integer(jinja_string text, int base, int64_t *out, bool *out_overflow);
-bool jinja_parse_float(jinja_string text, double *out);
+jinja_string icl_jinja_string_to_case(jinja_render *render, jinja_string text, jinja_case how);
+bool icl_jinja_string_has_case(jinja_string text, bool upper); /* islower(), isupper() */
+jinja_string icl_jinja_string_replace(jinja_render *render, jinja_string text, jinja_string old,
+                                      jinja_string with, int64_t count);
+jinja_value icl_jinja_string_split(jinja_render *render, jinja_string text,
+                                   const jinja_string *part, int64_t count, bool from_right);
+jinja_value icl_jinja_string_lines(jinja_render *render, jinja_string text, bool keep_ends);
+bool icl_jinja_parse_integer(jinja_string text, int base, int64_t *out, bool *out_overflow);
+bool icl_jinja_parse_float(jinja_string text, double *out);
 
 /* jinja_operators.c */
-jinja_value jinja_binary(jinja_render *render, jinja_operator operator, jinja_value left,
-                         jinja_value right);
-jinja_value jinja_negate(jinja_render *render, jinja_value value, bool minus);
-jinja_value jinja_item(jinja_render *render, jinja_value value, jinja_value index);
-jinja_value jinja_attribute(jinja_render *render, jinja_value value, jinja_string name);
-jinja_value jinja_slice(jinja_render *render, jinja_value value, jinja_value start,
-                        jinja_value stop, jinja_value step);
-int64_t jinja_checked(jinja_render *render, jinja_operator operator, int64_t left, int64_t right);
+jinja_value icl_jinja_binary(jinja_render *render, jinja_operator operator, jinja_value left,
+                             jinja_value right);
+jinja_value icl_jinja_negate(jinja_render *render, jinja_value value, bool minus);
+jinja_value icl_jinja_item(jinja_render *render, jinja_value value, jinja_value index);
+jinja_value icl_jinja_attribute(jinja_render *render, jinja_value value, jinja_string name);
+jinja_value icl_jinja_slice(jinja_render *render, jinja_value value, jinja_value start,
+                            jinja_value stop, jinja_value step);
+int64_t icl_jinja_checked(jinja_render *render, jinja_operator operator, int64_t left,
+                          int64_t right);
 
-/* jinja_printf.c: "%s" % value and str.format */
-jinja_string jinja_printf(jinja_render *render, jinja_string format, jinja_value values);
-jinja_string jinja_brace_format(jinja_render *render, jinja_string format,
-                                const jinja_arguments *arguments);
+/* icl_jinja_printf.c: "%s" % value and str.format */
+jinja_string icl_jinja_printf(jinja_render *render, jinja_string format, jinja_value values);
+jinja_string icl_jinja_brace_format(jinja_render *render, jinja_string format,
+                                    const jinja_arguments *arguments);
 
-/* jinja_run.c: statements */
-void jinja_run(jinja_render *render, const jinja_node *node);
+/* icl_jinja_run.c: statements */
+void icl_jinja_run(jinja_render *render, const jinja_node *node);
 
-/* jinja_eval.c: names and expressions */
-void jinja_scope_push(jinja_render *render);
-void jinja_scope_pop(jinja_render *render);
-void jinja_set_name(jinja_render *render, jinja_string name, jinja_value value); /* innermost */
-void jinja_assign(jinja_render *render, const jinja_node *target, jinja_value value);
-jinja_value jinja_eval(jinja_render *render, const jinja_node *node);
-jinja_value jinja_call_value(jinja_render *render, jinja_value callee,
-                             const jinja_arguments *arguments);
-/* Puts arguments in the order of `parameters`; those not passed have !jinja_given(). */
-void jinja_bind(jinja_render *render, const char *callee, const char *parameters,
-                const jinja_arguments *arguments, jinja_value out[JINJA_PARAMETERS_MAX]);
+/* icl_jinja_eval.c: names and expressions */
+void icl_jinja_scope_push(jinja_render *render);
+void icl_jinja_scope_pop(jinja_render *render);
+void icl_jinja_set_name(jinja_render *render, jinja_string name, jinja_value value); /* innermost */
+void icl_jinja_assign(jinja_render *render, const jinja_node *target, jinja_value value);
+jinja_value icl_jinja_eval(jinja_render *render, const jinja_node *node);
+jinja_value icl_jinja_call_value(jinja_render *render, jinja_value callee,
+                                 const jinja_arguments *arguments);
+/* Puts arguments in the order of `parameters`; those not passed have !icl_jinja_given(). */
+void icl_jinja_bind(jinja_render *render, const char *callee, const char *parameters,
+                    const jinja_arguments *arguments, jinja_value out[JINJA_PARAMETERS_MAX]);
 
 /* jinja_filters.c, jinja_sequences.c, jinja_tests.c, jinja_methods.c, jinja_functions.c */
-extern const jinja_filter jinja_text_filters[];
-extern const jinja_filter jinja_sequence_filters[];
-const jinja_filter *jinja_filter_find(jinja_state *state, jinja_string name);
-jinja_value jinja_filter_apply(jinja_render *render, const jinja_filter *filter, jinja_value self,
-                               const jinja_arguments *arguments);
-const jinja_test *jinja_test_find(jinja_state *state, jinja_string name);
-bool jinja_test_apply(jinja_render *render, const jinja_test *test, jinja_value value,
-                      const jinja_arguments *arguments);
-extern const jinja_method_entry jinja_container_methods[];
-const jinja_method_entry *jinja_method_find(jinja_kind kind, jinja_string name);
-const jinja_function *jinja_function_find(jinja_string name);
+extern const jinja_filter icl_jinja_text_filters[];
+extern const jinja_filter icl_jinja_sequence_filters[];
+const jinja_filter *icl_jinja_filter_find(jinja_state *state, jinja_string name);
+jinja_value icl_jinja_filter_apply(jinja_render *render, const jinja_filter *filter,
+                                   jinja_value self, const jinja_arguments *arguments);
+const jinja_test *icl_jinja_test_find(jinja_state *state, jinja_string name);
+bool icl_jinja_test_apply(jinja_render *render, const jinja_test *test, jinja_value value,
+                          const jinja_arguments *arguments);
+extern const jinja_method_entry icl_jinja_container_methods[];
+const jinja_method_entry *icl_jinja_method_find(jinja_kind kind, jinja_string name);
+const jinja_function *icl_jinja_function_find(jinja_string name);
 
 #endif

@@ -7,7 +7,7 @@
 
 static void write_string(jinja_render *render, const char *string)
 {
-    jinja_write(render, string, strlen(string));
+    icl_jinja_write(render, string, strlen(string));
 }
 
 static void write_escape(jinja_render *render, int32_t code_point)
@@ -32,11 +32,11 @@ static void write_text(jinja_render *render, jinja_string text, bool ascii)
     write_string(render, "\"");
     for (size_t at = 0; at < text.length;) {
         const size_t begin = at;
-        const int32_t code_point = jinja_code_point(text, &at);
+        const int32_t code_point = icl_jinja_code_point(text, &at);
         const bool plain = code_point >= 0x20 && code_point != '"' && code_point != '\\' &&
                            (!ascii || code_point < 0x7F || code_point == 0x7F);
         if (plain)
-            jinja_write(render, text.bytes + begin, at - begin);
+            icl_jinja_write(render, text.bytes + begin, at - begin);
         else
             write_escape(render, code_point);
     }
@@ -53,7 +53,7 @@ static void write_number(jinja_render *render, jinja_value value)
                              : value.number > 0.0 ? "Infinity"
                                                   : "-Infinity");
     } else if (value.kind == JINJA_FLOAT) {
-        jinja_write(render, text, jinja_float_repr(text, value.number));
+        icl_jinja_write(render, text, icl_jinja_float_repr(text, value.number));
     } else {
         snprintf(text, sizeof text, "%lld", (long long)value.integer);
         write_string(render, text);
@@ -65,7 +65,7 @@ static void write_break(jinja_render *render, const jinja_json_style *style, siz
     if (!style->indented) return;
     write_string(render, "\n");
     for (size_t i = 0; i < level; i++)
-        jinja_write(render, style->indent.bytes, style->indent.length);
+        icl_jinja_write(render, style->indent.bytes, style->indent.length);
 }
 
 static void write_list(jinja_render *render, const jinja_list *list, const jinja_json_style *style,
@@ -73,9 +73,10 @@ static void write_list(jinja_render *render, const jinja_list *list, const jinja
 {
     write_string(render, "[");
     for (size_t i = 0; i < list->count; i++) {
-        if (i > 0) jinja_write(render, style->item_separator.bytes, style->item_separator.length);
+        if (i > 0)
+            icl_jinja_write(render, style->item_separator.bytes, style->item_separator.length);
         write_break(render, style, level + 1);
-        jinja_write_json(render, list->items[i], style, level + 1);
+        icl_jinja_write_json(render, list->items[i], style, level + 1);
     }
     if (list->count > 0) write_break(render, style, level);
     write_string(render, "]");
@@ -84,11 +85,11 @@ static void write_list(jinja_render *render, const jinja_list *list, const jinja
 /* Indices of the pairs in the order to write them; insertion sort keeps it short and stable. */
 static size_t *pair_order(jinja_render *render, const jinja_dict *dict, bool sorted)
 {
-    size_t *order = jinja_alloc(&render->state, (dict->count + 1) * sizeof *order);
+    size_t *order = icl_jinja_alloc(&render->state, (dict->count + 1) * sizeof *order);
     for (size_t i = 0; i < dict->count; i++) {
         size_t at = i;
         while (sorted && at > 0 &&
-               jinja_compare(render, dict->pairs[i].key, dict->pairs[order[at - 1]].key, "<") ==
+               icl_jinja_compare(render, dict->pairs[i].key, dict->pairs[order[at - 1]].key, "<") ==
                    -1) {
             order[at] = order[at - 1];
             at--;
@@ -104,10 +105,10 @@ static void write_key(jinja_render *render, jinja_value key, const jinja_json_st
         write_text(render, key.text, style->ascii);
         return;
     }
-    if (key.kind != JINJA_NONE && !jinja_is_number(key))
-        jinja_fail(&render->state, "a %s cannot be a key in JSON", jinja_kind_name(key));
+    if (key.kind != JINJA_NONE && !icl_jinja_is_number(key))
+        icl_jinja_fail(&render->state, "a %s cannot be a key in JSON", icl_jinja_kind_name(key));
     write_string(render, "\"");
-    jinja_write_json(render, key, style, 0);
+    icl_jinja_write_json(render, key, style, 0);
     write_string(render, "\"");
 }
 
@@ -117,22 +118,23 @@ static void write_dict(jinja_render *render, const jinja_dict *dict, const jinja
     const size_t *order = pair_order(render, dict, style->sort_keys);
     write_string(render, "{");
     for (size_t i = 0; i < dict->count; i++) {
-        if (i > 0) jinja_write(render, style->item_separator.bytes, style->item_separator.length);
+        if (i > 0)
+            icl_jinja_write(render, style->item_separator.bytes, style->item_separator.length);
         write_break(render, style, level + 1);
         write_key(render, dict->pairs[order[i]].key, style);
-        jinja_write(render, style->key_separator.bytes, style->key_separator.length);
-        jinja_write_json(render, dict->pairs[order[i]].value, style, level + 1);
+        icl_jinja_write(render, style->key_separator.bytes, style->key_separator.length);
+        icl_jinja_write_json(render, dict->pairs[order[i]].value, style, level + 1);
     }
     if (dict->count > 0) write_break(render, style, level);
     write_string(render, "}");
 }
 
-void jinja_write_json(jinja_render *render, jinja_value value, const jinja_json_style *style,
-                      size_t level)
+void icl_jinja_write_json(jinja_render *render, jinja_value value, const jinja_json_style *style,
+                          size_t level)
 {
-    jinja_charge(render, 1);
-    jinja_enter(render);
-    jinja_require_defined(render, value);
+    icl_jinja_charge(render, 1);
+    icl_jinja_enter(render);
+    icl_jinja_require_defined(render, value);
     switch (value.kind) {
     case JINJA_NONE:
         write_string(render, "null");
@@ -153,7 +155,8 @@ void jinja_write_json(jinja_render *render, jinja_value value, const jinja_json_
         write_dict(render, value.dict, style, level);
         break;
     default:
-        jinja_fail(&render->state, "a %s cannot be written as JSON", jinja_kind_name(value));
+        icl_jinja_fail(&render->state, "a %s cannot be written as JSON",
+                       icl_jinja_kind_name(value));
     }
-    jinja_leave(render);
+    icl_jinja_leave(render);
 }

@@ -19,7 +19,7 @@ typedef struct lexer {
 
 static jinja_string newlines_normalised(jinja_state *state, const char *source, size_t length)
 {
-    char *bytes = jinja_alloc(state, length + 1);
+    char *bytes = icl_jinja_alloc(state, length + 1);
     size_t count = 0;
     for (size_t i = 0; i < length; i++) {
         if (source[i] == '\r') {
@@ -49,13 +49,13 @@ static void advance(lexer *lex, size_t to)
 static noreturn void lexer_fail(lexer *lex, const char *message)
 {
     lex->state->place = lex->place;
-    jinja_fail(lex->state, "%s", message);
+    icl_jinja_fail(lex->state, "%s", message);
 }
 
 static jinja_token *token_add(lexer *lex, jinja_token_kind kind, jinja_string text)
 {
     lex->tokens =
-        jinja_grow(lex->state, lex->tokens, &lex->capacity, lex->count, sizeof *lex->tokens);
+        icl_jinja_grow(lex->state, lex->tokens, &lex->capacity, lex->count, sizeof *lex->tokens);
     jinja_token *token = &lex->tokens[lex->count++];
     *token = (jinja_token){ .kind = kind, .place = lex->place, .text = text };
     return token;
@@ -76,7 +76,7 @@ static size_t spaces_end(const lexer *lex, size_t at)
 {
     while (at < lex->source.length) {
         size_t next = at;
-        if (!jinja_is_space(jinja_code_point(lex->source, &next))) break;
+        if (!icl_jinja_is_space(icl_jinja_code_point(lex->source, &next))) break;
         at = next;
     }
     return at;
@@ -121,13 +121,13 @@ static size_t word_tag_end(const lexer *lex, size_t at, const char *word, bool c
 static jinja_string trimmed(const lexer *lex, size_t begin, size_t end, char sign, bool is_output)
 {
     const jinja_string text = { lex->source.bytes + begin, end - begin };
-    if (sign == '-') return jinja_string_strip(text, NULL, SIDE_RIGHT);
+    if (sign == '-') return icl_jinja_string_strip(text, NULL, SIDE_RIGHT);
     if (sign == '+' || !lex->options->lstrip_blocks || is_output) return text;
     size_t line = text.length;
     while (line > 0 && text.bytes[line - 1] != '\n') line--;
     if (line == 0 && !lex->line_starts) return text;
     const jinja_string last = { text.bytes + line, text.length - line };
-    if (jinja_string_strip(last, NULL, SIDE_BOTH).length > 0) return text;
+    if (icl_jinja_string_strip(last, NULL, SIDE_BOTH).length > 0) return text;
     return (jinja_string){ text.bytes, line };
 }
 
@@ -223,14 +223,14 @@ static void lex_number(lexer *lex)
     if (end != 0) {
         const jinja_string text = { lex->source.bytes + lex->at, end - lex->at };
         jinja_token *token = token_add(lex, TOKEN_FLOAT, text);
-        if (!jinja_parse_float(text, &token->number)) lexer_fail(lex, "malformed number");
+        if (!icl_jinja_parse_float(text, &token->number)) lexer_fail(lex, "malformed number");
     } else {
         int base;
         bool overflows;
         end = integer_end(lex, lex->at, &base);
         const jinja_string text = { lex->source.bytes + lex->at, end - lex->at };
         jinja_token *token = token_add(lex, TOKEN_INTEGER, text);
-        if (!jinja_parse_integer(text, base, &token->integer, &overflows))
+        if (!icl_jinja_parse_integer(text, base, &token->integer, &overflows))
             lexer_fail(lex, overflows ? "integer does not fit 64 bits" : "malformed number");
     }
     advance(lex, end);
@@ -308,7 +308,7 @@ static void lex_text(lexer *lex)
         end += lex->source.bytes[end] == '\\' ? 2 : 1;
     if (end >= lex->source.length) lexer_fail(lex, "string is not closed");
 
-    char *bytes = jinja_alloc(lex->state, end - lex->at);
+    char *bytes = icl_jinja_alloc(lex->state, end - lex->at);
     char *to = bytes;
     for (size_t at = lex->at + 1; at < end;) {
         if (lex->source.bytes[at] == '\\')
@@ -332,16 +332,16 @@ static void lex_symbol(lexer *lex, char *open, size_t *open_count)
         if (has(lex, lex->at, symbols[i])) symbol = symbols[i];
     if (symbol == NULL) {
         size_t next = lex->at;
-        jinja_code_point(lex->source, &next);
-        lexer_fail(lex, jinja_format(lex->state, "unexpected character \"%.*s\"",
-                                     (int)(next - lex->at), lex->source.bytes + lex->at));
+        icl_jinja_code_point(lex->source, &next);
+        lexer_fail(lex, icl_jinja_format(lex->state, "unexpected character \"%.*s\"",
+                                         (int)(next - lex->at), lex->source.bytes + lex->at));
     }
     if (strchr("([{", *symbol) != NULL) {
         if (*open_count == ICL_JINJA_DEPTH_MAX) lexer_fail(lex, "brackets nest too deep");
         open[(*open_count)++] = *symbol == '(' ? ')' : *symbol == '[' ? ']' : '}';
     } else if (strchr(")]}", *symbol) != NULL) {
         if (*open_count == 0 || open[*open_count - 1] != *symbol)
-            lexer_fail(lex, jinja_format(lex->state, "unexpected \"%s\"", symbol));
+            lexer_fail(lex, icl_jinja_format(lex->state, "unexpected \"%s\"", symbol));
         (*open_count)--;
     }
     token_add(lex, TOKEN_SYMBOL, (jinja_string){ symbol, strlen(symbol) });
@@ -351,7 +351,7 @@ static void lex_symbol(lexer *lex, char *open, size_t *open_count)
 static void lex_name(lexer *lex)
 {
     size_t end = lex->at, next = lex->at;
-    while (next < lex->source.length && jinja_is_word(jinja_code_point(lex->source, &next)))
+    while (next < lex->source.length && icl_jinja_is_word(icl_jinja_code_point(lex->source, &next)))
         end = next;
     token_add(lex, TOKEN_NAME, (jinja_string){ lex->source.bytes + lex->at, end - lex->at });
     advance(lex, end);
@@ -370,17 +370,17 @@ static void lex_tag(lexer *lex, bool is_output)
         const size_t end = open_count > 0 ? 0 : close_end(lex, lex->at, close, !is_output);
         const char byte = lex->source.bytes[lex->at];
         size_t next = lex->at;
-        const int32_t code_point = jinja_code_point(lex->source, &next);
+        const int32_t code_point = icl_jinja_code_point(lex->source, &next);
         if (end != 0) {
             token_add(lex, is_output ? TOKEN_OUTPUT_END : TOKEN_TAG_END, JINJA_STRING("}"));
             advance(lex, end);
             return;
         }
-        if (jinja_is_space(code_point))
+        if (icl_jinja_is_space(code_point))
             advance(lex, next);
         else if (byte >= '0' && byte <= '9')
             lex_number(lex);
-        else if (jinja_is_word(code_point))
+        else if (icl_jinja_is_word(code_point))
             lex_name(lex);
         else if (byte == '\'' || byte == '"')
             lex_text(lex);
@@ -392,8 +392,8 @@ static void lex_tag(lexer *lex, bool is_output)
                is_output ? "\"{{\" is not closed by \"}}\"" : "\"{%\" is not closed by \"%}\"");
 }
 
-jinja_token *jinja_lex(jinja_state *state, const char *source, size_t length,
-                       const icl_jinja_options *options)
+jinja_token *icl_jinja_lex(jinja_state *state, const char *source, size_t length,
+                           const icl_jinja_options *options)
 {
     lexer lex = { .state = state, .options = options, .place = { 1, 1 }, .line_starts = true };
     lex.source = newlines_normalised(state, source, length);

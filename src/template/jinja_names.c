@@ -1,6 +1,5 @@
 /* The names a template takes from its context: those read where no set, for, with or macro has
- * bound them before. A name that only one branch binds counts as taken when it is read after the
- * branch. */
+ * bound them before. What every branch of an "if" binds is bound after it. */
 #include "template/jinja_internal.h"
 
 typedef struct names {
@@ -16,14 +15,14 @@ static void visit(names *all, const jinja_node *node);
 static bool contains(const jinja_string *names_at, size_t count, jinja_string name)
 {
     for (size_t i = 0; i < count; i++)
-        if (jinja_string_equal(names_at[i], name)) return true;
+        if (icl_jinja_string_equal(names_at[i], name)) return true;
     return false;
 }
 
 static void bind(names *all, jinja_string name)
 {
-    all->bound = jinja_grow(all->state, all->bound, &all->bound_capacity, all->bound_count,
-                            sizeof *all->bound);
+    all->bound = icl_jinja_grow(all->state, all->bound, &all->bound_capacity, all->bound_count,
+                                sizeof *all->bound);
     all->bound[all->bound_count++] = name;
 }
 
@@ -39,10 +38,11 @@ static void bind_target(names *all, const jinja_node *target)
 
 static void use(names *all, jinja_string name)
 {
-    if (contains(all->bound, all->bound_count, name) || jinja_function_find(name) != NULL) return;
+    if (contains(all->bound, all->bound_count, name) || icl_jinja_function_find(name) != NULL)
+        return;
     if (contains(all->found, all->found_count, name)) return;
-    all->found = jinja_grow(all->state, all->found, &all->found_capacity, all->found_count,
-                            sizeof *all->found);
+    all->found = icl_jinja_grow(all->state, all->found, &all->found_capacity, all->found_count,
+                                sizeof *all->found);
     all->found[all->found_count++] = name;
 }
 
@@ -60,17 +60,35 @@ static void visit_children(names *all, const jinja_node *node)
     for (size_t i = 0; i < node->keyword_count; i++) visit(all, node->keywords[i].value);
 }
 
+/* Drops the names that the branch just visited has not bound; returns how many are left. */
+static size_t keep_bound(const names *all, size_t bound_before, jinja_string *shared, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (contains(all->bound + bound_before, all->bound_count - bound_before, shared[i]))
+            shared[kept++] = shared[i];
+    return kept;
+}
+
 static void visit_if(names *all, const jinja_node *node)
 {
     const size_t bound_before = all->bound_count;
+    visit(all, node->left);
+    visit(all, node->middle);
+    size_t shared_count = all->bound_count - bound_before;
+    jinja_string *shared = icl_jinja_alloc(all->state, shared_count * sizeof *shared);
+    for (size_t i = 0; i < shared_count; i++) shared[i] = all->bound[bound_before + i];
     const jinja_node *branch = node;
-    for (; branch != NULL && branch->kind == NODE_IF; branch = branch->right) {
-        visit(all, branch->left);
-        visit(all, branch->middle);
+    do {
         all->bound_count = bound_before;
-    }
-    visit_optional(all, branch);
+        branch = branch->right;
+        const bool is_if = branch != NULL && branch->kind == NODE_IF;
+        if (is_if) visit(all, branch->left);
+        visit_optional(all, is_if ? branch->middle : branch);
+        shared_count = keep_bound(all, bound_before, shared, shared_count);
+    } while (branch != NULL && branch->kind == NODE_IF);
     all->bound_count = bound_before;
+    for (size_t i = 0; i < shared_count; i++) bind(all, shared[i]);
 }
 
 static void visit_for(names *all, const jinja_node *node)
@@ -90,8 +108,8 @@ static void visit_macro(names *all, const jinja_node *node)
 {
     bind(all, node->name);
     const size_t bound_before = all->bound_count;
-    for (size_t i = 0; i < node->keyword_count; i++) visit(all, node->keywords[i].value);
     for (size_t i = 0; i < node->items.count; i++) bind(all, node->items.at[i]->name);
+    for (size_t i = 0; i < node->keyword_count; i++) visit(all, node->keywords[i].value);
     visit(all, node->middle);
     all->bound_count = bound_before;
 }
@@ -150,13 +168,13 @@ static void visit(names *all, const jinja_node *node)
     }
 }
 
-void jinja_collect_names(jinja_state *state, icl_jinja *tmpl)
+void icl_jinja_collect_names(jinja_state *state, icl_jinja *tmpl)
 {
     names all = { .state = state };
     visit(&all, tmpl->root);
-    tmpl->names = jinja_alloc(state, all.found_count * sizeof *tmpl->names);
+    tmpl->names = icl_jinja_alloc(state, all.found_count * sizeof *tmpl->names);
     for (size_t i = 0; i < all.found_count; i++) {
-        char *name = jinja_alloc(state, all.found[i].length + 1);
+        char *name = icl_jinja_alloc(state, all.found[i].length + 1);
         memcpy(name, all.found[i].bytes, all.found[i].length);
         tmpl->names[i] = name;
     }

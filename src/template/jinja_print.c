@@ -7,12 +7,12 @@
 
 #include "template/jinja_internal.h"
 
-void jinja_write(jinja_render *render, const char *bytes, size_t length)
+void icl_jinja_write(jinja_render *render, const char *bytes, size_t length)
 {
     const size_t used = render->out->length - render->out_start;
     if (length > ICL_JINJA_OUTPUT_BYTES_MAX || used > ICL_JINJA_OUTPUT_BYTES_MAX - length)
-        jinja_fail(&render->state, "output is longer than %d MiB",
-                   ICL_JINJA_OUTPUT_BYTES_MAX >> 20);
+        icl_jinja_fail(&render->state, "output is longer than %d MiB",
+                       ICL_JINJA_OUTPUT_BYTES_MAX >> 20);
     icl_text_append(render->out, bytes, length);
     if (render->out->failed) {
         render->state.status = icl_text_status(render->out);
@@ -22,26 +22,26 @@ void jinja_write(jinja_render *render, const char *bytes, size_t length)
 
 static void write_string(jinja_render *render, const char *string)
 {
-    jinja_write(render, string, strlen(string));
+    icl_jinja_write(render, string, strlen(string));
 }
 
-void jinja_write_code_point(jinja_render *render, int32_t code_point)
+void icl_jinja_write_code_point(jinja_render *render, int32_t code_point)
 {
     utf8proc_uint8_t bytes[4];
     const utf8proc_ssize_t length = utf8proc_encode_char(code_point, bytes);
-    jinja_write(render, (const char *)bytes, (size_t)length);
+    icl_jinja_write(render, (const char *)bytes, (size_t)length);
 }
 
-size_t jinja_capture_begin(const jinja_render *render)
+size_t icl_jinja_capture_begin(const jinja_render *render)
 {
     return render->out->length;
 }
 
-jinja_string jinja_capture_end(jinja_render *render, size_t begin)
+jinja_string icl_jinja_capture_end(jinja_render *render, size_t begin)
 {
     const size_t length = render->out->length - begin;
     if (length == 0) return JINJA_STRING("");
-    const jinja_string text = jinja_copy(&render->state, render->out->bytes + begin, length);
+    const jinja_string text = icl_jinja_copy(&render->state, render->out->bytes + begin, length);
     render->out->length = begin;
     render->out->bytes[begin] = '\0';
     return text;
@@ -89,7 +89,7 @@ static char *put_fixed(char *to, const char *digits, size_t count, int exponent)
     return to;
 }
 
-size_t jinja_float_repr(char out[32], double number)
+size_t icl_jinja_float_repr(char out[32], double number)
 {
     char *to = out;
     if (signbit(number) && !isnan(number)) *to++ = '-';
@@ -147,17 +147,17 @@ static void write_quoted(jinja_render *render, jinja_string text)
     const bool has_single = text.length > 0 && memchr(text.bytes, '\'', text.length) != NULL;
     const bool has_double = text.length > 0 && memchr(text.bytes, '"', text.length) != NULL;
     const char quote = has_single && !has_double ? '"' : '\'';
-    jinja_write(render, &quote, 1);
+    icl_jinja_write(render, &quote, 1);
     for (size_t at = 0; at < text.length;) {
         const size_t begin = at;
-        const int32_t code_point = jinja_code_point(text, &at);
+        const int32_t code_point = icl_jinja_code_point(text, &at);
         if (code_point == quote) write_string(render, "\\");
         if (is_printable(code_point) && code_point != '\\')
-            jinja_write(render, text.bytes + begin, at - begin);
+            icl_jinja_write(render, text.bytes + begin, at - begin);
         else
             write_escape(render, code_point);
     }
-    jinja_write(render, &quote, 1);
+    icl_jinja_write(render, &quote, 1);
 }
 
 static void write_items(jinja_render *render, const char *open, const jinja_list *list,
@@ -166,7 +166,7 @@ static void write_items(jinja_render *render, const char *open, const jinja_list
     write_string(render, open);
     for (size_t i = 0; i < list->count; i++) {
         if (i > 0) write_string(render, ", ");
-        jinja_write_repr(render, list->items[i]);
+        icl_jinja_write_repr(render, list->items[i]);
     }
     write_string(render, close);
 }
@@ -188,9 +188,9 @@ static void write_dict(jinja_render *render, const jinja_dict *dict)
     write_string(render, "{");
     for (size_t i = 0; i < dict->count; i++) {
         if (i > 0) write_string(render, ", ");
-        jinja_write_repr(render, dict->pairs[i].key);
+        icl_jinja_write_repr(render, dict->pairs[i].key);
         write_string(render, ": ");
-        jinja_write_repr(render, dict->pairs[i].value);
+        icl_jinja_write_repr(render, dict->pairs[i].value);
     }
     write_string(render, "}");
 }
@@ -198,24 +198,24 @@ static void write_dict(jinja_render *render, const jinja_dict *dict)
 static void write_number(jinja_render *render, jinja_value value)
 {
     char text[32];
-    const size_t length = value.kind == JINJA_FLOAT ? jinja_float_repr(text, value.number)
+    const size_t length = value.kind == JINJA_FLOAT ? icl_jinja_float_repr(text, value.number)
                                                     : (size_t)snprintf(text, sizeof text, "%lld",
                                                                        (long long)value.integer);
-    jinja_write(render, text, length);
+    icl_jinja_write(render, text, length);
 }
 
 static noreturn void fail_to_print(jinja_render *render, jinja_value value)
 {
     if (value.kind == JINJA_METHOD)
-        jinja_fail(&render->state, "method \"%s\" is not called: write \"()\" after it",
-                   value.method->entry->name);
-    jinja_fail(&render->state, "a %s cannot be printed", jinja_kind_name(value));
+        icl_jinja_fail(&render->state, "method \"%s\" is not called: write \"()\" after it",
+                       value.method->entry->name);
+    icl_jinja_fail(&render->state, "a %s cannot be printed", icl_jinja_kind_name(value));
 }
 
-void jinja_write_repr(jinja_render *render, jinja_value value)
+void icl_jinja_write_repr(jinja_render *render, jinja_value value)
 {
-    jinja_charge(render, 1);
-    jinja_enter(render);
+    icl_jinja_charge(render, 1);
+    icl_jinja_enter(render);
     switch (value.kind) {
     case JINJA_UNDEFINED:
         write_string(render, "Undefined");
@@ -257,31 +257,31 @@ void jinja_write_repr(jinja_render *render, jinja_value value)
     default:
         fail_to_print(render, value);
     }
-    jinja_leave(render);
+    icl_jinja_leave(render);
 }
 
-void jinja_write_str(jinja_render *render, jinja_value value)
+void icl_jinja_write_str(jinja_render *render, jinja_value value)
 {
     if (value.kind == JINJA_TEXT) {
-        jinja_write(render, value.text.bytes, value.text.length);
+        icl_jinja_write(render, value.text.bytes, value.text.length);
     } else if (value.kind == JINJA_UNDEFINED) {
-        if (!render->tmpl->options.lenient_undefined) jinja_require_defined(render, value);
+        if (!icl_jinja_is_lenient(render, value)) icl_jinja_require_defined(render, value);
     } else {
-        jinja_write_repr(render, value);
+        icl_jinja_write_repr(render, value);
     }
 }
 
-jinja_string jinja_str(jinja_render *render, jinja_value value)
+jinja_string icl_jinja_str(jinja_render *render, jinja_value value)
 {
     if (value.kind == JINJA_TEXT) return value.text;
-    const size_t begin = jinja_capture_begin(render);
-    jinja_write_str(render, value);
-    return jinja_capture_end(render, begin);
+    const size_t begin = icl_jinja_capture_begin(render);
+    icl_jinja_write_str(render, value);
+    return icl_jinja_capture_end(render, begin);
 }
 
-jinja_string jinja_repr(jinja_render *render, jinja_value value)
+jinja_string icl_jinja_repr(jinja_render *render, jinja_value value)
 {
-    const size_t begin = jinja_capture_begin(render);
-    jinja_write_repr(render, value);
-    return jinja_capture_end(render, begin);
+    const size_t begin = icl_jinja_capture_begin(render);
+    icl_jinja_write_repr(render, value);
+    return icl_jinja_capture_end(render, begin);
 }

@@ -3,13 +3,13 @@
 
 static bool flag(jinja_render *render, jinja_value argument)
 {
-    return jinja_given(argument) && jinja_truth(render, argument);
+    return icl_jinja_given(argument) && icl_jinja_truth(render, argument);
 }
 
 static bool all_digits(jinja_string text)
 {
     for (size_t at = 0; at < text.length;)
-        if (!jinja_is_digit(jinja_code_point(text, &at))) return false;
+        if (!icl_jinja_is_digit(icl_jinja_code_point(text, &at))) return false;
     return text.length > 0;
 }
 
@@ -17,23 +17,24 @@ static bool all_digits(jinja_string text)
 static jinja_value follow(jinja_render *render, jinja_value item, jinja_value attribute,
                           jinja_value fallback)
 {
-    if (!jinja_given(attribute) || attribute.kind == JINJA_NONE) return item;
+    if (!icl_jinja_given(attribute) || attribute.kind == JINJA_NONE) return item;
     const bool is_path = attribute.kind == JINJA_TEXT;
     const jinja_string dot = JINJA_STRING(".");
-    jinja_value parts = jinja_list_new(render, JINJA_LIST, 1);
+    jinja_value parts = icl_jinja_list_new(render, JINJA_LIST, 1);
     if (is_path)
-        parts = jinja_string_split(render, attribute.text, &dot, -1, false);
+        parts = icl_jinja_string_split(render, attribute.text, &dot, -1, false);
     else
-        jinja_list_add(render, parts, attribute);
+        icl_jinja_list_add(render, parts, attribute);
     for (size_t i = 0; i < parts.list->count; i++) {
         jinja_value part = parts.list->items[i];
         int64_t position;
         bool overflow;
         if (is_path && all_digits(part.text) &&
-            jinja_parse_integer(part.text, 10, &position, &overflow))
-            part = jinja_integer(position);
-        item = jinja_item(render, item, part);
-        if (item.kind == JINJA_UNDEFINED && jinja_given(fallback) && fallback.kind != JINJA_NONE)
+            icl_jinja_parse_integer(part.text, 10, &position, &overflow))
+            part = icl_jinja_integer(position);
+        item = icl_jinja_item(render, item, part);
+        if (item.kind == JINJA_UNDEFINED && icl_jinja_given(fallback) &&
+            fallback.kind != JINJA_NONE)
             item = fallback;
     }
     return item;
@@ -42,7 +43,7 @@ static jinja_value follow(jinja_render *render, jinja_value item, jinja_value at
 static jinja_value without_case(jinja_render *render, jinja_value value, bool case_sensitive)
 {
     if (case_sensitive || value.kind != JINJA_TEXT) return value;
-    return jinja_text(jinja_string_to_case(render, value.text, CASE_LOWER));
+    return icl_jinja_text(icl_jinja_string_to_case(render, value.text, CASE_LOWER));
 }
 
 static const jinja_value not_given = { 0 };
@@ -52,77 +53,78 @@ static const jinja_value not_given = { 0 };
 static jinja_value filter_first(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
     (void)arguments;
-    const jinja_list items = jinja_iterate(render, self);
+    const jinja_list items = icl_jinja_iterate(render, self);
     if (items.count > 0) return items.items[0];
-    return jinja_undefined(&render->state, "no first item: the sequence is empty");
+    return icl_jinja_undefined(&render->state, "no first item: the sequence is empty");
 }
 
 static jinja_value filter_last(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
     (void)arguments;
-    if (self.kind == JINJA_ITERATOR) jinja_fail(&render->state, "a generator has no last item");
-    const jinja_list items = jinja_iterate(render, self);
+    if (self.kind == JINJA_ITERATOR) icl_jinja_fail(&render->state, "a generator has no last item");
+    const jinja_list items = icl_jinja_iterate(render, self);
     if (items.count > 0) return items.items[items.count - 1];
-    return jinja_undefined(&render->state, "no last item: the sequence is empty");
+    return icl_jinja_undefined(&render->state, "no last item: the sequence is empty");
 }
 
 static jinja_value filter_join(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
     const jinja_string between =
-        jinja_given(arguments[0]) ? jinja_str(render, arguments[0]) : JINJA_STRING("");
-    const jinja_list items = jinja_iterate(render, self);
-    const size_t begin = jinja_capture_begin(render);
+        icl_jinja_given(arguments[0]) ? icl_jinja_str(render, arguments[0]) : JINJA_STRING("");
+    const jinja_list items = icl_jinja_iterate(render, self);
+    const size_t begin = icl_jinja_capture_begin(render);
     for (size_t i = 0; i < items.count; i++) {
-        if (i > 0) jinja_write(render, between.bytes, between.length);
-        jinja_write_str(render, follow(render, items.items[i], arguments[1], not_given));
+        if (i > 0) icl_jinja_write(render, between.bytes, between.length);
+        icl_jinja_write_str(render, follow(render, items.items[i], arguments[1], not_given));
     }
-    return jinja_text(jinja_capture_end(render, begin));
+    return icl_jinja_text(icl_jinja_capture_end(render, begin));
 }
 
 static jinja_value copied(jinja_render *render, jinja_list items, jinja_kind kind)
 {
-    const jinja_value list = jinja_list_new(render, kind, items.count);
-    for (size_t i = 0; i < items.count; i++) jinja_list_add(render, list, items.items[i]);
+    const jinja_value list = icl_jinja_list_new(render, kind, items.count);
+    for (size_t i = 0; i < items.count; i++) icl_jinja_list_add(render, list, items.items[i]);
     return list;
 }
 
 static jinja_value filter_list(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
     (void)arguments;
-    return copied(render, jinja_iterate(render, self), JINJA_LIST);
+    return copied(render, icl_jinja_iterate(render, self), JINJA_LIST);
 }
 
 static jinja_value filter_reverse(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
     (void)arguments;
-    const jinja_list items = jinja_iterate(render, self);
+    const jinja_list items = icl_jinja_iterate(render, self);
     /* A generator cannot be reversed in place, so Jinja makes a list of it first. */
     const jinja_kind kind = self.kind == JINJA_ITERATOR ? JINJA_LIST : JINJA_ITERATOR;
-    const jinja_value list = jinja_list_new(render, kind, items.count);
-    for (size_t i = items.count; i-- > 0;) jinja_list_add(render, list, items.items[i]);
+    const jinja_value list = icl_jinja_list_new(render, kind, items.count);
+    for (size_t i = items.count; i-- > 0;) icl_jinja_list_add(render, list, items.items[i]);
     if (self.kind != JINJA_TEXT) return list;
-    const size_t begin = jinja_capture_begin(render);
-    for (size_t i = 0; i < list.list->count; i++) jinja_write_str(render, list.list->items[i]);
-    return jinja_text(jinja_capture_end(render, begin));
+    const size_t begin = icl_jinja_capture_begin(render);
+    for (size_t i = 0; i < list.list->count; i++) icl_jinja_write_str(render, list.list->items[i]);
+    return icl_jinja_text(icl_jinja_capture_end(render, begin));
 }
 
 static jinja_value pair_of(jinja_render *render, jinja_pair pair)
 {
-    const jinja_value tuple = jinja_list_new(render, JINJA_TUPLE, 2);
-    jinja_list_add(render, tuple, pair.key);
-    jinja_list_add(render, tuple, pair.value);
+    const jinja_value tuple = icl_jinja_list_new(render, JINJA_TUPLE, 2);
+    icl_jinja_list_add(render, tuple, pair.key);
+    icl_jinja_list_add(render, tuple, pair.value);
     return tuple;
 }
 
 static jinja_value filter_items(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
     (void)arguments;
-    const jinja_value list = jinja_list_new(render, JINJA_ITERATOR, 0);
+    const jinja_value list = icl_jinja_list_new(render, JINJA_ITERATOR, 0);
     if (self.kind == JINJA_UNDEFINED) return list;
     if (self.kind != JINJA_DICT)
-        jinja_fail(&render->state, "items needs a mapping, not a %s", jinja_kind_name(self));
+        icl_jinja_fail(&render->state, "items needs a mapping, not a %s",
+                       icl_jinja_kind_name(self));
     for (size_t i = 0; i < self.dict->count; i++)
-        jinja_list_add(render, list, pair_of(render, self.dict->pairs[i]));
+        icl_jinja_list_add(render, list, pair_of(render, self.dict->pairs[i]));
     return list;
 }
 
@@ -131,7 +133,7 @@ static jinja_value filter_items(jinja_render *render, jinja_value self, jinja_va
 static jinja_value *keyword(const jinja_arguments *arguments, const char *name)
 {
     for (size_t i = 0; i < arguments->keyword_count; i++)
-        if (jinja_string_is(arguments->keywords[i].name, name))
+        if (icl_jinja_string_is(arguments->keywords[i].name, name))
             return &arguments->keywords[i].value;
     return NULL;
 }
@@ -147,25 +149,26 @@ static jinja_arguments after(const jinja_arguments *arguments, size_t count)
 static jinja_value filter_map(jinja_render *render, jinja_value self,
                               const jinja_arguments *arguments)
 {
-    const jinja_list items = jinja_iterate(render, self);
-    const jinja_value out = jinja_list_new(render, JINJA_ITERATOR, items.count);
+    const jinja_list items = icl_jinja_iterate(render, self);
+    const jinja_value out = icl_jinja_list_new(render, JINJA_ITERATOR, items.count);
     const jinja_value *attribute = arguments->count == 0 ? keyword(arguments, "attribute") : NULL;
     if (attribute != NULL) {
         const jinja_value *fallback = keyword(arguments, "default");
         if (arguments->keyword_count > (fallback != NULL ? 2 : 1))
-            jinja_fail(&render->state, "map takes attribute and default, no other names");
+            icl_jinja_fail(&render->state, "map takes attribute and default, no other names");
         for (size_t i = 0; i < items.count; i++)
-            jinja_list_add(render, out,
-                           follow(render, items.items[i], *attribute,
-                                  fallback != NULL ? *fallback : not_given));
+            icl_jinja_list_add(render, out,
+                               follow(render, items.items[i], *attribute,
+                                      fallback != NULL ? *fallback : not_given));
         return out;
     }
-    if (arguments->count == 0) jinja_fail(&render->state, "map needs a filter's name");
-    const jinja_string name = jinja_as_text(render, arguments->values[0], "a filter's name");
-    const jinja_filter *filter = jinja_filter_find(&render->state, name);
+    if (arguments->count == 0) icl_jinja_fail(&render->state, "map needs a filter's name");
+    const jinja_string name = icl_jinja_as_text(render, arguments->values[0], "a filter's name");
+    const jinja_filter *filter = icl_jinja_filter_find(&render->state, name);
     const jinja_arguments rest = after(arguments, 1);
     for (size_t i = 0; i < items.count; i++)
-        jinja_list_add(render, out, jinja_filter_apply(render, filter, items.items[i], &rest));
+        icl_jinja_list_add(render, out,
+                           icl_jinja_filter_apply(render, filter, items.items[i], &rest));
     return out;
 }
 
@@ -174,22 +177,24 @@ static jinja_value select_items(jinja_render *render, jinja_value self,
                                 const jinja_arguments *arguments, bool by_attribute, bool wanted)
 {
     const size_t offset = by_attribute ? 1 : 0;
-    if (arguments->count < offset) jinja_fail(&render->state, "the attribute's name is missing");
+    if (arguments->count < offset)
+        icl_jinja_fail(&render->state, "the attribute's name is missing");
     const jinja_value attribute = by_attribute ? arguments->values[0] : not_given;
     const jinja_test *test = NULL;
     jinja_arguments rest = { 0 };
     if (arguments->count > offset) {
         const jinja_value name = arguments->values[offset];
-        test = jinja_test_find(&render->state, jinja_as_text(render, name, "a test's name"));
+        test =
+            icl_jinja_test_find(&render->state, icl_jinja_as_text(render, name, "a test's name"));
         rest = after(arguments, offset + 1);
     }
-    const jinja_list items = jinja_iterate(render, self);
-    const jinja_value out = jinja_list_new(render, JINJA_ITERATOR, 0);
+    const jinja_list items = icl_jinja_iterate(render, self);
+    const jinja_value out = icl_jinja_list_new(render, JINJA_ITERATOR, 0);
     for (size_t i = 0; i < items.count; i++) {
         const jinja_value value = follow(render, items.items[i], attribute, not_given);
-        const bool passes = test != NULL ? jinja_test_apply(render, test, value, &rest)
-                                         : jinja_truth(render, value);
-        if (passes == wanted) jinja_list_add(render, out, items.items[i]);
+        const bool passes = test != NULL ? icl_jinja_test_apply(render, test, value, &rest)
+                                         : icl_jinja_truth(render, value);
+        if (passes == wanted) icl_jinja_list_add(render, out, items.items[i]);
     }
     return out;
 }
@@ -236,7 +241,7 @@ static void merge_sort(jinja_render *render, keyed *items, keyed *spare, size_t 
     for (size_t to = 0; left < half; to++) {
         bool take_right = false;
         if (right < count) {
-            const int order = jinja_compare(render, items[right].key, spare[left].key, "<");
+            const int order = icl_jinja_compare(render, items[right].key, spare[left].key, "<");
             take_right = order == (reverse ? 1 : -1);
         }
         items[to] = take_right ? items[right++] : spare[left++];
@@ -246,12 +251,12 @@ static void merge_sort(jinja_render *render, keyed *items, keyed *spare, size_t 
 static jinja_value sorted(jinja_render *render, jinja_list items, const jinja_value *keys,
                           bool reverse)
 {
-    keyed *all = jinja_alloc(&render->state, items.count * sizeof *all);
-    keyed *spare = jinja_alloc(&render->state, items.count * sizeof *spare);
+    keyed *all = icl_jinja_alloc(&render->state, items.count * sizeof *all);
+    keyed *spare = icl_jinja_alloc(&render->state, items.count * sizeof *spare);
     for (size_t i = 0; i < items.count; i++) all[i] = (keyed){ keys[i], items.items[i] };
     merge_sort(render, all, spare, items.count, reverse);
-    const jinja_value list = jinja_list_new(render, JINJA_LIST, items.count);
-    for (size_t i = 0; i < items.count; i++) jinja_list_add(render, list, all[i].item);
+    const jinja_value list = icl_jinja_list_new(render, JINJA_LIST, items.count);
+    for (size_t i = 0; i < items.count; i++) icl_jinja_list_add(render, list, all[i].item);
     return list;
 }
 
@@ -260,24 +265,24 @@ static jinja_value sort_key(jinja_render *render, jinja_value item, jinja_value 
                             bool case_sensitive)
 {
     const jinja_string comma = JINJA_STRING(",");
-    jinja_value attributes = jinja_list_new(render, JINJA_LIST, 1);
+    jinja_value attributes = icl_jinja_list_new(render, JINJA_LIST, 1);
     if (attribute.kind == JINJA_TEXT)
-        attributes = jinja_string_split(render, attribute.text, &comma, -1, false);
+        attributes = icl_jinja_string_split(render, attribute.text, &comma, -1, false);
     else
-        jinja_list_add(render, attributes, attribute);
-    const jinja_value key = jinja_list_new(render, JINJA_LIST, attributes.list->count);
+        icl_jinja_list_add(render, attributes, attribute);
+    const jinja_value key = icl_jinja_list_new(render, JINJA_LIST, attributes.list->count);
     for (size_t i = 0; i < attributes.list->count; i++) {
         const jinja_value part = follow(render, item, attributes.list->items[i], not_given);
-        jinja_list_add(render, key, without_case(render, part, case_sensitive));
+        icl_jinja_list_add(render, key, without_case(render, part, case_sensitive));
     }
     return key;
 }
 
 static jinja_value filter_sort(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
-    const jinja_list items = jinja_iterate(render, self);
+    const jinja_list items = icl_jinja_iterate(render, self);
     const bool case_sensitive = flag(render, arguments[1]);
-    jinja_value *keys = jinja_alloc(&render->state, items.count * sizeof *keys);
+    jinja_value *keys = icl_jinja_alloc(&render->state, items.count * sizeof *keys);
     for (size_t i = 0; i < items.count; i++)
         keys[i] = sort_key(render, items.items[i], arguments[2], case_sensitive);
     return sorted(render, items, keys, flag(render, arguments[0]));
@@ -285,39 +290,40 @@ static jinja_value filter_sort(jinja_render *render, jinja_value self, jinja_val
 
 static jinja_value filter_dictsort(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
-    jinja_require_defined(render, self);
+    icl_jinja_require_defined(render, self);
     if (self.kind != JINJA_DICT)
-        jinja_fail(&render->state, "dictsort needs a mapping, not a %s", jinja_kind_name(self));
+        icl_jinja_fail(&render->state, "dictsort needs a mapping, not a %s",
+                       icl_jinja_kind_name(self));
     const jinja_value by =
-        jinja_given(arguments[1]) ? arguments[1] : jinja_text(JINJA_STRING("key"));
-    const jinja_string name = jinja_as_text(render, by, "by");
-    const bool by_key = jinja_string_is(name, "key");
-    if (!by_key && !jinja_string_is(name, "value"))
-        jinja_fail(&render->state, "dictsort sorts by \"key\" or \"value\", not \"%.*s\"",
-                   (int)name.length, name.bytes);
+        icl_jinja_given(arguments[1]) ? arguments[1] : icl_jinja_text(JINJA_STRING("key"));
+    const jinja_string name = icl_jinja_as_text(render, by, "by");
+    const bool by_key = icl_jinja_string_is(name, "key");
+    if (!by_key && !icl_jinja_string_is(name, "value"))
+        icl_jinja_fail(&render->state, "dictsort sorts by \"key\" or \"value\", not \"%.*s\"",
+                       (int)name.length, name.bytes);
     const bool case_sensitive = flag(render, arguments[0]);
-    const jinja_value pairs = jinja_list_new(render, JINJA_LIST, self.dict->count);
-    jinja_value *keys = jinja_alloc(&render->state, self.dict->count * sizeof *keys);
+    const jinja_value pairs = icl_jinja_list_new(render, JINJA_LIST, self.dict->count);
+    jinja_value *keys = icl_jinja_alloc(&render->state, self.dict->count * sizeof *keys);
     for (size_t i = 0; i < self.dict->count; i++) {
         const jinja_pair pair = self.dict->pairs[i];
         keys[i] = without_case(render, by_key ? pair.key : pair.value, case_sensitive);
-        jinja_list_add(render, pairs, pair_of(render, pair));
+        icl_jinja_list_add(render, pairs, pair_of(render, pair));
     }
     return sorted(render, *pairs.list, keys, flag(render, arguments[2]));
 }
 
 static jinja_value filter_unique(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
-    const jinja_list items = jinja_iterate(render, self);
-    const jinja_value seen = jinja_dict_new(render, JINJA_DICT, 8);
-    const jinja_value out = jinja_list_new(render, JINJA_ITERATOR, 8);
+    const jinja_list items = icl_jinja_iterate(render, self);
+    const jinja_value seen = icl_jinja_dict_new(render, JINJA_DICT, 8);
+    const jinja_value out = icl_jinja_list_new(render, JINJA_ITERATOR, 8);
     const bool case_sensitive = flag(render, arguments[0]);
     for (size_t i = 0; i < items.count; i++) {
         const jinja_value value = follow(render, items.items[i], arguments[1], not_given);
         const jinja_value key = without_case(render, value, case_sensitive);
-        if (jinja_dict_find(render, seen.dict, key) != NULL) continue;
-        jinja_dict_set(render, seen.dict, key, jinja_none());
-        jinja_list_add(render, out, items.items[i]);
+        if (icl_jinja_dict_find(render, seen.dict, key) != NULL) continue;
+        icl_jinja_dict_set(render, seen.dict, key, icl_jinja_none());
+        icl_jinja_list_add(render, out, items.items[i]);
     }
     return out;
 }
@@ -326,19 +332,20 @@ static jinja_value filter_unique(jinja_render *render, jinja_value self, jinja_v
 static jinja_value extreme(jinja_render *render, jinja_value self, const jinja_value *arguments,
                            int wanted)
 {
-    const jinja_list items = jinja_iterate(render, self);
+    const jinja_list items = icl_jinja_iterate(render, self);
     const bool case_sensitive = flag(render, arguments[0]);
     jinja_value best = not_given, best_key = not_given;
     for (size_t i = 0; i < items.count; i++) {
         const jinja_value value = follow(render, items.items[i], arguments[1], not_given);
         const jinja_value key = without_case(render, value, case_sensitive);
-        if (i > 0 && jinja_compare(render, key, best_key, wanted < 0 ? "<" : ">") != wanted)
+        if (i > 0 && icl_jinja_compare(render, key, best_key, wanted < 0 ? "<" : ">") != wanted)
             continue;
         best = items.items[i];
         best_key = key;
     }
     if (items.count > 0) return best;
-    return jinja_undefined(&render->state, "no smallest or largest item: the sequence is empty");
+    return icl_jinja_undefined(&render->state,
+                               "no smallest or largest item: the sequence is empty");
 }
 
 static jinja_value filter_min(jinja_render *render, jinja_value self, jinja_value *arguments)
@@ -353,16 +360,17 @@ static jinja_value filter_max(jinja_render *render, jinja_value self, jinja_valu
 
 static jinja_value filter_sum(jinja_render *render, jinja_value self, jinja_value *arguments)
 {
-    const jinja_list items = jinja_iterate(render, self);
-    jinja_value sum = jinja_given(arguments[1]) ? arguments[1] : jinja_integer(0);
-    if (sum.kind == JINJA_TEXT) jinja_fail(&render->state, "sum does not add strings; use join");
+    const jinja_list items = icl_jinja_iterate(render, self);
+    jinja_value sum = icl_jinja_given(arguments[1]) ? arguments[1] : icl_jinja_integer(0);
+    if (sum.kind == JINJA_TEXT)
+        icl_jinja_fail(&render->state, "sum does not add strings; use join");
     for (size_t i = 0; i < items.count; i++)
-        sum = jinja_binary(render, OPERATOR_ADD, sum,
-                           follow(render, items.items[i], arguments[0], not_given));
+        sum = icl_jinja_binary(render, OPERATOR_ADD, sum,
+                               follow(render, items.items[i], arguments[0], not_given));
     return sum;
 }
 
-const jinja_filter jinja_sequence_filters[] = {
+const jinja_filter icl_jinja_sequence_filters[] = {
     { "dictsort", "?case_sensitive,by,reverse", filter_dictsort, NULL },
     { "first", "", filter_first, NULL },
     { "items", "", filter_items, NULL },

@@ -8,7 +8,7 @@ static jinja_node *parse_body(jinja_parser *parser, const char *const *ends, con
 
 static void expect_tag_end(jinja_parser *parser)
 {
-    if (parser->at->kind != TOKEN_TAG_END) jinja_unexpected(parser, "the end of the tag");
+    if (parser->at->kind != TOKEN_TAG_END) icl_jinja_unexpected(parser, "the end of the tag");
     parser->at++;
 }
 
@@ -36,17 +36,17 @@ static jinja_node *captured_body(jinja_parser *parser, const char *end, const ch
 static jinja_node *parse_if(jinja_parser *parser, jinja_place place)
 {
     static const char *const ends[] = { "elif", "else", "endif", NULL };
-    jinja_node *first = jinja_node_new(parser, NODE_IF, place), *last = first;
+    jinja_node *first = icl_jinja_node_new(parser, NODE_IF, place), *last = first;
     for (;;) {
-        last->left = jinja_parse_tuple(parser, false, NULL);
+        last->left = icl_jinja_parse_tuple(parser, false, NULL);
         expect_tag_end(parser);
         last->middle = parse_body(parser, ends, "if", place);
         const jinja_place next = parser->at->place;
-        if (!jinja_skip_name(parser, "elif")) break;
-        last->right = jinja_node_new(parser, NODE_IF, next);
+        if (!icl_jinja_skip_name(parser, "elif")) break;
+        last->right = icl_jinja_node_new(parser, NODE_IF, next);
         last = last->right;
     }
-    if (jinja_skip_name(parser, "else")) {
+    if (icl_jinja_skip_name(parser, "else")) {
         expect_tag_end(parser);
         last->right = body_until(parser, "endif", "if", place);
     } else
@@ -60,26 +60,26 @@ static jinja_node *parse_if(jinja_parser *parser, jinja_place place)
 static jinja_node *parse_target_part(jinja_parser *parser, bool with_namespace)
 {
     const jinja_place place = parser->at->place;
-    if (jinja_skip_symbol(parser, "(")) {
-        jinja_node *tuple = jinja_node_new(parser, NODE_TUPLE, place);
-        while (!jinja_at_symbol(parser, ")")) {
-            jinja_parser_enter(parser);
-            jinja_nodes_add(parser, &tuple->items, parse_target_part(parser, with_namespace));
+    if (icl_jinja_skip_symbol(parser, "(")) {
+        jinja_node *tuple = icl_jinja_node_new(parser, NODE_TUPLE, place);
+        while (!icl_jinja_at_symbol(parser, ")")) {
+            icl_jinja_parser_enter(parser);
+            icl_jinja_nodes_add(parser, &tuple->items, parse_target_part(parser, with_namespace));
             parser->depth--;
-            if (!jinja_skip_symbol(parser, ",")) break;
+            if (!icl_jinja_skip_symbol(parser, ",")) break;
         }
-        jinja_expect_symbol(parser, ")");
+        icl_jinja_expect_symbol(parser, ")");
         return tuple;
     }
-    jinja_node *node = jinja_parse_primary(parser);
+    jinja_node *node = icl_jinja_parse_primary(parser);
     if (node->kind != NODE_NAME) {
         parser->at--;
-        jinja_unexpected(parser, "a name to assign to");
+        icl_jinja_unexpected(parser, "a name to assign to");
     }
-    if (with_namespace && jinja_skip_symbol(parser, ".")) {
-        jinja_node *attribute = jinja_node_new(parser, NODE_ATTRIBUTE, place);
+    if (with_namespace && icl_jinja_skip_symbol(parser, ".")) {
+        jinja_node *attribute = icl_jinja_node_new(parser, NODE_ATTRIBUTE, place);
         attribute->left = node;
-        attribute->name = jinja_expect_name(parser);
+        attribute->name = icl_jinja_expect_name(parser);
         return attribute;
     }
     return node;
@@ -89,25 +89,26 @@ static jinja_node *parse_target(jinja_parser *parser, bool with_namespace)
 {
     const jinja_place place = parser->at->place;
     jinja_node *first = parse_target_part(parser, with_namespace);
-    if (!jinja_at_symbol(parser, ",")) return first;
-    jinja_node *tuple = jinja_node_new(parser, NODE_TUPLE, place);
-    jinja_nodes_add(parser, &tuple->items, first);
-    while (jinja_skip_symbol(parser, ",") && !jinja_at_name(parser, "in") &&
-           !jinja_at_symbol(parser, "="))
-        jinja_nodes_add(parser, &tuple->items, parse_target_part(parser, with_namespace));
+    if (!icl_jinja_at_symbol(parser, ",")) return first;
+    jinja_node *tuple = icl_jinja_node_new(parser, NODE_TUPLE, place);
+    icl_jinja_nodes_add(parser, &tuple->items, first);
+    while (icl_jinja_skip_symbol(parser, ",") && !icl_jinja_at_name(parser, "in") &&
+           !icl_jinja_at_symbol(parser, "="))
+        icl_jinja_nodes_add(parser, &tuple->items, parse_target_part(parser, with_namespace));
     return tuple;
 }
 
 static jinja_node *parse_set(jinja_parser *parser, jinja_place place)
 {
-    jinja_node *node = jinja_node_new(parser, NODE_SET, place);
+    jinja_node *node = icl_jinja_node_new(parser, NODE_SET, place);
     node->target = parse_target(parser, true);
-    if (jinja_skip_symbol(parser, "=")) {
-        node->left = jinja_parse_tuple(parser, true, NULL);
+    if (icl_jinja_skip_symbol(parser, "=")) {
+        node->left = icl_jinja_parse_tuple(parser, true, NULL);
         return node;
     }
     node->kind = NODE_SET_BLOCK;
-    while (jinja_skip_symbol(parser, "|")) node->left = jinja_parse_filter(parser, node->left);
+    while (icl_jinja_skip_symbol(parser, "|"))
+        node->left = icl_jinja_parse_filter(parser, node->left);
     expect_tag_end(parser);
     node->middle = captured_body(parser, "endset", "set", place);
     return node;
@@ -115,14 +116,14 @@ static jinja_node *parse_set(jinja_parser *parser, jinja_place place)
 
 static jinja_node *parse_with(jinja_parser *parser, jinja_place place)
 {
-    jinja_node *node = jinja_node_new(parser, NODE_WITH, place);
+    jinja_node *node = icl_jinja_node_new(parser, NODE_WITH, place);
     while (parser->at->kind != TOKEN_TAG_END) {
-        jinja_node *set = jinja_node_new(parser, NODE_SET, parser->at->place);
+        jinja_node *set = icl_jinja_node_new(parser, NODE_SET, parser->at->place);
         set->target = parse_target_part(parser, false);
-        jinja_expect_symbol(parser, "=");
-        set->left = jinja_parse_expression(parser, true);
-        jinja_nodes_add(parser, &node->items, set);
-        if (!jinja_skip_symbol(parser, ",")) break;
+        icl_jinja_expect_symbol(parser, "=");
+        set->left = icl_jinja_parse_expression(parser, true);
+        icl_jinja_nodes_add(parser, &node->items, set);
+        if (!icl_jinja_skip_symbol(parser, ",")) break;
     }
     expect_tag_end(parser);
     node->middle = body_until(parser, "endwith", "with", place);
@@ -134,18 +135,18 @@ static jinja_node *parse_with(jinja_parser *parser, jinja_place place)
 static jinja_node *parse_for(jinja_parser *parser, jinja_place place)
 {
     static const char *const ends[] = { "else", "endfor", NULL };
-    jinja_node *node = jinja_node_new(parser, NODE_FOR, place);
+    jinja_node *node = icl_jinja_node_new(parser, NODE_FOR, place);
     node->target = parse_target(parser, false);
-    if (!jinja_skip_name(parser, "in")) jinja_unexpected(parser, "\"in\"");
-    node->left = jinja_parse_tuple(parser, false, "recursive");
-    if (jinja_skip_name(parser, "if")) node->test = jinja_parse_expression(parser, true);
-    if (jinja_at_name(parser, "recursive"))
-        jinja_unexpected(parser, "the end of the tag (recursive loops are not supported)");
+    if (!icl_jinja_skip_name(parser, "in")) icl_jinja_unexpected(parser, "\"in\"");
+    node->left = icl_jinja_parse_tuple(parser, false, "recursive");
+    if (icl_jinja_skip_name(parser, "if")) node->test = icl_jinja_parse_expression(parser, true);
+    if (icl_jinja_at_name(parser, "recursive"))
+        icl_jinja_unexpected(parser, "the end of the tag (recursive loops are not supported)");
     expect_tag_end(parser);
     parser->loop_depth++;
     node->middle = parse_body(parser, ends, "for", place);
     parser->loop_depth--;
-    if (jinja_skip_name(parser, "else")) {
+    if (icl_jinja_skip_name(parser, "else")) {
         expect_tag_end(parser);
         node->right = body_until(parser, "endfor", "for", place);
     } else
@@ -155,32 +156,34 @@ static jinja_node *parse_for(jinja_parser *parser, jinja_place place)
 
 static jinja_node *parse_macro(jinja_parser *parser, jinja_place place)
 {
-    jinja_node *node = jinja_node_new(parser, NODE_MACRO, place);
-    node->name = jinja_expect_name(parser);
-    jinja_expect_symbol(parser, "(");
-    while (!jinja_at_symbol(parser, ")")) {
-        jinja_node *parameter = jinja_node_new(parser, NODE_NAME, parser->at->place);
-        parameter->name = jinja_expect_name(parser);
-        jinja_nodes_add(parser, &node->items, parameter);
-        if (jinja_skip_symbol(parser, "="))
-            jinja_keywords_add(parser, node, parameter->name, jinja_parse_expression(parser, true));
+    jinja_node *node = icl_jinja_node_new(parser, NODE_MACRO, place);
+    node->name = icl_jinja_expect_name(parser);
+    icl_jinja_expect_symbol(parser, "(");
+    while (!icl_jinja_at_symbol(parser, ")")) {
+        jinja_node *parameter = icl_jinja_node_new(parser, NODE_NAME, parser->at->place);
+        parameter->name = icl_jinja_expect_name(parser);
+        icl_jinja_nodes_add(parser, &node->items, parameter);
+        if (icl_jinja_skip_symbol(parser, "="))
+            icl_jinja_keywords_add(parser, node, parameter->name,
+                                   icl_jinja_parse_expression(parser, true));
         else if (node->keyword_count > 0)
-            jinja_unexpected(parser, "a default value");
-        if (!jinja_skip_symbol(parser, ",")) break;
+            icl_jinja_unexpected(parser, "a default value");
+        if (!icl_jinja_skip_symbol(parser, ",")) break;
     }
-    jinja_expect_symbol(parser, ")");
+    icl_jinja_expect_symbol(parser, ")");
     expect_tag_end(parser);
     node->middle = captured_body(parser, "endmacro", "macro", place);
-    if (parser->at->kind == TOKEN_NAME && jinja_string_equal(parser->at->text, node->name))
+    if (parser->at->kind == TOKEN_NAME && icl_jinja_string_equal(parser->at->text, node->name))
         parser->at++;
     return node;
 }
 
 static jinja_node *parse_filtered(jinja_parser *parser, jinja_place place)
 {
-    jinja_node *node = jinja_node_new(parser, NODE_FILTERED, place);
-    node->left = jinja_parse_filter(parser, NULL);
-    while (jinja_skip_symbol(parser, "|")) node->left = jinja_parse_filter(parser, node->left);
+    jinja_node *node = icl_jinja_node_new(parser, NODE_FILTERED, place);
+    node->left = icl_jinja_parse_filter(parser, NULL);
+    while (icl_jinja_skip_symbol(parser, "|"))
+        node->left = icl_jinja_parse_filter(parser, node->left);
     expect_tag_end(parser);
     node->middle = captured_body(parser, "endfilter", "filter", place);
     return node;
@@ -197,10 +200,10 @@ static jinja_node *parse_jump(jinja_parser *parser, jinja_place place, jinja_nod
 {
     if (parser->loop_depth == 0) {
         parser->state->place = place;
-        jinja_fail(parser->state, "%s outside of a loop",
-                   kind == NODE_BREAK ? "break" : "continue");
+        icl_jinja_fail(parser->state, "%s outside of a loop",
+                       kind == NODE_BREAK ? "break" : "continue");
     }
-    return jinja_node_new(parser, kind, place);
+    return icl_jinja_node_new(parser, kind, place);
 }
 
 static jinja_node *parse_break(jinja_parser *parser, jinja_place place)
@@ -227,24 +230,26 @@ static noreturn void unknown_tag(jinja_parser *parser, jinja_string name, const 
     enum { TAG_COUNT = sizeof tags / sizeof *tags };
     const char *names[TAG_COUNT];
     for (size_t i = 0; i < TAG_COUNT; i++) names[i] = tags[i].name;
-    const char *wanted = jinja_format(parser->state, "%.*s", (int)name.length, name.bytes);
+    const char *wanted = icl_jinja_format(parser->state, "%.*s", (int)name.length, name.bytes);
     if (strncmp(wanted, "end", 3) == 0 || strcmp(wanted, "else") == 0 ||
         strcmp(wanted, "elif") == 0) {
-        if (opener == NULL) jinja_fail(parser->state, "tag \"%s\" closes nothing", wanted);
-        jinja_fail(parser->state, "tag \"%s\" does not belong to the open \"%s\"", wanted, opener);
+        if (opener == NULL) icl_jinja_fail(parser->state, "tag \"%s\" closes nothing", wanted);
+        icl_jinja_fail(parser->state, "tag \"%s\" does not belong to the open \"%s\"", wanted,
+                       opener);
     }
     const size_t nearest = icl_nearest_name(wanted, names, TAG_COUNT);
-    if (nearest == TAG_COUNT) jinja_fail(parser->state, "tag \"%s\" is not supported", wanted);
-    jinja_fail(parser->state, "unknown tag \"%s\"; did you mean \"%s\"?", wanted, names[nearest]);
+    if (nearest == TAG_COUNT) icl_jinja_fail(parser->state, "tag \"%s\" is not supported", wanted);
+    icl_jinja_fail(parser->state, "unknown tag \"%s\"; did you mean \"%s\"?", wanted,
+                   names[nearest]);
 }
 
 static jinja_node *parse_tag(jinja_parser *parser, const char *opener)
 {
     const jinja_place place = parser->at->place;
-    const jinja_string name = jinja_expect_name(parser);
-    jinja_parser_enter(parser);
+    const jinja_string name = icl_jinja_expect_name(parser);
+    icl_jinja_parser_enter(parser);
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
-        if (!jinja_string_is(name, tags[i].name)) continue;
+        if (!icl_jinja_string_is(name, tags[i].name)) continue;
         jinja_node *node = tags[i].parse(parser, place);
         expect_tag_end(parser);
         parser->depth--;
@@ -256,10 +261,10 @@ static jinja_node *parse_tag(jinja_parser *parser, const char *opener)
 
 static jinja_node *parse_output(jinja_parser *parser)
 {
-    jinja_node *node = jinja_node_new(parser, NODE_OUTPUT, parser->at->place);
+    jinja_node *node = icl_jinja_node_new(parser, NODE_OUTPUT, parser->at->place);
     parser->at++;
-    node->left = jinja_parse_tuple(parser, true, NULL);
-    if (parser->at->kind != TOKEN_OUTPUT_END) jinja_unexpected(parser, "\"}}\"");
+    node->left = icl_jinja_parse_tuple(parser, true, NULL);
+    if (parser->at->kind != TOKEN_OUTPUT_END) icl_jinja_unexpected(parser, "\"}}\"");
     parser->at++;
     return node;
 }
@@ -267,37 +272,38 @@ static jinja_node *parse_output(jinja_parser *parser)
 static bool is_end(const jinja_token *token, const char *const *ends)
 {
     for (; ends != NULL && *ends != NULL; ends++)
-        if (token->kind == TOKEN_NAME && jinja_string_is(token->text, *ends)) return true;
+        if (token->kind == TOKEN_NAME && icl_jinja_string_is(token->text, *ends)) return true;
     return false;
 }
 
 static jinja_node *parse_body(jinja_parser *parser, const char *const *ends, const char *opener,
                               jinja_place place)
 {
-    jinja_node *body = jinja_node_new(parser, NODE_BODY, parser->at->place);
+    jinja_node *body = icl_jinja_node_new(parser, NODE_BODY, parser->at->place);
     for (;;) {
         const jinja_token *token = parser->at;
         if (token->kind == TOKEN_DATA) {
-            jinja_node *data = jinja_node_new(parser, NODE_DATA, token->place);
+            jinja_node *data = icl_jinja_node_new(parser, NODE_DATA, token->place);
             data->name = token->text;
-            jinja_nodes_add(parser, &body->items, data);
+            icl_jinja_nodes_add(parser, &body->items, data);
             parser->at++;
         } else if (token->kind == TOKEN_OUTPUT_BEGIN) {
-            jinja_nodes_add(parser, &body->items, parse_output(parser));
+            icl_jinja_nodes_add(parser, &body->items, parse_output(parser));
         } else if (token->kind == TOKEN_TAG_BEGIN) {
             parser->at++;
             if (is_end(parser->at, ends)) return body;
-            jinja_nodes_add(parser, &body->items, parse_tag(parser, opener));
+            icl_jinja_nodes_add(parser, &body->items, parse_tag(parser, opener));
         } else if (ends == NULL) {
             return body;
         } else {
             parser->state->place = place;
-            jinja_fail(parser->state, "\"%s\" is not closed by \"{%% end%s %%}\"", opener, opener);
+            icl_jinja_fail(parser->state, "\"%s\" is not closed by \"{%% end%s %%}\"", opener,
+                           opener);
         }
     }
 }
 
-jinja_node *jinja_parse_template(jinja_parser *parser)
+jinja_node *icl_jinja_parse_template(jinja_parser *parser)
 {
     return parse_body(parser, NULL, NULL, parser->at->place);
 }

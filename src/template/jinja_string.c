@@ -8,7 +8,7 @@
 #include "template/jinja_internal.h"
 
 /* The bytes are valid UTF-8: templates are checked when parsed, jansson checks the context. */
-int32_t jinja_code_point(jinja_string text, size_t *at)
+int32_t icl_jinja_code_point(jinja_string text, size_t *at)
 {
     const unsigned char *bytes = (const unsigned char *)text.bytes + *at;
     const unsigned char lead = bytes[0];
@@ -29,10 +29,10 @@ static int32_t code_point_before(jinja_string text, size_t *end)
     do (*end)--;
     while (((unsigned char)text.bytes[*end] & 0xC0) == 0x80);
     size_t at = *end;
-    return jinja_code_point(text, &at);
+    return icl_jinja_code_point(text, &at);
 }
 
-bool jinja_is_space(int32_t code_point)
+bool icl_jinja_is_space(int32_t code_point)
 {
     if (code_point < 0x80)
         return (code_point >= 9 && code_point <= 13) || (code_point >= 0x1C && code_point <= 0x20);
@@ -42,7 +42,7 @@ bool jinja_is_space(int32_t code_point)
            code_point == 0x3000;
 }
 
-bool jinja_is_word(int32_t code_point)
+bool icl_jinja_is_word(int32_t code_point)
 {
     if (code_point == '_') return true;
     const utf8proc_category_t category = utf8proc_category(code_point);
@@ -50,12 +50,12 @@ bool jinja_is_word(int32_t code_point)
            (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
 }
 
-bool jinja_is_digit(int32_t code_point)
+bool icl_jinja_is_digit(int32_t code_point)
 {
     return utf8proc_category(code_point) == UTF8PROC_CATEGORY_ND;
 }
 
-size_t jinja_string_count(jinja_string text)
+size_t icl_jinja_string_count(jinja_string text)
 {
     return icl_utf8_count(text.bytes, text.length);
 }
@@ -65,27 +65,27 @@ static size_t offset_of(jinja_string text, size_t index, size_t from)
 {
     size_t at = from;
     while (index > 0 && at < text.length) {
-        jinja_code_point(text, &at);
+        icl_jinja_code_point(text, &at);
         index--;
     }
     return at;
 }
 
-jinja_string jinja_string_range(jinja_string text, size_t begin, size_t end)
+jinja_string icl_jinja_string_range(jinja_string text, size_t begin, size_t end)
 {
     if (end <= begin) return JINJA_STRING("");
     const size_t first = offset_of(text, begin, 0);
     return (jinja_string){ text.bytes + first, offset_of(text, end - begin, first) - first };
 }
 
-size_t jinja_string_find(jinja_string text, jinja_string part, size_t from)
+size_t icl_jinja_string_find(jinja_string text, jinja_string part, size_t from)
 {
     for (size_t at = from; at + part.length <= text.length; at++)
         if (memcmp(text.bytes + at, part.bytes, part.length) == 0) return at;
     return SIZE_MAX;
 }
 
-size_t jinja_string_find_last(jinja_string text, jinja_string part, size_t end)
+size_t icl_jinja_string_find_last(jinja_string text, jinja_string part, size_t end)
 {
     if (part.length > end) return SIZE_MAX;
     for (size_t at = end - part.length + 1; at-- > 0;)
@@ -95,18 +95,18 @@ size_t jinja_string_find_last(jinja_string text, jinja_string part, size_t end)
 
 static bool is_among(int32_t code_point, const jinja_string *chars)
 {
-    if (chars == NULL) return jinja_is_space(code_point);
+    if (chars == NULL) return icl_jinja_is_space(code_point);
     for (size_t at = 0; at < chars->length;)
-        if (jinja_code_point(*chars, &at) == code_point) return true;
+        if (icl_jinja_code_point(*chars, &at) == code_point) return true;
     return false;
 }
 
-jinja_string jinja_string_strip(jinja_string text, const jinja_string *chars, jinja_side side)
+jinja_string icl_jinja_string_strip(jinja_string text, const jinja_string *chars, jinja_side side)
 {
     size_t begin = 0, end = text.length;
     while ((side & SIDE_LEFT) != 0 && begin < end) {
         size_t next = begin;
-        if (!is_among(jinja_code_point(text, &next), chars)) break;
+        if (!is_among(icl_jinja_code_point(text, &next), chars)) break;
         begin = next;
     }
     while ((side & SIDE_RIGHT) != 0 && end > begin) {
@@ -141,19 +141,19 @@ static void write_cased(jinja_render *render, int32_t code_point, jinja_case how
 {
     if (how == CASE_LOWER) {
         if (code_point == 0x130)
-            jinja_write(render, "i\u0307", strlen("i\u0307"));
+            icl_jinja_write(render, "i\u0307", strlen("i\u0307"));
         else
-            jinja_write_code_point(render, utf8proc_tolower(code_point));
+            icl_jinja_write_code_point(render, utf8proc_tolower(code_point));
         return;
     }
     for (size_t i = 0; i < sizeof special_case / sizeof *special_case; i++) {
         if (special_case[i].code_point != code_point) continue;
         const char *form = how == CASE_UPPER ? special_case[i].upper : special_case[i].title;
-        jinja_write(render, form, strlen(form));
+        icl_jinja_write(render, form, strlen(form));
         return;
     }
-    jinja_write_code_point(render, how == CASE_UPPER ? utf8proc_toupper(code_point)
-                                                     : utf8proc_totitle(code_point));
+    icl_jinja_write_code_point(render, how == CASE_UPPER ? utf8proc_toupper(code_point)
+                                                         : utf8proc_totitle(code_point));
 }
 
 static bool is_lower(int32_t code_point)
@@ -175,16 +175,16 @@ static bool is_cased(int32_t code_point)
 /* Does a word of Jinja's title filter end at this character? The pattern is [-\s({\[<]+. */
 static bool ends_word(int32_t code_point)
 {
-    return jinja_is_space(code_point) || code_point == '-' || code_point == '(' ||
+    return icl_jinja_is_space(code_point) || code_point == '-' || code_point == '(' ||
            code_point == '{' || code_point == '[' || code_point == '<';
 }
 
-jinja_string jinja_string_to_case(jinja_render *render, jinja_string text, jinja_case how)
+jinja_string icl_jinja_string_to_case(jinja_render *render, jinja_string text, jinja_case how)
 {
-    const size_t begin = jinja_capture_begin(render);
+    const size_t begin = icl_jinja_capture_begin(render);
     bool starts = true;
     for (size_t at = 0; at < text.length;) {
-        const int32_t code_point = jinja_code_point(text, &at);
+        const int32_t code_point = icl_jinja_code_point(text, &at);
         if (how == CASE_LOWER || how == CASE_UPPER)
             write_cased(render, code_point, how);
         else if (how == CASE_WORDS && starts)
@@ -194,14 +194,14 @@ jinja_string jinja_string_to_case(jinja_render *render, jinja_string text, jinja
         starts =
             how == CASE_TITLE ? !is_cased(code_point) : how == CASE_WORDS && ends_word(code_point);
     }
-    return jinja_capture_end(render, begin);
+    return icl_jinja_capture_end(render, begin);
 }
 
-bool jinja_string_has_case(jinja_string text, bool upper)
+bool icl_jinja_string_has_case(jinja_string text, bool upper)
 {
     bool any = false;
     for (size_t at = 0; at < text.length;) {
-        const int32_t code_point = jinja_code_point(text, &at);
+        const int32_t code_point = icl_jinja_code_point(text, &at);
         if (!is_cased(code_point)) continue;
         if (upper ? !is_upper(code_point) : !is_lower(code_point)) return false;
         any = true;
@@ -211,32 +211,33 @@ bool jinja_string_has_case(jinja_string text, bool upper)
 
 /* ---- replace and split ---- */
 
-jinja_string jinja_string_replace(jinja_render *render, jinja_string text, jinja_string old,
-                                  jinja_string with, int64_t count)
+jinja_string icl_jinja_string_replace(jinja_render *render, jinja_string text, jinja_string old,
+                                      jinja_string with, int64_t count)
 {
-    const size_t begin = jinja_capture_begin(render);
+    const size_t begin = icl_jinja_capture_begin(render);
     size_t at = 0;
     for (; count != 0; count--) {
-        const size_t found = jinja_string_find(text, old, at);
+        const size_t found = icl_jinja_string_find(text, old, at);
         if (found == SIZE_MAX) break;
-        jinja_write(render, text.bytes + at, found - at);
-        jinja_write(render, with.bytes, with.length);
+        icl_jinja_write(render, text.bytes + at, found - at);
+        icl_jinja_write(render, with.bytes, with.length);
         at = found + old.length;
         if (old.length > 0) continue;
         /* An empty pattern matches before every character and at the end. */
-        if (at == text.length) return jinja_capture_end(render, begin);
+        if (at == text.length) return icl_jinja_capture_end(render, begin);
         const size_t from = at;
-        jinja_code_point(text, &at);
-        jinja_write(render, text.bytes + from, at - from);
+        icl_jinja_code_point(text, &at);
+        icl_jinja_write(render, text.bytes + from, at - from);
     }
-    jinja_write(render, text.bytes + at, text.length - at);
-    return jinja_capture_end(render, begin);
+    icl_jinja_write(render, text.bytes + at, text.length - at);
+    return icl_jinja_capture_end(render, begin);
 }
 
 static void add_range(jinja_render *render, jinja_value list, jinja_string text, size_t begin,
                       size_t end)
 {
-    jinja_list_add(render, list, jinja_text((jinja_string){ text.bytes + begin, end - begin }));
+    icl_jinja_list_add(render, list,
+                       icl_jinja_text((jinja_string){ text.bytes + begin, end - begin }));
 }
 
 static void reverse(jinja_list *list)
@@ -251,41 +252,42 @@ static void reverse(jinja_list *list)
 static void split_on_spaces(jinja_render *render, jinja_value list, jinja_string text,
                             int64_t count)
 {
-    jinja_string rest = jinja_string_strip(text, NULL, SIDE_LEFT);
+    jinja_string rest = icl_jinja_string_strip(text, NULL, SIDE_LEFT);
     for (; rest.length > 0 && count != 0; count--) {
         size_t end = 0, next = 0;
-        while (next < rest.length && !jinja_is_space(jinja_code_point(rest, &next))) end = next;
+        while (next < rest.length && !icl_jinja_is_space(icl_jinja_code_point(rest, &next)))
+            end = next;
         add_range(render, list, rest, 0, end);
-        rest = jinja_string_strip((jinja_string){ rest.bytes + end, rest.length - end }, NULL,
-                                  SIDE_LEFT);
+        rest = icl_jinja_string_strip((jinja_string){ rest.bytes + end, rest.length - end }, NULL,
+                                      SIDE_LEFT);
     }
-    if (rest.length > 0) jinja_list_add(render, list, jinja_text(rest));
+    if (rest.length > 0) icl_jinja_list_add(render, list, icl_jinja_text(rest));
 }
 
 static void split_on_spaces_from_right(jinja_render *render, jinja_value list, jinja_string text,
                                        int64_t count)
 {
-    jinja_string rest = jinja_string_strip(text, NULL, SIDE_RIGHT);
+    jinja_string rest = icl_jinja_string_strip(text, NULL, SIDE_RIGHT);
     for (; rest.length > 0 && count != 0; count--) {
         size_t begin = rest.length, previous = rest.length;
-        while (previous > 0 && !jinja_is_space(code_point_before(rest, &previous)))
+        while (previous > 0 && !icl_jinja_is_space(code_point_before(rest, &previous)))
             begin = previous;
         add_range(render, list, rest, begin, rest.length);
-        rest = jinja_string_strip((jinja_string){ rest.bytes, begin }, NULL, SIDE_RIGHT);
+        rest = icl_jinja_string_strip((jinja_string){ rest.bytes, begin }, NULL, SIDE_RIGHT);
     }
-    if (rest.length > 0) jinja_list_add(render, list, jinja_text(rest));
+    if (rest.length > 0) icl_jinja_list_add(render, list, icl_jinja_text(rest));
 }
 
-jinja_value jinja_string_split(jinja_render *render, jinja_string text, const jinja_string *part,
-                               int64_t count, bool from_right)
+jinja_value icl_jinja_string_split(jinja_render *render, jinja_string text,
+                                   const jinja_string *part, int64_t count, bool from_right)
 {
-    const jinja_value list = jinja_list_new(render, JINJA_LIST, 4);
+    const jinja_value list = icl_jinja_list_new(render, JINJA_LIST, 4);
     if (part == NULL) {
         (from_right ? split_on_spaces_from_right : split_on_spaces)(render, list, text, count);
     } else if (from_right) {
         size_t end = text.length;
         for (; count != 0; count--) {
-            const size_t found = jinja_string_find_last(text, *part, end);
+            const size_t found = icl_jinja_string_find_last(text, *part, end);
             if (found == SIZE_MAX) break;
             add_range(render, list, text, found + part->length, end);
             end = found;
@@ -294,7 +296,7 @@ jinja_value jinja_string_split(jinja_render *render, jinja_string text, const ji
     } else {
         size_t begin = 0;
         for (; count != 0; count--) {
-            const size_t found = jinja_string_find(text, *part, begin);
+            const size_t found = icl_jinja_string_find(text, *part, begin);
             if (found == SIZE_MAX) break;
             add_range(render, list, text, begin, found);
             begin = found + part->length;
@@ -312,13 +314,13 @@ static bool is_line_end(int32_t code_point)
            code_point == 0x2028 || code_point == 0x2029;
 }
 
-jinja_value jinja_string_lines(jinja_render *render, jinja_string text, bool keep_ends)
+jinja_value icl_jinja_string_lines(jinja_render *render, jinja_string text, bool keep_ends)
 {
-    const jinja_value list = jinja_list_new(render, JINJA_LIST, 4);
+    const jinja_value list = icl_jinja_list_new(render, JINJA_LIST, 4);
     size_t begin = 0;
     for (size_t at = 0; at < text.length;) {
         const size_t end = at;
-        const int32_t code_point = jinja_code_point(text, &at);
+        const int32_t code_point = icl_jinja_code_point(text, &at);
         if (!is_line_end(code_point)) continue;
         if (code_point == '\r' && at < text.length && text.bytes[at] == '\n') at++;
         add_range(render, list, text, begin, keep_ends ? at : end);
@@ -344,10 +346,10 @@ static bool has_prefix(jinja_string text, int base)
     return (mark == 'x' && base == 16) || (mark == 'o' && base == 8) || (mark == 'b' && base == 2);
 }
 
-bool jinja_parse_integer(jinja_string text, int base, int64_t *out, bool *out_overflow)
+bool icl_jinja_parse_integer(jinja_string text, int base, int64_t *out, bool *out_overflow)
 {
     *out_overflow = false;
-    text = jinja_string_strip(text, NULL, SIDE_BOTH);
+    text = icl_jinja_string_strip(text, NULL, SIDE_BOTH);
     const bool minus = text.length > 0 && text.bytes[0] == '-';
     if (text.length > 0 && (minus || text.bytes[0] == '+'))
         text = (jinja_string){ text.bytes + 1, text.length - 1 };
@@ -429,10 +431,10 @@ static bool is_decimal(const char *plain)
     return *plain == '\0';
 }
 
-bool jinja_parse_float(jinja_string text, double *out)
+bool icl_jinja_parse_float(jinja_string text, double *out)
 {
     char plain[400];
-    text = jinja_string_strip(text, NULL, SIDE_BOTH);
+    text = icl_jinja_string_strip(text, NULL, SIDE_BOTH);
     if (text.length >= sizeof plain) return false;
     size_t length = 0;
     for (size_t i = 0; i < text.length; i++) {

@@ -17,38 +17,38 @@ IS_KIND(true, value.kind == JINJA_BOOLEAN && value.boolean)
 IS_KIND(false, value.kind == JINJA_BOOLEAN && !value.boolean)
 IS_KIND(integer, value.kind == JINJA_INTEGER)
 IS_KIND(float, value.kind == JINJA_FLOAT)
-IS_KIND(number, jinja_is_number(value))
+IS_KIND(number, icl_jinja_is_number(value))
 IS_KIND(string, value.kind == JINJA_TEXT)
 IS_KIND(mapping, value.kind == JINJA_DICT)
 IS_KIND(callable, value.kind >= JINJA_MACRO || value.kind == JINJA_UNDEFINED)
 IS_KIND(sequence, value.kind == JINJA_TEXT || value.kind == JINJA_LIST ||
                       value.kind == JINJA_TUPLE || value.kind == JINJA_RANGE ||
-                      value.kind == JINJA_DICT)
+                      value.kind == JINJA_DICT || icl_jinja_is_lenient(render, value))
 
 static bool is_iterable(jinja_render *render, jinja_value value, jinja_value argument)
 {
     (void)argument;
-    if (value.kind == JINJA_UNDEFINED && render->tmpl->options.lenient_undefined) return true;
-    jinja_require_defined(render, value);
-    return jinja_is_iterable(value) || value.kind == JINJA_LOOP;
+    if (icl_jinja_is_lenient(render, value)) return true;
+    icl_jinja_require_defined(render, value);
+    return icl_jinja_is_iterable(value) || value.kind == JINJA_LOOP;
 }
 
 static bool modulo_is(jinja_render *render, jinja_value value, jinja_value divisor, int64_t wanted)
 {
-    const jinja_value rest = jinja_binary(render, OPERATOR_MODULO, value, divisor);
-    return jinja_equal(render, rest, jinja_integer(wanted));
+    const jinja_value rest = icl_jinja_binary(render, OPERATOR_MODULO, value, divisor);
+    return icl_jinja_equal(render, rest, icl_jinja_integer(wanted));
 }
 
 static bool is_odd(jinja_render *render, jinja_value value, jinja_value argument)
 {
     (void)argument;
-    return modulo_is(render, value, jinja_integer(2), 1);
+    return modulo_is(render, value, icl_jinja_integer(2), 1);
 }
 
 static bool is_even(jinja_render *render, jinja_value value, jinja_value argument)
 {
     (void)argument;
-    return modulo_is(render, value, jinja_integer(2), 0);
+    return modulo_is(render, value, icl_jinja_integer(2), 0);
 }
 
 static bool is_divisible(jinja_render *render, jinja_value value, jinja_value argument)
@@ -59,18 +59,18 @@ static bool is_divisible(jinja_render *render, jinja_value value, jinja_value ar
 static bool is_lower(jinja_render *render, jinja_value value, jinja_value argument)
 {
     (void)argument;
-    return jinja_string_has_case(jinja_str(render, value), false);
+    return icl_jinja_string_has_case(icl_jinja_str(render, value), false);
 }
 
 static bool is_upper(jinja_render *render, jinja_value value, jinja_value argument)
 {
     (void)argument;
-    return jinja_string_has_case(jinja_str(render, value), true);
+    return icl_jinja_string_has_case(icl_jinja_str(render, value), true);
 }
 
 static bool is_in(jinja_render *render, jinja_value value, jinja_value argument)
 {
-    return jinja_contains(render, argument, value);
+    return icl_jinja_contains(render, argument, value);
 }
 
 /* Identity as far as a template can tell it: containers by address, the rest by value. */
@@ -79,13 +79,13 @@ static bool is_same(jinja_render *render, jinja_value value, jinja_value argumen
     if (value.kind != argument.kind) return false;
     if (value.kind == JINJA_UNDEFINED) return value.origin == argument.origin;
     if (value.kind >= JINJA_LIST) return value.list == argument.list;
-    return jinja_equal(render, value, argument);
+    return icl_jinja_equal(render, value, argument);
 }
 
 #define IS_ORDER(name, operator)                                                                   \
     static bool is_##name(jinja_render *render, jinja_value value, jinja_value argument)           \
     {                                                                                              \
-        return jinja_binary(render, operator, value, argument).boolean;                            \
+        return icl_jinja_binary(render, operator, value, argument).boolean;                        \
     }
 
 IS_ORDER(equal, OPERATOR_EQUAL)
@@ -136,25 +136,25 @@ static const jinja_test tests[] = {
 
 enum { TEST_COUNT = sizeof tests / sizeof *tests };
 
-const jinja_test *jinja_test_find(jinja_state *state, jinja_string name)
+const jinja_test *icl_jinja_test_find(jinja_state *state, jinja_string name)
 {
     const char *names[TEST_COUNT];
     for (size_t i = 0; i < TEST_COUNT; i++) {
-        if (jinja_string_is(name, tests[i].name)) return &tests[i];
+        if (icl_jinja_string_is(name, tests[i].name)) return &tests[i];
         names[i] = tests[i].name;
     }
-    const char *wanted = jinja_format(state, "%.*s", (int)name.length, name.bytes);
+    const char *wanted = icl_jinja_format(state, "%.*s", (int)name.length, name.bytes);
     const size_t nearest = icl_nearest_name(wanted, names, TEST_COUNT);
-    if (nearest == TEST_COUNT) jinja_fail(state, "unknown test \"%s\"", wanted);
-    jinja_fail(state, "unknown test \"%s\"; did you mean \"%s\"?", wanted, names[nearest]);
+    if (nearest == TEST_COUNT) icl_jinja_fail(state, "unknown test \"%s\"", wanted);
+    icl_jinja_fail(state, "unknown test \"%s\"; did you mean \"%s\"?", wanted, names[nearest]);
 }
 
-bool jinja_test_apply(jinja_render *render, const jinja_test *test, jinja_value value,
-                      const jinja_arguments *arguments)
+bool icl_jinja_test_apply(jinja_render *render, const jinja_test *test, jinja_value value,
+                          const jinja_arguments *arguments)
 {
     if (arguments->keyword_count > 0 || arguments->count != test->argument_count)
-        jinja_fail(&render->state, "test \"%s\" takes %zu arguments, not %zu", test->name,
-                   test->argument_count, arguments->count + arguments->keyword_count);
+        icl_jinja_fail(&render->state, "test \"%s\" takes %zu arguments, not %zu", test->name,
+                       test->argument_count, arguments->count + arguments->keyword_count);
     return test->call(render, value,
-                      test->argument_count > 0 ? arguments->values[0] : jinja_none());
+                      test->argument_count > 0 ? arguments->values[0] : icl_jinja_none());
 }
