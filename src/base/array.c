@@ -8,10 +8,11 @@
 icl_status icl_array_grow(void **items, size_t *capacity, size_t needed, size_t item_bytes)
 {
     if (needed <= *capacity) return ICL_OK;
+    /* Doubling overshoots by less than twice, so it cannot overflow below. */
+    if (needed > SIZE_MAX / 2 / item_bytes)
+        return icl_error_set(ICL_ENOMEM, "%zu items are too many", needed);
     size_t larger = *capacity < 16 ? 16 : *capacity;
     while (larger < needed) larger *= 2;
-    if (larger > SIZE_MAX / 2 / item_bytes)
-        return icl_error_set(ICL_ENOMEM, "%zu items are too many", needed);
     void *grown = realloc(*items, larger * item_bytes);
     if (grown == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu items of %zu bytes", larger,
