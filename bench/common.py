@@ -56,7 +56,7 @@ def arguments(description, peer_seconds):
 def plan(args, path, **options):
     """The requests that `icl plan` writes to `path`, grouped by query: a list of lists."""
     command = [args.icl, "plan", "--requests", path, "--model", args.model, "--seed",
-               str(args.seed)]
+               str(args.seed), "--no-zero-shot", "--no-eta"]
     for name, value in options.items():
         command += ["--" + name, str(value)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
