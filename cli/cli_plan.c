@@ -73,7 +73,9 @@ static int write_requests(plan_state *state, const char *path)
     if (!outfile_open(&file, state->verb, path)) return CLI_FAILED;
     const icl_status status = icl_lines_write_requests(state->run, file.stream);
     if (!outfile_close(&file, state->verb, status == ICL_OK)) return CLI_FAILED;
-    return status == ICL_OK ? CLI_OK : cli_fail(state->verb, status, true);
+    if (status == ICL_OK) return CLI_OK;
+    cli_complain(state->verb->name, "\"%s\": %s", path, icl_error_message());
+    return CLI_FAILED;
 }
 
 static int print_json(const plan_state *state)

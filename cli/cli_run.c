@@ -40,7 +40,7 @@ static const arg_spec specs[] = {
 };
 
 static const char details[] =
-    "TASK is one of \"icl tasks\" or a task file; --train FILE --test FILE does without.\n"
+    "TASK is one of \"icl tasks\" or a task file; --train and --test do without.\n"
     "DIR receives results.json, samples.jsonl, meter.json and journal.sqlite.";
 
 typedef struct run_state {

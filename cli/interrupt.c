@@ -3,15 +3,22 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli.h"
 
-enum { GRACE_SECONDS = 1 };
+enum { GRACE_MICROSECONDS = 700000 };
 
 static _Atomic(icl_model *) watched;
 static const char *_Atomic last_words;
 static volatile sig_atomic_t signalled;
+
+static void set_timer(long microseconds)
+{
+    const struct itimerval timer = { .it_value = { .tv_usec = microseconds } };
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
 
 /* Only calls that a signal handler may make. */
 static void end_now(void)
@@ -31,13 +38,14 @@ static void on_signal(int number)
     if (number == SIGALRM || signalled || model == NULL) end_now();
     signalled = 1;
     icl_model_interrupt(model);
-    alarm(GRACE_SECONDS);
+    set_timer(GRACE_MICROSECONDS);
 }
 
 void interrupt_install(const char *sentence)
 {
     atomic_store(&last_words, sentence);
-    struct sigaction action = { .sa_handler = on_signal };
+    /* Interrupted reads and writes go on: the model's own stop, or the timer, ends the program. */
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -47,5 +55,5 @@ void interrupt_install(const char *sentence)
 void interrupt_watch(icl_model *model)
 {
     atomic_store(&watched, model);
-    if (model == NULL) alarm(0);
+    if (model == NULL) set_timer(0);
 }

@@ -1,7 +1,7 @@
 /* cli/interrupt.h - Ctrl-C and SIGTERM: stop within a second, keep what is finished.
  *
  * While a model is watched the first signal asks it to stop, and the running call returns
- * ICL_ECANCELLED; should that take longer than a second, or when no model is watched, or on a
+ * ICL_ECANCELLED; should that take too long, or when no model is watched, or on a
  * second signal, the program ends where it stands. That loses nothing either: the journal survives
  * it.
  */

@@ -1,5 +1,6 @@
 /* icl - in-context learning on the command line: picks the verb. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,8 @@ static int complain_unknown_verb(const char *word)
 
 int main(int argc, char **argv)
 {
+    /* A file-size limit must end in a sentence like a full disk, not in a signal. */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         cli_complain(NULL, "a command is missing; \"icl help\" lists them");
         return CLI_REFUSED;

@@ -133,7 +133,7 @@ static icl_status read_tokens(line_filter *filter, const json_t *object, size_t 
     const bool has_tokens = prefix_tokens != NULL || continuation_tokens != NULL;
     filter->whole.count = 0;
     if (has_text && has_tokens)
-        return icl_error_set(ICL_EINVAL, "text and token fields stand in one line");
+        return icl_error_set(ICL_EINVAL, "both text and token fields stand in one line");
     if (has_tokens) {
         ICL_TRY(read_token_array(filter, prefix_tokens, "prefix_tokens"));
         *out_prefix_count = filter->whole.count;

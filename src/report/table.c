@@ -95,7 +95,7 @@ static void append_tokens(icl_text *out, const icl_report_meter *report)
     append_count(out, "tokens asked", meter->tokens_asked);
     icl_text_printf(out, "   %" PRIu64 " requests", meter->requests);
     if (meter->requests_cached > 0)
-        icl_text_printf(out, ", %" PRIu64 " of them from the journal", meter->requests_cached);
+        icl_text_printf(out, ", and %" PRIu64 " from the journal", meter->requests_cached);
     icl_text_append_char(out, '\n');
     append_count(out, "  in the trie", meter->tokens_trie);
     if (meter->tokens_trie > 0)
