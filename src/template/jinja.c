@@ -104,7 +104,7 @@ static void parse(jinja_state *state, icl_jinja *tmpl, const char *source, size_
         state->place = place_of(source, valid);
         icl_jinja_fail(state, "byte 0x%02x is not valid UTF-8", (unsigned char)source[valid]);
     }
-    jinja_parser parser = { .state = state };
+    jinja_parser parser = { .state = state, .lenient = tmpl->options.lenient_undefined };
     parser.at = icl_jinja_lex(state, source, length, &tmpl->options);
     tmpl->root = icl_jinja_parse_template(&parser);
     icl_jinja_collect_names(state, tmpl);

@@ -25,14 +25,15 @@
  *   - a method, macro or generator cannot be printed (Python prints its address);
  *   - upper() knows the common one-to-many mappings only, lower() has no final sigma, and
  * str.format takes fields without a format specification;
- *   - include, import, extends, block, call, autoescape, recursive loops, *args and **kwargs,
- *     strftime_now and the `random` filter are left out: renderings depend on template and context.
+ *   - include, import, extends, block, call, autoescape, recursive loops, *args and **kwargs and
+ * the `random` filter are left out: a rendering depends on template, options and context alone.
  */
 #ifndef ICL_TEMPLATE_JINJA_H
 #define ICL_TEMPLATE_JINJA_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -51,12 +52,14 @@ enum {
 
 typedef struct icl_jinja icl_jinja; /* a parsed template; immutable, shareable between threads */
 
-/* All false is the strict form that icl_jinja_parse uses; the models' own chat templates are
- * written for all three set. */
+/* All zero is the strict form that icl_jinja_parse uses; the models' own chat templates are written
+ * for the first three set, and some ask for the date. */
 typedef struct icl_jinja_options {
     bool trim_blocks;       /* drop the newline that follows a tag */
     bool lstrip_blocks;     /* drop spaces before a tag that begins its line */
-    bool lenient_undefined; /* an unknown name is empty and false instead of an error */
+    bool lenient_undefined; /* an unknown name is empty and false instead of an error, and an
+                               unknown filter or test is an error only where it is reached */
+    int64_t now_seconds; /* what strftime_now() tells, since 1970, UTC; 0: there is no such name */
 } icl_jinja_options;
 
 /* Copies what it needs. ICL_EPARSE: "name:line:column: message"; lines and columns start at 1. */

@@ -153,8 +153,8 @@ static jinja_value dict_copy(jinja_render *render, jinja_value self, jinja_value
 static jinja_value dict_update(jinja_render *render, jinja_value self,
                                const jinja_arguments *arguments)
 {
-    const jinja_value from =
-        icl_jinja_function_find(JINJA_STRING("dict"))->call(render, self, arguments);
+    const jinja_value from = icl_jinja_function_find(&render->tmpl->options, JINJA_STRING("dict"))
+                                 ->call(render, self, arguments);
     for (size_t i = 0; i < from.dict->count; i++)
         icl_jinja_dict_set(render, self.dict, from.dict->pairs[i].key, from.dict->pairs[i].value);
     return icl_jinja_none();

@@ -84,7 +84,7 @@ static jinja_value name_value(jinja_render *render, jinja_string name)
         variable_set(render, &render->root, name, value);
         return value;
     }
-    const jinja_function *function = icl_jinja_function_find(name);
+    const jinja_function *function = icl_jinja_function_find(&render->tmpl->options, name);
     if (function != NULL) return (jinja_value){ .kind = JINJA_FUNCTION, .function = function };
     return unknown_name(render, name);
 }
@@ -331,6 +331,7 @@ static jinja_value eval_filter(jinja_render *render, const jinja_node *node)
         node->left != NULL ? icl_jinja_eval(render, node->left) : render->captured;
     const jinja_arguments arguments = eval_arguments(render, node);
     render->state.place = node->place;
+    if (node->filter == NULL) icl_jinja_filter_require(&render->state, node->name);
     return icl_jinja_filter_apply(render, node->filter, self, &arguments);
 }
 
@@ -339,6 +340,7 @@ static jinja_value eval_test(jinja_render *render, const jinja_node *node)
     const jinja_value value = icl_jinja_eval(render, node->left);
     const jinja_arguments arguments = eval_arguments(render, node);
     render->state.place = node->place;
+    if (node->named_test == NULL) icl_jinja_test_require(&render->state, node->name);
     return icl_jinja_boolean(icl_jinja_test_apply(render, node->named_test, value, &arguments));
 }
 

@@ -326,10 +326,15 @@ static noreturn void unknown_filter(jinja_state *state, jinja_string name)
     icl_jinja_fail(state, "unknown filter \"%s\"; did you mean \"%s\"?", wanted, names[nearest]);
 }
 
-const jinja_filter *icl_jinja_filter_find(jinja_state *state, jinja_string name)
+const jinja_filter *icl_jinja_filter_find(jinja_string name)
 {
     const jinja_filter *found = filter_in(icl_jinja_text_filters, name);
-    if (found == NULL) found = filter_in(icl_jinja_sequence_filters, name);
+    return found != NULL ? found : filter_in(icl_jinja_sequence_filters, name);
+}
+
+const jinja_filter *icl_jinja_filter_require(jinja_state *state, jinja_string name)
+{
+    const jinja_filter *found = icl_jinja_filter_find(name);
     if (found == NULL) unknown_filter(state, name);
     return found;
 }

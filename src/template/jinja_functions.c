@@ -1,4 +1,6 @@
 /* The functions that every template knows by name. */
+#include <time.h>
+
 #include "template/jinja_internal.h"
 
 static int64_t range_count(jinja_render *render, int64_t start, int64_t stop, int64_t step)
@@ -91,16 +93,38 @@ static jinja_value call_raise(jinja_render *render, jinja_value self,
                    (int)(text.length > 400 ? 400 : text.length), text.bytes);
 }
 
+/* strftime_now(format): the time that the options give, in UTC. */
+static jinja_value call_time(jinja_render *render, jinja_value self,
+                             const jinja_arguments *arguments)
+{
+    (void)self;
+    jinja_value bound[JINJA_PARAMETERS_MAX];
+    icl_jinja_bind(render, "strftime_now", "format", arguments, bound);
+    const jinja_string format = icl_jinja_as_text(render, bound[0], "the format of a time");
+    if (format.length > 200) icl_jinja_fail(&render->state, "the format of a time is too long");
+    const time_t now = (time_t)render->tmpl->options.now_seconds;
+    struct tm parts;
+    char text[256];
+    if (gmtime_r(&now, &parts) == NULL) icl_jinja_fail(&render->state, "the time is out of range");
+    /* A final mark tells an empty result from one that did not fit. */
+    const char *marked =
+        icl_jinja_format(&render->state, "%.*s.", (int)format.length, format.bytes);
+    const size_t length = strftime(text, sizeof text, marked, &parts);
+    if (length == 0) icl_jinja_fail(&render->state, "the time is longer than 255 bytes");
+    return icl_jinja_text(icl_jinja_copy(&render->state, text, length - 1));
+}
+
 static const jinja_function functions[] = {
-    { "range", call_range },
-    { "dict", call_dict },
-    { "namespace", call_namespace },
-    { "raise_exception", call_raise },
+    { "range", call_range },         { "dict", call_dict },
+    { "namespace", call_namespace }, { "raise_exception", call_raise },
+    { "strftime_now", call_time },
 };
 
-const jinja_function *icl_jinja_function_find(jinja_string name)
+const jinja_function *icl_jinja_function_find(const icl_jinja_options *options, jinja_string name)
 {
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        if (functions[i].call == call_time && options->now_seconds == 0) continue;
         if (icl_jinja_string_is(name, functions[i].name)) return &functions[i];
+    }
     return NULL;
 }

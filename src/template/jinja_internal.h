@@ -325,6 +325,7 @@ typedef struct jinja_parser {
     const jinja_token *at;
     size_t depth;
     size_t loop_depth;
+    bool lenient; /* an unknown filter or test fails when it is reached */
 } jinja_parser;
 
 jinja_node *icl_jinja_parse_template(jinja_parser *parser);
@@ -463,14 +464,17 @@ void icl_jinja_bind(jinja_render *render, const char *callee, const char *parame
 /* jinja_filters.c, jinja_sequences.c, jinja_tests.c, jinja_methods.c, jinja_functions.c */
 extern const jinja_filter icl_jinja_text_filters[];
 extern const jinja_filter icl_jinja_sequence_filters[];
-const jinja_filter *icl_jinja_filter_find(jinja_state *state, jinja_string name);
+/* NULL when unknown; icl_jinja_filter_require() fails instead. */
+const jinja_filter *icl_jinja_filter_find(jinja_string name);
+const jinja_filter *icl_jinja_filter_require(jinja_state *state, jinja_string name);
 jinja_value icl_jinja_filter_apply(jinja_render *render, const jinja_filter *filter,
                                    jinja_value self, const jinja_arguments *arguments);
-const jinja_test *icl_jinja_test_find(jinja_state *state, jinja_string name);
+const jinja_test *icl_jinja_test_find(jinja_string name);
+const jinja_test *icl_jinja_test_require(jinja_state *state, jinja_string name);
 bool icl_jinja_test_apply(jinja_render *render, const jinja_test *test, jinja_value value,
                           const jinja_arguments *arguments);
 extern const jinja_method_entry icl_jinja_container_methods[];
 const jinja_method_entry *icl_jinja_method_find(jinja_kind kind, jinja_string name);
-const jinja_function *icl_jinja_function_find(jinja_string name);
+const jinja_function *icl_jinja_function_find(const icl_jinja_options *options, jinja_string name);
 
 #endif

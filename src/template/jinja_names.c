@@ -4,6 +4,7 @@
 
 typedef struct names {
     jinja_state *state;
+    const icl_jinja_options *options;
     jinja_string *found;
     size_t found_count, found_capacity;
     jinja_string *bound; /* a stack: a block's names leave with it */
@@ -38,7 +39,8 @@ static void bind_target(names *all, const jinja_node *target)
 
 static void use(names *all, jinja_string name)
 {
-    if (contains(all->bound, all->bound_count, name) || icl_jinja_function_find(name) != NULL)
+    if (contains(all->bound, all->bound_count, name) ||
+        icl_jinja_function_find(all->options, name) != NULL)
         return;
     if (contains(all->found, all->found_count, name)) return;
     all->found = icl_jinja_grow(all->state, all->found, &all->found_capacity, all->found_count,
@@ -170,7 +172,7 @@ static void visit(names *all, const jinja_node *node)
 
 void icl_jinja_collect_names(jinja_state *state, icl_jinja *tmpl)
 {
-    names all = { .state = state };
+    names all = { .state = state, .options = &tmpl->options };
     visit(&all, tmpl->root);
     tmpl->names = icl_jinja_alloc(state, all.found_count * sizeof *tmpl->names);
     for (size_t i = 0; i < all.found_count; i++) {

@@ -315,7 +315,8 @@ jinja_node *icl_jinja_parse_filter(jinja_parser *parser, jinja_node *left)
     node->left = left;
     node->name = icl_jinja_expect_name(parser);
     parser->state->place = node->place;
-    node->filter = icl_jinja_filter_find(parser->state, node->name);
+    node->filter = icl_jinja_filter_find(node->name);
+    if (!parser->lenient) icl_jinja_filter_require(parser->state, node->name);
     if (icl_jinja_at_symbol(parser, "(")) parse_arguments(parser, node);
     return node;
 }
@@ -338,7 +339,8 @@ static jinja_node *parse_test(jinja_parser *parser, jinja_node *left)
     node->left = left;
     node->name = icl_jinja_expect_name(parser);
     parser->state->place = node->place;
-    node->named_test = icl_jinja_test_find(parser->state, node->name);
+    node->named_test = icl_jinja_test_find(node->name);
+    if (!parser->lenient) icl_jinja_test_require(parser->state, node->name);
     if (icl_jinja_at_symbol(parser, "(")) {
         parse_arguments(parser, node);
     } else if (at_bare_argument(parser)) {

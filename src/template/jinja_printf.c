@@ -104,9 +104,11 @@ static void write_number(jinja_render *render, const conversion *how, jinja_valu
         icl_jinja_fail(&render->state, "%%%c needs an integer", how->type);
     const char type = how->type == 'u' || how->type == 'i' ? 'd' : how->type;
     snprintf(pattern, sizeof pattern, "%%%s*.*%s%c", how->flags, whole ? "ll" : "", type);
-    const int64_t integer = value.kind == JINJA_FLOAT     ? (int64_t)value.number
-                            : value.kind == JINJA_BOOLEAN ? value.boolean
-                                                          : value.integer;
+    int64_t integer = 0;
+    if (whole && value.kind == JINJA_FLOAT)
+        integer = (int64_t)value.number;
+    else if (whole)
+        integer = icl_jinja_as_integer(render, value, "value");
     const bool minus_hex = whole && type != 'd' && integer < 0;
     if (minus_hex) icl_jinja_fail(&render->state, "%%%c of a negative integer", how->type);
     const int width = how->width < 0 ? 0 : how->width;

@@ -146,10 +146,16 @@ static jinja_arguments after(const jinja_arguments *arguments, size_t count)
     return rest;
 }
 
+/* Anything false, such as none, is as good as an empty list to map and select. */
+static jinja_list items_or_nothing(jinja_render *render, jinja_value self)
+{
+    return icl_jinja_truth(render, self) ? icl_jinja_iterate(render, self) : (jinja_list){ 0 };
+}
+
 static jinja_value filter_map(jinja_render *render, jinja_value self,
                               const jinja_arguments *arguments)
 {
-    const jinja_list items = icl_jinja_iterate(render, self);
+    const jinja_list items = items_or_nothing(render, self);
     const jinja_value out = icl_jinja_list_new(render, JINJA_ITERATOR, items.count);
     const jinja_value *attribute = arguments->count == 0 ? keyword(arguments, "attribute") : NULL;
     if (attribute != NULL) {
@@ -164,7 +170,7 @@ static jinja_value filter_map(jinja_render *render, jinja_value self,
     }
     if (arguments->count == 0) icl_jinja_fail(&render->state, "map needs a filter's name");
     const jinja_string name = icl_jinja_as_text(render, arguments->values[0], "a filter's name");
-    const jinja_filter *filter = icl_jinja_filter_find(&render->state, name);
+    const jinja_filter *filter = icl_jinja_filter_require(&render->state, name);
     const jinja_arguments rest = after(arguments, 1);
     for (size_t i = 0; i < items.count; i++)
         icl_jinja_list_add(render, out,
@@ -184,11 +190,11 @@ static jinja_value select_items(jinja_render *render, jinja_value self,
     jinja_arguments rest = { 0 };
     if (arguments->count > offset) {
         const jinja_value name = arguments->values[offset];
-        test =
-            icl_jinja_test_find(&render->state, icl_jinja_as_text(render, name, "a test's name"));
+        test = icl_jinja_test_require(&render->state,
+                                      icl_jinja_as_text(render, name, "a test's name"));
         rest = after(arguments, offset + 1);
     }
-    const jinja_list items = icl_jinja_iterate(render, self);
+    const jinja_list items = items_or_nothing(render, self);
     const jinja_value out = icl_jinja_list_new(render, JINJA_ITERATOR, 0);
     for (size_t i = 0; i < items.count; i++) {
         const jinja_value value = follow(render, items.items[i], attribute, not_given);

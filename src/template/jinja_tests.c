@@ -136,13 +136,19 @@ static const jinja_test tests[] = {
 
 enum { TEST_COUNT = sizeof tests / sizeof *tests };
 
-const jinja_test *icl_jinja_test_find(jinja_state *state, jinja_string name)
+const jinja_test *icl_jinja_test_find(jinja_string name)
 {
-    const char *names[TEST_COUNT];
-    for (size_t i = 0; i < TEST_COUNT; i++) {
+    for (size_t i = 0; i < TEST_COUNT; i++)
         if (icl_jinja_string_is(name, tests[i].name)) return &tests[i];
-        names[i] = tests[i].name;
-    }
+    return NULL;
+}
+
+const jinja_test *icl_jinja_test_require(jinja_state *state, jinja_string name)
+{
+    const jinja_test *found = icl_jinja_test_find(name);
+    if (found != NULL) return found;
+    const char *names[TEST_COUNT];
+    for (size_t i = 0; i < TEST_COUNT; i++) names[i] = tests[i].name;
     const char *wanted = icl_jinja_format(state, "%.*s", (int)name.length, name.bytes);
     const size_t nearest = icl_nearest_name(wanted, names, TEST_COUNT);
     if (nearest == TEST_COUNT) icl_jinja_fail(state, "unknown test \"%s\"", wanted);

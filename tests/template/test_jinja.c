@@ -75,7 +75,9 @@ static bool row_agrees(const json_t *row, const json_t *contexts)
     const json_t *context =
         json_object_get(contexts, json_string_value(json_object_get(row, "context")));
     const bool chat = json_is_true(json_object_get(row, "chat"));
-    const icl_jinja_options options = { chat, chat, chat };
+    const icl_jinja_options options = { .trim_blocks = chat,
+                                        .lstrip_blocks = chat,
+                                        .lenient_undefined = chat };
     icl_jinja *tmpl = NULL;
     icl_text text = { 0 };
     icl_status status = icl_jinja_parse_with(&tmpl, json_string_value(source),
@@ -199,6 +201,38 @@ static void test_jinja__tojson_is_plain_and_in_order(void **state)
                    "{\"z\": \"<é'>\", \"a\": [1, 2.0, null]}");
 }
 
+static void test_jinja__time_is_what_the_options_say(void **state)
+{
+    (void)state;
+    static const char source[] = "{{ strftime_now('%d %b %Y') }}|{{ strftime_now('') }}|";
+    icl_text out = { 0 };
+    json_t *context = json_object();
+    const icl_jinja_options options = { .now_seconds = 86400 * 365 };
+    assert_int_equal(render_with(&out, source, strlen(source), context, &options), ICL_OK);
+    assert_string_equal(icl_text_string(&out), "01 Jan 1971||");
+    json_decref(context);
+    icl_text_deinit(&out);
+    assert_renders("{{ strftime_now is defined }}", "{}", "False");
+}
+
+static void test_jinja__lenient_templates_fail_only_where_they_go(void **state)
+{
+    (void)state;
+    static const char source[] =
+        "{% if deep %}{{ 1|from_json }}{{ 1 is odder }}{% endif %}[{{ x }}]";
+    const icl_jinja_options options = { .lenient_undefined = true };
+    icl_text out = { 0 };
+    json_t *context = json_object();
+    assert_int_equal(render_with(&out, source, strlen(source), context, &options), ICL_OK);
+    assert_string_equal(icl_text_string(&out), "[]");
+    json_object_set_new(context, "deep", json_true());
+    assert_int_equal(render_with(&out, source, strlen(source), context, &options), ICL_EPARSE);
+    assert_string_equal(icl_error_message(),
+                        "t:1:19: unknown filter \"from_json\"; did you mean \"tojson\"?");
+    json_decref(context);
+    icl_text_deinit(&out);
+}
+
 static void test_jinja__text_may_hold_zero_bytes(void **state)
 {
     (void)state;
@@ -314,6 +348,8 @@ int main(void)
         cmocka_unit_test(test_jinja__wrong_operands_are_told),
         cmocka_unit_test(test_jinja__integers_have_64_bits),
         cmocka_unit_test(test_jinja__tojson_is_plain_and_in_order),
+        cmocka_unit_test(test_jinja__time_is_what_the_options_say),
+        cmocka_unit_test(test_jinja__lenient_templates_fail_only_where_they_go),
         cmocka_unit_test(test_jinja__text_may_hold_zero_bytes),
         cmocka_unit_test(test_jinja__renders_append_and_repeat),
         cmocka_unit_test(test_jinja__names_are_those_of_the_context),
