@@ -18,6 +18,9 @@ set(icl_test_environment
 function(icl_test_settings name folder)
     set_tests_properties("${name}" PROPERTIES LABELS "${folder}" TIMEOUT 300
                          ENVIRONMENT "${icl_test_environment}")
+    if(folder MATCHES "^(parity|model|e2e)$")
+        set_tests_properties("${name}" PROPERTIES COST 100) # the long ones start first
+    endif()
 endfunction()
 
 add_library(icl_test_settings INTERFACE)
