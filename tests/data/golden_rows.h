@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "near.h"
+
 #include "data/jsonl.h"
 
 static inline void golden_rows_each(const char *kind, void (*check)(const json_t *row))
@@ -50,13 +52,6 @@ static inline double *golden_numbers(const json_t *row, const char *key, size_t 
     }
     *out_count = count;
     return numbers;
-}
-
-static inline void assert_near(double actual, double expected, double tolerance)
-{
-    if (fabs(actual - expected) <= tolerance) return;
-    print_error("%.17g is not %.17g\n", actual, expected);
-    fail();
 }
 
 #endif

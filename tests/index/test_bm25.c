@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "index/bm25.h"
+#include "near.h"
 
 static icl_bm25 *index_of(const char *const *texts, size_t count, icl_bm25_options options)
 {
@@ -28,13 +29,6 @@ static void score_all(double *out, icl_bm25 *index, const char *query, size_t co
     assert_true(count <= 128);
     assert_int_equal(icl_bm25_search(ranked, index, query, count, SIZE_MAX), ICL_OK);
     for (size_t i = 0; i < count; i++) out[ranked[i].index] = ranked[i].score;
-}
-
-static void assert_near(double actual, double expected, double tolerance)
-{
-    if (fabs(actual - expected) <= tolerance) return;
-    print_error("%.17g is not %.17g\n", actual, expected);
-    fail();
 }
 
 static void test_bm25__has_the_golden_values_of_the_sheet(void **state)

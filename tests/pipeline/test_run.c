@@ -1,0 +1,264 @@
+/* A whole run on the table model, whose next byte is the first letter of the last demonstration's
+ * label, so every figure can be worked out by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <icl/run.h>
+#include <icl/sys/model.h>
+
+#include "near.h"
+
+enum { VOCAB_COUNT = 257 };
+
+/* Position after the last "Label: " that has a letter behind it, or 0. */
+static size_t last_label(const int32_t *context, size_t count)
+{
+    static const char mark[] = "Label: ";
+    const size_t length = sizeof mark - 1;
+    for (size_t at = count; at >= length + 1; at--) {
+        size_t i = 0;
+        while (i < length && context[at - 1 - length + i] == (unsigned char)mark[i]) i++;
+        if (i == length) return at - 1;
+    }
+    return 0;
+}
+
+/* 4 nats for the letter that the last demonstration's label starts with, 1 nat always for 'p'. */
+static void copying_logits(void *user, float *out, const int32_t *context, size_t count)
+{
+    memset(out, 0, VOCAB_COUNT * sizeof *out);
+    out['p'] += 1;
+    if (context[count - 1] != ' ') {
+        out[' '] += 20;
+        return;
+    }
+    const size_t label = last_label(context, count);
+    if (label > 0) out[context[label]] += 4;
+}
+
+typedef struct world {
+    char folder[64], train[96], test[96];
+    icl_task *task;
+    icl_model *model;
+    icl_engine *engine;
+} test_world;
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int open_world(void **state)
+{
+    static test_world world;
+    memset(&world, 0, sizeof world);
+    snprintf(world.folder, sizeof world.folder, "/tmp/icl-test-run-XXXXXX");
+    assert_non_null(mkdtemp(world.folder));
+    snprintf(world.train, sizeof world.train, "%s/train.jsonl", world.folder);
+    snprintf(world.test, sizeof world.test, "%s/test.jsonl", world.folder);
+    write_file(world.train, "{\"text\":\"alpha beta\",\"label\":\"pos\"}\n"
+                            "{\"text\":\"gamma delta\",\"label\":\"neg\"}\n"
+                            "{\"text\":\"epsilon zeta\",\"label\":\"pos\"}\n");
+    write_file(world.test, "{\"text\":\"beta beta\",\"label\":\"pos\"}\n"
+                           "{\"text\":\"delta one\",\"label\":\"neg\"}\n"
+                           "{\"text\":\"zeta two\",\"label\":\"neg\"}\n");
+    assert_int_equal(icl_task_default(&world.task), ICL_OK);
+    assert_int_equal(icl_task_set_text(world.task, ICL_TASK_TRAIN_PATH, world.train), ICL_OK);
+    assert_int_equal(icl_task_set_text(world.task, ICL_TASK_TEST_PATH, world.test), ICL_OK);
+    assert_int_equal(icl_model_open_table(&world.model, copying_logits, NULL, 0), ICL_OK);
+    assert_int_equal(icl_engine_open(&world.engine, world.model, NULL), ICL_OK);
+    *state = &world;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    test_world *world = *state;
+    icl_engine_close(world->engine);
+    icl_model_close(world->model);
+    icl_task_free(world->task);
+    unlink(world->train);
+    unlink(world->test);
+    rmdir(world->folder);
+    return 0;
+}
+
+static icl_run *execute(test_world *world, const char *strategy)
+{
+    icl_run_options options = icl_run_options_default();
+    options.task = world->task;
+    options.strategy = strategy;
+    icl_run *run = NULL;
+    if (icl_run_new(&run, world->engine, &options) != ICL_OK ||
+        icl_run_execute(run) != ICL_OK)
+        fail_msg("%s", icl_error_message());
+    return run;
+}
+
+/* The nearest demonstration by words is the one whose label is copied: pos, neg, pos. */
+static void test_run__predictions_follow_the_nearest_demonstration(void **state)
+{
+    test_world *world = *state;
+    icl_run *run = execute(world, "select=bm25(k=2) order=nearest-last");
+    static const char *const nearest[] = { "train-1", "train-2", "train-3" };
+    const icl_run_summary *summary = icl_run_get_summary(run);
+    for (size_t q = 0; q < 3; q++) {
+        const icl_run_sample sample = icl_run_sample_at(run, q);
+        assert_int_equal(sample.demonstration_count, 2);
+        assert_string_equal(sample.demonstration_ids[1], nearest[q]);
+    }
+    assert_int_equal(summary->metrics.correct, 2);
+    assert_near(summary->metrics.accuracy, 2.0 / 3, 1e-12);
+    assert_near(summary->metrics.majority_accuracy, 1.0 / 3, 1e-12);
+    /* Without demonstrations 'p' wins always. */
+    assert_true(summary->has_zero_shot);
+    assert_near(summary->zero_shot.accuracy, 1.0 / 3, 1e-12);
+    icl_run_free(run);
+}
+
+/* " pos" under a "pos" demonstration: a sure blank, then 'p' at 5 nats, 'o' and 's' at chance. */
+static void test_run__scores_are_the_models_log_probabilities(void **state)
+{
+    test_world *world = *state;
+    icl_run *run = execute(world, "select=bm25(k=1)");
+    const icl_run_sample sample = icl_run_sample_at(run, 0);
+    const double blank = 20 - log(exp(20.0) + exp(1.0) + 255);
+    const double after_blank = log(exp(5.0) + 256);
+    const double inside_o = 0 - log(exp(20.0) + exp(1.0) + 255);
+    /* Labels in order of first appearance: pos, neg. Float logits, double sums. */
+    assert_near(sample.logprobs_nats[0], blank + (5 - after_blank) + 2 * inside_o, 1e-5);
+    assert_near(sample.logprobs_nats[1], blank + (0 - after_blank) + 2 * inside_o, 1e-5);
+    icl_run_free(run);
+}
+
+/* Content-free inputs see the same demonstrations, so contextual calibration takes away exactly what
+ * the copying adds: all labels come out equal. */
+static void test_run__contextual_calibration_removes_a_bias_of_the_demonstrations(void **state)
+{
+    test_world *world = *state;
+    icl_run *run = execute(world, "select=bm25(k=1) calibrate=contextual");
+    for (size_t q = 0; q < 3; q++) {
+        const icl_run_sample sample = icl_run_sample_at(run, q);
+        assert_near(sample.probabilities[0], 0.5, 1e-6);
+    }
+    icl_run_free(run);
+}
+
+static void test_run__batch_calibration_centres_the_scores(void **state)
+{
+    test_world *world = *state;
+    icl_run *run = execute(world, "select=bm25(k=2) calibrate=batch");
+    for (size_t label = 0; label < 2; label++) {
+        double sum = 0;
+        for (size_t q = 0; q < 3; q++) sum += icl_run_sample_at(run, q).scores[label];
+        assert_near(sum, 0, 1e-9);
+    }
+    icl_run_free(run);
+}
+
+static void test_run__spec_hash_tells_what_changes_predictions(void **state)
+{
+    test_world *world = *state;
+    icl_run *a = execute(world, "select=bm25(k=1)");
+    icl_run *b = execute(world, "order=nearest-last select=bm25( k=1 )");
+    icl_run *c = execute(world, "select=bm25(k=2)");
+    assert_string_equal(icl_run_get_summary(a)->spec_hash, icl_run_get_summary(b)->spec_hash);
+    assert_string_not_equal(icl_run_get_summary(a)->spec_hash, icl_run_get_summary(c)->spec_hash);
+    icl_run_free(a);
+    icl_run_free(b);
+    icl_run_free(c);
+}
+
+static void test_run__request_ids_name_query_label_and_purpose(void **state)
+{
+    test_world *world = *state;
+    icl_run *run = execute(world, "select=bm25(k=1)");
+    char *id = NULL;
+    assert_int_equal(icl_batch_count(icl_run_batch(run)), 12);
+    assert_int_equal(icl_run_request_id(&id, run, 1), ICL_OK);
+    assert_string_equal(id, "test-1/neg");
+    free(id);
+    assert_int_equal(icl_run_request_id(&id, run, 6), ICL_OK);
+    assert_string_equal(id, "zero-shot/test-1/pos");
+    free(id);
+    icl_run_free(run);
+}
+
+static void test_run__unlabelled_queries_are_labelled_without_metrics(void **state)
+{
+    test_world *world = *state;
+    write_file(world->test, "{\"text\":\"beta beta\"}\n{\"text\":\"delta one\"}\n");
+    icl_run *run = execute(world, "select=bm25(k=1)");
+    assert_false(icl_run_get_summary(run)->labelled);
+    assert_int_equal(icl_run_sample_at(run, 0).predicted, 0);
+    assert_int_equal(icl_run_sample_at(run, 1).predicted, 1);
+    assert_true(icl_run_sample_at(run, 0).gold == ICL_LABEL_NONE);
+    icl_run_free(run);
+}
+
+/* The pool itself as queries: no query demonstrates itself. */
+static void test_run__a_query_never_demonstrates_itself(void **state)
+{
+    test_world *world = *state;
+    assert_int_equal(icl_task_set_text(world->task, ICL_TASK_TEST_PATH, world->train), ICL_OK);
+    icl_run *run = execute(world, "select=bm25(k=2)");
+    for (size_t q = 0; q < 3; q++) {
+        const icl_run_sample sample = icl_run_sample_at(run, q);
+        for (size_t d = 0; d < 2; d++)
+            assert_string_not_equal(sample.demonstration_ids[d], sample.id);
+    }
+    icl_run_free(run);
+}
+
+static void expect_refusal(test_world *world, const char *strategy, icl_status status,
+                           const char *part)
+{
+    icl_run_options options = icl_run_options_default();
+    options.task = world->task;
+    options.strategy = strategy;
+    icl_run *run = NULL;
+    assert_int_equal(icl_run_new(&run, world->engine, &options), status);
+    assert_null(run);
+    if (strstr(icl_error_message(), part) == NULL) fail_msg("%s", icl_error_message());
+}
+
+static void test_run__mistakes_are_refused_before_the_model_is_asked(void **state)
+{
+    test_world *world = *state;
+    expect_refusal(world, "select=bm25(k=4)", ICL_EINVAL, "4");
+    assert_int_equal(icl_task_set_text(world->task, ICL_TASK_TEMPLATE, "{{ txt }}"), ICL_OK);
+    expect_refusal(world, "select=bm25(k=1)", ICL_EPARSE, "template:1:4: unknown name \"txt\"");
+    assert_int_equal(icl_task_set_text(world->task, ICL_TASK_TEMPLATE, "fixed"), ICL_OK);
+    expect_refusal(world, "select=bm25(k=1) calibrate=contextual", ICL_EINVAL,
+                   "uses none of the input fields");
+    assert_int_equal(icl_engine_get_meter(world->engine).tokens_evaluated, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+        TEST(test_run__predictions_follow_the_nearest_demonstration),
+        TEST(test_run__scores_are_the_models_log_probabilities),
+        TEST(test_run__contextual_calibration_removes_a_bias_of_the_demonstrations),
+        TEST(test_run__batch_calibration_centres_the_scores),
+        TEST(test_run__spec_hash_tells_what_changes_predictions),
+        TEST(test_run__request_ids_name_query_label_and_purpose),
+        TEST(test_run__unlabelled_queries_are_labelled_without_metrics),
+        TEST(test_run__a_query_never_demonstrates_itself),
+        TEST(test_run__mistakes_are_refused_before_the_model_is_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
