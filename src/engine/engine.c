@@ -346,6 +346,8 @@ static icl_status run_plan(engine_run *run)
     for (size_t c = 0; c < run->plan->call_count && status == ICL_OK; c++)
         status = run_call(run, &run->plan->calls[c]);
     run->engine->meter.seconds += seconds_now() - start;
+    if (status == ICL_OK && run->engine->journal != NULL)
+        status = icl_journal_sync(run->engine->journal);
     return status;
 }
 

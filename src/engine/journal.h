@@ -24,9 +24,12 @@ void icl_journal_close(icl_journal *journal);
 icl_status icl_journal_get(icl_journal *journal, icl_hash128 key, void *bytes, size_t size,
                            bool *out_found);
 
-/* Values put between begin and commit become durable together at the commit. */
+/* Values put between begin and commit outlive the process together from the commit on. */
 icl_status icl_journal_begin(icl_journal *journal);
 icl_status icl_journal_put(icl_journal *journal, icl_hash128 key, const void *bytes, size_t size);
 icl_status icl_journal_commit(icl_journal *journal);
+
+/* Waits until all commits are on the disk itself. */
+icl_status icl_journal_sync(icl_journal *journal);
 
 #endif

@@ -365,12 +365,25 @@ static size_t bytes_per_cell(const struct llama_model *weights, icl_kv_type kv_t
            (key + value) * (kv_type == ICL_KV_F16 ? 2 : 4);
 }
 
+/* "llama, 11.8 M parameters, Q8_0". */
+static void describe_model(char *out, size_t capacity, const struct llama_model *weights)
+{
+    char architecture[64] = "model", words[128] = "";
+    llama_model_meta_val_str(weights, "general.architecture", architecture, sizeof architecture);
+    llama_model_desc(weights, words, sizeof words);
+    const char *type = strrchr(words, ' '); /* the last word is the weight type */
+    const double parameters = (double)llama_model_n_params(weights);
+    snprintf(out, capacity, "%s, %.3g %s parameters, %s", architecture,
+             parameters / (parameters < 1e9 ? 1e6 : 1e9), parameters < 1e9 ? "M" : "B",
+             type == NULL ? "mixed" : type + 1);
+}
+
 static icl_status describe(llama_backend_model *self, icl_model_info *out, const char *path,
                            const file_facts *facts, const icl_model_options *options)
 {
-    char description[128] = "";
+    char description[160];
     icl_text build = { 0 };
-    llama_model_desc(self->weights, description, sizeof description);
+    describe_model(description, sizeof description, self->weights);
     icl_text_printf(&build, "ggml %s %s kv=%s attention=%s", ggml_version(), ggml_commit(),
                     options->kv_type == ICL_KV_F16 ? "f16" : "f32",
                     icl_attention_exact_register() ? "exact" : "stock");
