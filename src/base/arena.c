@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -41,12 +42,14 @@ void *icl_arena_alloc(icl_arena *arena, size_t bytes)
     if (bytes > SIZE_MAX / 2) return NULL;
     const size_t rounded = (bytes + unit - 1) / unit * unit;
     struct icl_arena_block *block = arena->newest;
-    if (block == NULL || block->size_bytes - block->used_bytes < rounded) {
-        block = block_new(arena, BLOCK_BYTES == 0 ? bytes : rounded);
+    const bool fits =
+        BLOCK_BYTES > 0 && block != NULL && block->size_bytes - block->used_bytes >= rounded;
+    if (!fits) {
+        block = block_new(arena, BLOCK_BYTES > 0 ? rounded : bytes);
         if (block == NULL) return NULL;
     }
     void *piece = block->bytes + block->used_bytes;
-    block->used_bytes += BLOCK_BYTES == 0 ? bytes : rounded;
+    block->used_bytes += BLOCK_BYTES > 0 ? rounded : bytes;
     arena->allocated_bytes += rounded;
     return piece;
 }

@@ -12,21 +12,21 @@
  * "-" and "+" for whitespace. Expressions are those of Jinja2 with its filters, tests and the
  * string, list and mapping methods of Python that templates call; strings count in code points.
  * Byte for byte as Jinja2 3.1 with StrictUndefined, keep_trailing_newline and no autoescape,
- * except:
- *   - an unknown filter, test or tag is an error when parsed, also in a branch never taken, and so
- * is
- *     "{#" as the very last bytes;
+ * except that
+ *   - an unknown filter, test or tag is an error when parsed, also in a branch never taken, and an
+ *     open "{#" is one even as the very last bytes;
  *   - integers have 64 bits, and overflow is an error instead of a longer number; there are no
- * complex numbers; `sameas` compares numbers and text by value;
+ *     complex numbers; `sameas` compares numbers and text by value;
  *   - `tojson` writes plain JSON in insertion order as chat templates expect: not sorted, not
  *     escaped for HTML; `safe` changes nothing;
- *   - map, select, reject, unique and the like work at once, not when consumed, and a `for` over a
- *     list takes the list as it was at the start;
+ *   - map, select, reject, unique and the filter of a `for` work at once, not when consumed, and a
+ *     `for` does not see what its body appends to the list;
  *   - a method, macro or generator cannot be printed (Python prints its address);
  *   - upper() knows the common one-to-many mappings only, lower() has no final sigma, and
- * str.format takes fields without a format specification;
- *   - include, import, extends, block, call, autoescape, recursive loops, *args and **kwargs and
- * the `random` filter are left out: a rendering depends on template, options and context alone.
+ *     str.format takes fields without a format specification;
+ *   - include, import, extends, block, call, autoescape, recursive loops, *args, **kwargs and the
+ *     `random` filter are left out: a rendering depends on template, options and context alone;
+ *   - work, output, memory and depth are bounded, as below.
  */
 #ifndef ICL_TEMPLATE_JINJA_H
 #define ICL_TEMPLATE_JINJA_H

@@ -50,9 +50,8 @@ static jinja_value list_index(jinja_render *render, jinja_value self, jinja_valu
     for (size_t i = 0; i < self.list->count; i++)
         if (icl_jinja_equal(render, self.list->items[i], arguments[0])) return icl_jinja_count(i);
     const jinja_string item = icl_jinja_repr(render, arguments[0]);
-    icl_jinja_fail(&render->state, "%.*s is not in the %s",
-                   (int)(item.length > 60 ? 60 : item.length), item.bytes,
-                   icl_jinja_kind_name(self));
+    icl_jinja_fail(&render->state, "%.*s is not in %s", (int)(item.length > 60 ? 60 : item.length),
+                   item.bytes, icl_jinja_kind_name(self));
 }
 
 static jinja_value list_count(jinja_render *render, jinja_value self, jinja_value *arguments)

@@ -109,7 +109,7 @@ void icl_jinja_assign(jinja_render *render, const jinja_node *target, jinja_valu
         icl_jinja_require_defined(render, space);
         render->state.place = target->place;
         if (space.kind != JINJA_NAMESPACE)
-            icl_jinja_fail(&render->state, "cannot set an attribute of a %s, only of a namespace",
+            icl_jinja_fail(&render->state, "cannot set an attribute of %s, only of a namespace",
                            icl_jinja_kind_name(space));
         icl_jinja_dict_set(render, space.dict, icl_jinja_text(target->name), value);
     } else {
@@ -236,7 +236,7 @@ static jinja_value call_method(jinja_render *render, const jinja_method *method,
     jinja_value bound[JINJA_PARAMETERS_MAX];
     if (entry->free_call != NULL) return entry->free_call(render, method->self, arguments);
     if (entry->call == NULL)
-        icl_jinja_fail(&render->state, "method \"%s\" of a %s is not supported", entry->name,
+        icl_jinja_fail(&render->state, "method \"%s\" of %s is not supported", entry->name,
                        icl_jinja_kind_name(method->self));
     icl_jinja_bind(render, entry->name, entry->parameters, arguments, bound);
     return entry->call(render, method->self, bound);
@@ -254,7 +254,7 @@ jinja_value icl_jinja_call_value(jinja_render *render, jinja_value callee,
     case JINJA_FUNCTION:
         return callee.function->call(render, callee, arguments);
     default:
-        icl_jinja_fail(&render->state, "a %s cannot be called", icl_jinja_kind_name(callee));
+        icl_jinja_fail(&render->state, "%s cannot be called", icl_jinja_kind_name(callee));
     }
 }
 

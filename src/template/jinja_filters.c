@@ -159,7 +159,7 @@ static jinja_value filter_abs(jinja_render *render, jinja_value self, jinja_valu
     (void)arguments;
     if (self.kind == JINJA_FLOAT) return icl_jinja_float(fabs(self.number));
     if (!icl_jinja_is_number(self) && self.kind != JINJA_UNDEFINED)
-        icl_jinja_fail(&render->state, "a %s has no absolute value", icl_jinja_kind_name(self));
+        icl_jinja_fail(&render->state, "%s has no absolute value", icl_jinja_kind_name(self));
     const int64_t integer = icl_jinja_as_integer(render, self, "value");
     return icl_jinja_negate(render, icl_jinja_integer(integer), integer < 0);
 }
@@ -204,7 +204,7 @@ static jinja_value filter_round(jinja_render *render, jinja_value self, jinja_va
     if (!ceil_it && !floor_it && !icl_jinja_string_is(method, "common"))
         icl_jinja_fail(&render->state, "rounding method must be common, ceil or floor");
     if (!icl_jinja_is_number(self))
-        icl_jinja_fail(&render->state, "a %s cannot be rounded", icl_jinja_kind_name(self));
+        icl_jinja_fail(&render->state, "%s cannot be rounded", icl_jinja_kind_name(self));
     if (!ceil_it && !floor_it) {
         if (self.kind == JINJA_FLOAT) return icl_jinja_float(rounded(self.number, precision));
         return round_integer(render, icl_jinja_as_integer(render, self, "value"), precision);

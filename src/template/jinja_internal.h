@@ -367,7 +367,7 @@ jinja_value *icl_jinja_dict_find(jinja_render *render, const jinja_dict *dict, j
 jinja_value *icl_jinja_dict_find_text(const jinja_dict *dict, jinja_string key);
 void icl_jinja_dict_remove(jinja_dict *dict, jinja_value *value);
 jinja_value icl_jinja_from_json(jinja_render *render, const json_t *json);
-const char *icl_jinja_kind_name(jinja_value value);
+const char *icl_jinja_kind_name(jinja_value value); /* "a list", for sentences */
 bool icl_jinja_truth(jinja_render *render, jinja_value value);
 void icl_jinja_require_defined(jinja_render *render, jinja_value value);
 bool icl_jinja_is_lenient(const jinja_render *render,

@@ -106,7 +106,7 @@ static void write_key(jinja_render *render, jinja_value key, const jinja_json_st
         return;
     }
     if (key.kind != JINJA_NONE && !icl_jinja_is_number(key))
-        icl_jinja_fail(&render->state, "a %s cannot be a key in JSON", icl_jinja_kind_name(key));
+        icl_jinja_fail(&render->state, "%s cannot be a key in JSON", icl_jinja_kind_name(key));
     write_string(render, "\"");
     icl_jinja_write_json(render, key, style, 0);
     write_string(render, "\"");
@@ -155,8 +155,7 @@ void icl_jinja_write_json(jinja_render *render, jinja_value value, const jinja_j
         write_dict(render, value.dict, style, level);
         break;
     default:
-        icl_jinja_fail(&render->state, "a %s cannot be written as JSON",
-                       icl_jinja_kind_name(value));
+        icl_jinja_fail(&render->state, "%s cannot be written as JSON", icl_jinja_kind_name(value));
     }
     icl_jinja_leave(render);
 }

@@ -203,7 +203,7 @@ static jinja_value arithmetic(jinja_render *render, jinja_operator operator, jin
         return repeat(render, left, icl_jinja_as_integer(render, right, "operand"));
     if (operator== OPERATOR_MULTIPLY && is_integral(left) && is_sequence(right))
         return repeat(render, right, icl_jinja_as_integer(render, left, "operand"));
-    icl_jinja_fail(&render->state, "\"%s\" does not work on a %s and a %s", symbols[operator],
+    icl_jinja_fail(&render->state, "\"%s\" does not work on %s and %s", symbols[operator],
                icl_jinja_kind_name(left), icl_jinja_kind_name(right));
 }
 
@@ -241,7 +241,7 @@ jinja_value icl_jinja_negate(jinja_render *render, jinja_value value, bool minus
 {
     icl_jinja_require_defined(render, value);
     if (!icl_jinja_is_number(value))
-        icl_jinja_fail(&render->state, "\"%s\" does not work on a %s", minus ? "-" : "+",
+        icl_jinja_fail(&render->state, "\"%s\" does not work on %s", minus ? "-" : "+",
                        icl_jinja_kind_name(value));
     if (value.kind == JINJA_FLOAT) return icl_jinja_float(minus ? -value.number : value.number);
     const int64_t integer = icl_jinja_as_integer(render, value, "operand");
@@ -256,7 +256,7 @@ static jinja_value list_item(jinja_render *render, jinja_value value, int64_t in
     const size_t count = icl_jinja_length(render, value);
     const int64_t at = index < 0 ? index + (int64_t)count : index;
     if (at < 0 || (uint64_t)at >= count)
-        return icl_jinja_undefined(&render->state, "no item %lld in a %s of %zu", (long long)index,
+        return icl_jinja_undefined(&render->state, "no item %lld in %s of %zu", (long long)index,
                                    icl_jinja_kind_name(value), count);
     if (value.kind != JINJA_TEXT) return value.list->items[at];
     return icl_jinja_text(icl_jinja_string_range(value.text, (size_t)at, (size_t)at + 1));
@@ -274,7 +274,7 @@ static jinja_value method_of(jinja_render *render, jinja_value value, jinja_stri
 static jinja_value no_item(jinja_render *render, jinja_value value, jinja_value index)
 {
     const jinja_string name = icl_jinja_repr(render, index);
-    return icl_jinja_undefined(&render->state, "a %s has no item %.*s", icl_jinja_kind_name(value),
+    return icl_jinja_undefined(&render->state, "%s has no item %.*s", icl_jinja_kind_name(value),
                                (int)name.length, name.bytes);
 }
 
@@ -333,7 +333,7 @@ jinja_value icl_jinja_attribute(jinja_render *render, jinja_value value, jinja_s
         const jinja_value *found = icl_jinja_dict_find_text(value.dict, name);
         if (found != NULL) return *found;
     }
-    return icl_jinja_undefined(&render->state, "a %s has no attribute \"%.*s\"",
+    return icl_jinja_undefined(&render->state, "%s has no attribute \"%.*s\"",
                                icl_jinja_kind_name(value), (int)name.length, name.bytes);
 }
 
@@ -374,8 +374,7 @@ jinja_value icl_jinja_slice(jinja_render *render, jinja_value value, jinja_value
 {
     icl_jinja_require_defined(render, value);
     const bool sliceable = is_sequence(value) || value.kind == JINJA_RANGE;
-    if (!sliceable)
-        icl_jinja_fail(&render->state, "a %s has no slices", icl_jinja_kind_name(value));
+    if (!sliceable) icl_jinja_fail(&render->state, "%s has no slices", icl_jinja_kind_name(value));
     const int64_t count = (int64_t)icl_jinja_length(render, value);
     int64_t by = step.kind == JINJA_NONE ? 1 : icl_jinja_as_integer(render, step, "a slice's step");
     if (by == 0) icl_jinja_fail(&render->state, "a slice's step cannot be zero");

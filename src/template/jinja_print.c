@@ -209,7 +209,7 @@ static noreturn void fail_to_print(jinja_render *render, jinja_value value)
     if (value.kind == JINJA_METHOD)
         icl_jinja_fail(&render->state, "method \"%s\" is not called: write \"()\" after it",
                        value.method->entry->name);
-    icl_jinja_fail(&render->state, "a %s cannot be printed", icl_jinja_kind_name(value));
+    icl_jinja_fail(&render->state, "%s cannot be printed", icl_jinja_kind_name(value));
 }
 
 void icl_jinja_write_repr(jinja_render *render, jinja_value value)

@@ -97,7 +97,7 @@ static void write_number(jinja_render *render, const conversion *how, jinja_valu
     const bool whole = strchr("diuxXo", how->type) != NULL;
     icl_jinja_require_defined(render, value);
     if (!icl_jinja_is_number(value))
-        icl_jinja_fail(&render->state, "%%%c needs a number, not a %s", how->type,
+        icl_jinja_fail(&render->state, "%%%c needs a number, not %s", how->type,
                        icl_jinja_kind_name(value));
     if (whole && value.kind == JINJA_FLOAT &&
         (strchr("xXo", how->type) != NULL || !(fabs(value.number) < 9.2e18)))

@@ -121,8 +121,7 @@ static jinja_value filter_items(jinja_render *render, jinja_value self, jinja_va
     const jinja_value list = icl_jinja_list_new(render, JINJA_ITERATOR, 0);
     if (self.kind == JINJA_UNDEFINED) return list;
     if (self.kind != JINJA_DICT)
-        icl_jinja_fail(&render->state, "items needs a mapping, not a %s",
-                       icl_jinja_kind_name(self));
+        icl_jinja_fail(&render->state, "items needs a mapping, not %s", icl_jinja_kind_name(self));
     for (size_t i = 0; i < self.dict->count; i++)
         icl_jinja_list_add(render, list, pair_of(render, self.dict->pairs[i]));
     return list;
@@ -298,7 +297,7 @@ static jinja_value filter_dictsort(jinja_render *render, jinja_value self, jinja
 {
     icl_jinja_require_defined(render, self);
     if (self.kind != JINJA_DICT)
-        icl_jinja_fail(&render->state, "dictsort needs a mapping, not a %s",
+        icl_jinja_fail(&render->state, "dictsort needs a mapping, not %s",
                        icl_jinja_kind_name(self));
     const jinja_value by =
         icl_jinja_given(arguments[1]) ? arguments[1] : icl_jinja_text(JINJA_STRING("key"));

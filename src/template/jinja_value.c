@@ -103,7 +103,7 @@ static void require_hashable(jinja_render *render, jinja_value key)
     if (icl_jinja_is_lenient(render, key)) return;
     icl_jinja_require_defined(render, key);
     if (key.kind == JINJA_LIST || key.kind == JINJA_DICT || key.kind == JINJA_VIEW)
-        icl_jinja_fail(&render->state, "a %s cannot be a key", icl_jinja_kind_name(key));
+        icl_jinja_fail(&render->state, "%s cannot be a key", icl_jinja_kind_name(key));
     if (key.kind != JINJA_TUPLE) return;
     icl_jinja_enter(render);
     for (size_t i = 0; i < key.list->count; i++) require_hashable(render, key.list->items[i]);
@@ -215,23 +215,23 @@ jinja_value icl_jinja_from_json(jinja_render *render, const json_t *json)
 const char *icl_jinja_kind_name(jinja_value value)
 {
     static const char *const names[] = {
-        [JINJA_UNDEFINED] = "undefined value",
+        [JINJA_UNDEFINED] = "an undefined value",
         [JINJA_NONE] = "none",
-        [JINJA_BOOLEAN] = "boolean",
-        [JINJA_INTEGER] = "integer",
-        [JINJA_FLOAT] = "float",
-        [JINJA_TEXT] = "string",
-        [JINJA_LIST] = "list",
-        [JINJA_TUPLE] = "tuple",
-        [JINJA_RANGE] = "range",
-        [JINJA_ITERATOR] = "generator",
-        [JINJA_VIEW] = "view of a mapping",
-        [JINJA_DICT] = "mapping",
-        [JINJA_NAMESPACE] = "namespace",
-        [JINJA_LOOP] = "loop",
-        [JINJA_MACRO] = "macro",
-        [JINJA_METHOD] = "method",
-        [JINJA_FUNCTION] = "function",
+        [JINJA_BOOLEAN] = "a boolean",
+        [JINJA_INTEGER] = "an integer",
+        [JINJA_FLOAT] = "a float",
+        [JINJA_TEXT] = "a string",
+        [JINJA_LIST] = "a list",
+        [JINJA_TUPLE] = "a tuple",
+        [JINJA_RANGE] = "a range",
+        [JINJA_ITERATOR] = "a generator",
+        [JINJA_VIEW] = "a view of a mapping",
+        [JINJA_DICT] = "a mapping",
+        [JINJA_NAMESPACE] = "a namespace",
+        [JINJA_LOOP] = "a loop",
+        [JINJA_MACRO] = "a macro",
+        [JINJA_METHOD] = "a method",
+        [JINJA_FUNCTION] = "a function",
     };
     return names[value.kind];
 }
@@ -295,7 +295,7 @@ int64_t icl_jinja_as_integer(jinja_render *render, jinja_value value, const char
     icl_jinja_require_defined(render, value);
     if (value.kind == JINJA_BOOLEAN) return value.boolean;
     if (value.kind != JINJA_INTEGER)
-        icl_jinja_fail(&render->state, "%s must be an integer, not a %s", what,
+        icl_jinja_fail(&render->state, "%s must be an integer, not %s", what,
                        icl_jinja_kind_name(value));
     return value.integer;
 }
@@ -304,7 +304,7 @@ jinja_string icl_jinja_as_text(jinja_render *render, jinja_value value, const ch
 {
     icl_jinja_require_defined(render, value);
     if (value.kind != JINJA_TEXT)
-        icl_jinja_fail(&render->state, "%s must be a string, not a %s", what,
+        icl_jinja_fail(&render->state, "%s must be a string, not %s", what,
                        icl_jinja_kind_name(value));
     return value.text;
 }
@@ -418,7 +418,7 @@ int icl_jinja_compare(jinja_render *render, jinja_value left, jinja_value right,
         return compare_text(left.text, right.text);
     if (left.kind == right.kind && has_items(left.kind) && left.kind != JINJA_RANGE)
         return compare_lists(render, left.list, right.list, symbol);
-    icl_jinja_fail(&render->state, "\"%s\" does not order a %s and a %s", symbol,
+    icl_jinja_fail(&render->state, "\"%s\" does not order %s and %s", symbol,
                    icl_jinja_kind_name(left), icl_jinja_kind_name(right));
 }
 
@@ -457,7 +457,7 @@ jinja_list icl_jinja_iterate(jinja_render *render, jinja_value value)
     if (icl_jinja_is_lenient(render, value)) return (jinja_list){ 0 };
     icl_jinja_require_defined(render, value);
     if (!icl_jinja_is_iterable(value))
-        icl_jinja_fail(&render->state, "a %s cannot be iterated", icl_jinja_kind_name(value));
+        icl_jinja_fail(&render->state, "%s cannot be iterated", icl_jinja_kind_name(value));
     if (value.kind == JINJA_TEXT) return characters(render, value.text);
     if (value.kind == JINJA_DICT) {
         const jinja_value keys = icl_jinja_list_new(render, JINJA_LIST, value.dict->count);
@@ -490,7 +490,7 @@ size_t icl_jinja_length(jinja_render *render, jinja_value value)
     }
     if (icl_jinja_is_lenient(render, value)) return 0;
     icl_jinja_require_defined(render, value);
-    icl_jinja_fail(&render->state, "a %s has no length", icl_jinja_kind_name(value));
+    icl_jinja_fail(&render->state, "%s has no length", icl_jinja_kind_name(value));
 }
 
 bool icl_jinja_contains(jinja_render *render, jinja_value container, jinja_value item)

@@ -381,7 +381,7 @@ def meets_long_integers(source, context, chat):
 
 ENVIRONMENTS = {False: environment(False), True: environment(True)}
 # Only in outputs of a difference by choice: addresses of objects, and integers of more than 64 bits.
-UNCOMPARED = re.compile(r"<(generator|built-in|bound|function|Macro|list_reverse|dict_\w*iter|reversed|range_it|filter|map|Loop|class|method|str_iter|tuple_it|list_it|str_asc)|\d+[+-][\de.]+j\)")
+UNCOMPARED = re.compile(r"<(generator|built-in|bound|function|Macro|list_reverse|dict_\w*iter|reversed|range_it|filter|map|Loop|class|method|str_iter|tuple_it|list_it|str_asc)|(?i:<\w+ object at )|\d+[+-][\de.]+j\)")
 LONG = re.compile(r"-?\d{19,}")
 
 

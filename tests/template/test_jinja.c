@@ -164,7 +164,7 @@ static void test_jinja__unknown_names_are_told_with_the_known_ones(void **state)
 static void test_jinja__wrong_operands_are_told(void **state)
 {
     (void)state;
-    assert_fails("{{ 1 + 'a' }}", "{}", "t:1:6: \"+\" does not work on a integer and a string");
+    assert_fails("{{ 1 + 'a' }}", "{}", "t:1:6: \"+\" does not work on an integer and a string");
     assert_fails("{{ 9223372036854775807 + 1 }}", "{}",
                  "t:1:24: 9223372036854775807 + 1 does not fit 64 bits");
     assert_fails("{{ 3 ** 99 }}", "{}", "t:1:6: 3 ** 99 does not fit 64 bits");
