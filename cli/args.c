@@ -76,9 +76,8 @@ static bool set_choice(const cli_verb *verb, const arg_spec *spec, const char *w
     return false;
 }
 
-static bool set_value(const cli_verb *verb, const arg_spec *spec, const char *word, void *values)
+static bool set_value(const cli_verb *verb, const arg_spec *spec, const char *word, void *to)
 {
-    void *to = (char *)values + spec->offset;
     switch (spec->kind) {
     case ARG_FLAG:
         *(bool *)to = true;
@@ -101,13 +100,19 @@ static bool set_value(const cli_verb *verb, const arg_spec *spec, const char *wo
 
 /* ---- words ---- */
 
-static const arg_spec *find_spec(const cli_verb *verb, const char *name, size_t length)
+/* An option and the place of its value. */
+typedef struct found_option {
+    const arg_spec *spec; /* NULL: unknown */
+    void *to;
+} found_option;
+
+static found_option find_option(const cli_verb *verb, const char *name, size_t length, void *values)
 {
-    for (size_t i = 0; i < verb->spec_count; i++)
-        if (strlen(verb->specs[i].name) == length &&
-            strncmp(verb->specs[i].name, name, length) == 0)
-            return &verb->specs[i];
-    return NULL;
+    for (const arg_group *group = verb->groups; group->specs != NULL; group++)
+        for (const arg_spec *spec = group->specs; spec->name != NULL; spec++)
+            if (strlen(spec->name) == length && strncmp(spec->name, name, length) == 0)
+                return (found_option){ spec, (char *)values + group->base + spec->offset };
+    return (found_option){ .spec = NULL };
 }
 
 static void complain_unknown(const cli_verb *verb, const char *word)
@@ -115,8 +120,9 @@ static void complain_unknown(const cli_verb *verb, const char *word)
     const char *names[OPTIONS_MAX];
     char name[64];
     size_t count = 0;
-    for (; count < verb->spec_count && count < OPTIONS_MAX; count++)
-        names[count] = verb->specs[count].name;
+    for (const arg_group *group = verb->groups; group->specs != NULL; group++)
+        for (const arg_spec *spec = group->specs; spec->name != NULL && count < OPTIONS_MAX; spec++)
+            names[count++] = spec->name;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
     const char *typed = name + strspn(name, "-");
     const size_t nearest = icl_program_nearest(typed, names, count);
@@ -131,25 +137,27 @@ static bool read_option(const cli_verb *verb, int count, char **words, int *at, 
 {
     const char *word = words[*at];
     const size_t length = strcspn(word, "=");
-    const arg_spec *spec =
-        strncmp(word, "--", 2) == 0 && length > 2 ? find_spec(verb, word + 2, length - 2) : NULL;
+    const found_option found = strncmp(word, "--", 2) == 0 && length > 2
+                                   ? find_option(verb, word + 2, length - 2, values)
+                                   : (found_option){ .spec = NULL };
+    const arg_spec *spec = found.spec;
     if (spec == NULL) {
         complain_unknown(verb, word);
         return false;
     }
     const bool joined = word[length] == '=';
     if (spec->kind == ARG_FLAG) {
-        if (!joined) return set_value(verb, spec, NULL, values);
+        if (!joined) return set_value(verb, spec, NULL, found.to);
         cli_complain(verb->name, "--%s takes no value", spec->name);
         return false;
     }
-    if (joined) return set_value(verb, spec, word + length + 1, values);
+    if (joined) return set_value(verb, spec, word + length + 1, found.to);
     if (*at + 1 >= count) {
         cli_complain(verb->name, "--%s needs a value: --%s %s", spec->name, spec->name,
                      spec->value);
         return false;
     }
-    return set_value(verb, spec, words[++*at], values);
+    return set_value(verb, spec, words[++*at], found.to);
 }
 
 static bool add_operand(const cli_verb *verb, arg_operands *operands, const char *word)
@@ -223,6 +231,7 @@ void args_print_help(const cli_verb *verb)
     printf("icl %s - %s\n\nusage: icl %s %s\n", verb->name, verb->summary, verb->name,
            verb->arguments);
     if (verb->details != NULL) printf("\n%s\n", verb->details);
-    if (verb->spec_count > 0) printf("\noptions:\n");
-    for (size_t i = 0; i < verb->spec_count; i++) print_option(&verb->specs[i]);
+    if (verb->groups[0].specs != NULL) printf("\noptions:\n");
+    for (const arg_group *group = verb->groups; group->specs != NULL; group++)
+        for (const arg_spec *spec = group->specs; spec->name != NULL; spec++) print_option(spec);
 }

@@ -4,6 +4,7 @@
  *   static const arg_spec specs[] = {
  *       { .name = "limit", .kind = ARG_SIZE, .offset = offsetof(struct values, limit),
  *         .value = "N", .help = "only the first N queries" },
+ *       { .name = NULL },
  *   };
  */
 #ifndef ICL_CLI_ARGS_H
@@ -22,7 +23,7 @@ typedef enum arg_kind {
 } arg_kind;
 
 typedef struct arg_spec {
-    const char *name; /* without the dashes */
+    const char *name; /* without the dashes; NULL ends a table */
     arg_kind kind;
     size_t offset;
     const char *value; /* what help calls the word; NULL for flags */
@@ -31,14 +32,21 @@ typedef struct arg_spec {
     const char *const *choices; /* NULL-terminated, of ARG_CHOICE */
 } arg_spec;
 
+/* A table and where in the values of a verb the struct stands that its offsets count from. */
+typedef struct arg_group {
+    const arg_spec *specs; /* NULL ends the groups */
+    size_t base;
+} arg_group;
+
+enum { ARG_GROUPS_MAX = 4 };
+
 /* One command of the program. */
 typedef struct cli_verb {
     const char *name;
     const char *summary;   /* one line */
     const char *arguments; /* after "icl name" in the usage line */
     const char *details;   /* paragraphs of help; may be NULL */
-    const arg_spec *specs; /* [spec_count], may be NULL */
-    size_t spec_count;
+    arg_group groups[ARG_GROUPS_MAX];
     size_t operands_max;
     int (*run)(const struct cli_verb *verb, int count, char **words); /* words after the verb */
 } cli_verb;

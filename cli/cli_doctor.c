@@ -26,11 +26,13 @@ static const arg_spec specs[] = {
       .kind = ARG_FLAG,
       .offset = offsetof(doctor_arguments, tune),
       .help = "measure call sizes, threads and cache precision, and remember the fastest" },
+    { .name = NULL },
 };
 
 static const char details[] =
-    "--tune remembers thread count and call size per model file; icl run, plan and score use them\n"
-    "unless --threads or --call-tokens say otherwise. Neither changes an answer.";
+    "--tune remembers thread count and call size per model file; icl run, plan and\n"
+    "score use them unless --threads or --call-tokens say otherwise. Neither changes\n"
+    "an answer.";
 
 static void print_machine(void)
 {
@@ -147,6 +149,5 @@ const cli_verb verb_doctor = { .name = "doctor",
                                .summary = "check libraries, processor, model and encoder",
                                .arguments = "[OPTION ...]",
                                .details = details,
-                               .specs = specs,
-                               .spec_count = sizeof specs / sizeof specs[0],
+                               .groups = { { specs, 0 } },
                                .run = run_doctor };

@@ -16,6 +16,7 @@ static const arg_spec specs[] = {
       .kind = ARG_FLAG,
       .offset = offsetof(methods_arguments, json),
       .help = "one JSON array of cards" },
+    { .name = NULL },
 };
 
 static void print_method(const icl_method *method)
@@ -89,8 +90,7 @@ const cli_verb verb_methods = {
     .arguments = "[STAGE] [--json]",
     .details = "A strategy line names one method a stage, with options in parentheses:\n"
                "  select=knn(k=8) order=nearest-last score=direct calibrate=batch",
-    .specs = specs,
-    .spec_count = sizeof specs / sizeof specs[0],
+    .groups = { { specs, 0 } },
     .operands_max = 1,
     .run = run_methods
 };

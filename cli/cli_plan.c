@@ -19,19 +19,19 @@ typedef struct plan_arguments {
 } plan_arguments;
 
 static const arg_spec specs[] = {
-    JOB_SPECS(plan_arguments),
     { .name = "requests",
       .kind = ARG_TEXT,
       .offset = offsetof(plan_arguments, requests),
       .value = "FILE",
       .help = "write every request as token ids, JSON lines; - is standard output" },
+    { .name = NULL },
 };
 
 static const char details[] =
-    "Shows the first query's prompt with a bar after every token, the tokens asked, in the trie\n"
-    "and to evaluate, the memory and an estimate of the time. Nothing is evaluated but a short\n"
-    "measurement of the plain prefill rate, which --no-eta leaves out.\n"
-    "icl score answers what --requests writes.";
+    "Shows the first query's prompt with a bar after every token, the tokens asked,\n"
+    "in the trie and to evaluate, the memory and an estimate of the time. Nothing is\n"
+    "evaluated but a short measurement of the plain prefill rate, which --no-eta\n"
+    "leaves out. icl score answers what --requests writes.";
 
 /* Longest measurement of the prefill rate. */
 static const double measure_seconds = 0.5;
@@ -205,7 +205,8 @@ const cli_verb verb_plan = { .name = "plan",
                              .summary = "show what a run would ask and cost, without asking",
                              .arguments = "(TASK | --train FILE --test FILE) [OPTION ...]",
                              .details = details,
-                             .specs = specs,
-                             .spec_count = sizeof specs / sizeof specs[0],
+                             .groups = { { job_specs, offsetof(plan_arguments, job) },
+                                         { setup_specs, offsetof(plan_arguments, job.setup) },
+                                         { specs, 0 } },
                              .operands_max = 1,
                              .run = run_plan };

@@ -19,12 +19,11 @@ typedef struct run_arguments {
 } run_arguments;
 
 static const arg_spec specs[] = {
-    JOB_SPECS(run_arguments),
     { .name = "out",
       .kind = ARG_TEXT,
       .offset = offsetof(run_arguments, out),
       .value = "DIR",
-      .help = "folder of the results (icl-out/TASK, which is emptied first)" },
+      .help = "folder of the results (icl-out/TASK, where an earlier run is replaced)" },
     { .name = "resume",
       .kind = ARG_FLAG,
       .offset = offsetof(run_arguments, resume),
@@ -37,6 +36,7 @@ static const arg_spec specs[] = {
       .kind = ARG_FLAG,
       .offset = offsetof(run_arguments, show_prompt),
       .help = "first print the prompt of the first query, a bar after every token" },
+    { .name = NULL },
 };
 
 static const char details[] =
@@ -191,7 +191,8 @@ const cli_verb verb_run = { .name = "run",
                             .summary = "predict the queries of a task and judge the predictions",
                             .arguments = "(TASK | --train FILE --test FILE) [OPTION ...]",
                             .details = details,
-                            .specs = specs,
-                            .spec_count = sizeof specs / sizeof specs[0],
+                            .groups = { { job_specs, offsetof(run_arguments, job) },
+                                        { setup_specs, offsetof(run_arguments, job.setup) },
+                                        { specs, 0 } },
                             .operands_max = 1,
                             .run = run_run };

@@ -16,7 +16,6 @@ typedef struct score_arguments {
 } score_arguments;
 
 static const arg_spec specs[] = {
-    SETUP_SPECS(score_arguments, setup),
     { .name = "batch-lines",
       .kind = ARG_SIZE,
       .offset = offsetof(score_arguments, batch_lines),
@@ -24,18 +23,19 @@ static const arg_spec specs[] = {
       .minimum = 1,
       .maximum = 1 << 20,
       .help = "lines read before the model is asked (4096); 1 answers line by line" },
+    { .name = NULL },
 };
 
 static const char details[] =
-    "Reads a JSON object a line from standard input, writes one a line to standard output, in "
-    "order:\n"
+    "Reads a JSON object a line from standard input and writes one a line to standard\n"
+    "output, in order:\n"
     "  in   {\"id\": 1, \"prefix\": \"2 + 2 =\", \"continuation\": \" 4\"}\n"
     "  or   {\"id\": 1, \"prefix_tokens\": [5, 6], \"continuation_tokens\": [7]}\n"
     "  out  {\"id\": 1, \"logprob\": -1.5, \"token_logprobs\": [-1.5], \"greedy\": false}\n"
     "  bad  {\"id\": 1, \"error\": \"...\"}, and the exit code is 1 at the end\n\n"
-    "Log-probabilities are in nats. Texts are tokenised together, a token across their join\n"
-    "belongs to the continuation, and BOS is put first when the model wants one. Token ids are\n"
-    "taken as they are: no BOS is added.";
+    "Log-probabilities are in nats. Texts are tokenised together, a token across\n"
+    "their join belongs to the continuation, and BOS is put first when the model\n"
+    "wants one. Token ids are taken as they are: no BOS is added.";
 
 static int score(const cli_verb *verb, cli_setup *setup, const score_arguments *arguments)
 {
@@ -68,11 +68,11 @@ static int run_score(const cli_verb *verb, int count, char **words)
     return code;
 }
 
-const cli_verb verb_score = { .name = "score",
-                              .summary =
-                                  "log-probabilities of continuations, as a JSON lines filter",
-                              .arguments = "[OPTION ...] < IN > OUT",
-                              .details = details,
-                              .specs = specs,
-                              .spec_count = sizeof specs / sizeof specs[0],
-                              .run = run_score };
+const cli_verb verb_score = {
+    .name = "score",
+    .summary = "log-probabilities of continuations, as a JSON lines filter",
+    .arguments = "[OPTION ...] < IN > OUT",
+    .details = details,
+    .groups = { { setup_specs, offsetof(score_arguments, setup) }, { specs, 0 } },
+    .run = run_score
+};

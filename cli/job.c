@@ -8,8 +8,58 @@
 
 enum { FIELDS_MAX = 16 };
 
-const char *const job_boundary_names[] = { "joint", "separate", "heal", NULL };
-const char *const job_overflow_names[] = { "drop-far", "drop-near", "error", NULL };
+static const char *const boundary_names[] = { "joint", "separate", "heal", NULL };
+static const char *const overflow_names[] = { "drop-far", "drop-near", "error", NULL };
+
+#define TEXT_OPTION(option, field, word, text)                                                     \
+    {                                                                                              \
+        .name = option, .kind = ARG_TEXT, .offset = offsetof(job_arguments, field), .value = word, \
+        .help = text                                                                               \
+    }
+#define FLAG_OPTION(option, field, text)                                                           \
+    {                                                                                              \
+        .name = option, .kind = ARG_FLAG, .offset = offsetof(job_arguments, field), .help = text   \
+    }
+
+const arg_spec job_specs[] = {
+    TEXT_OPTION("train", train, "FILE", "labelled examples: .jsonl, .csv or .tsv"),
+    TEXT_OPTION("test", test, "FILE", "queries; without labels there are no metrics"),
+    TEXT_OPTION("text-field", text_field, "NAMES", "input fields, comma-separated (text)"),
+    TEXT_OPTION("label-field", label_field, "NAME", "field of the label (label)"),
+    TEXT_OPTION("template", tmpl, "TEXT",
+                "Jinja text of an example up to its answer; \\n is a line break"),
+    TEXT_OPTION("labels", labels, "LIST", "words of labels: 'name=words,name=a|b'"),
+    TEXT_OPTION("strategy", strategy, "LINE",
+                "methods by stage: 'select=knn(k=8) order=nearest-last'; see icl methods"),
+    TEXT_OPTION("encoder", encoder, "FILE", "sentence encoder (ICL_ENCODER, else cached)"),
+    { .name = "seed",
+      .kind = ARG_SEED,
+      .offset = offsetof(job_arguments, seed),
+      .value = "N",
+      .help = "key of all randomness (0)" },
+    { .name = "limit",
+      .kind = ARG_SIZE,
+      .offset = offsetof(job_arguments, limit),
+      .value = "N",
+      .help = "only the first N queries (0: all)" },
+    { .name = "boundary",
+      .kind = ARG_CHOICE,
+      .offset = offsetof(job_arguments, boundary),
+      .value = "joint|separate|heal",
+      .choices = boundary_names,
+      .help = "how prompt and answer become tokens (joint)" },
+    { .name = "overflow",
+      .kind = ARG_CHOICE,
+      .offset = offsetof(job_arguments, overflow),
+      .value = "drop-far|drop-near|error",
+      .choices = overflow_names,
+      .help = "what happens to a prompt beyond the window (drop-far)" },
+    FLAG_OPTION("chat", chat, "write prompts through the model's own chat template"),
+    FLAG_OPTION("no-zero-shot", no_zero_shot, "do not ask without demonstrations"),
+    FLAG_OPTION("no-eta", no_eta, "do not measure the plain prefill rate"),
+    FLAG_OPTION("json", json, "one JSON object on standard output"),
+    { .name = NULL },
+};
 
 job_arguments job_arguments_default(void)
 {

@@ -18,41 +18,8 @@ typedef struct setup_arguments {
 
 setup_arguments setup_arguments_default(void);
 
+extern const arg_spec setup_specs[];       /* of setup_arguments */
 extern const char *const setup_kv_names[]; /* by icl_kv_type, NULL-terminated */
-
-/* The option rows of setup_arguments, which is the field `field` of `type`. */
-#define SETUP_SPECS(type, field)                                                                   \
-    { .name = "model",                                                                             \
-      .kind = ARG_TEXT,                                                                            \
-      .offset = offsetof(type, field.model),                                                       \
-      .value = "FILE",                                                                             \
-      .help = "GGUF model (ICL_MODEL, else the shipped one)" },                                    \
-        { .name = "threads",                                                                       \
-          .kind = ARG_SIZE,                                                                        \
-          .offset = offsetof(type, field.threads),                                                 \
-          .value = "N",                                                                            \
-          .minimum = 1,                                                                            \
-          .maximum = 512,                                                                          \
-          .help = "worker threads (what icl doctor --tune found, else the free cores)" },          \
-        { .name = "kv",                                                                            \
-          .kind = ARG_CHOICE,                                                                      \
-          .offset = offsetof(type, field.kv_type),                                                 \
-          .value = "f32|f16",                                                                      \
-          .choices = setup_kv_names,                                                               \
-          .help = "precision of cached keys and values (f32); f16 halves the memory and costs "    \
-                  "up to 4e-4 nats" },                                                             \
-        { .name = "call-tokens",                                                                   \
-          .kind = ARG_SIZE,                                                                        \
-          .offset = offsetof(type, field.call_tokens),                                             \
-          .value = "N",                                                                            \
-          .minimum = 1,                                                                            \
-          .maximum = 1 << 16,                                                                      \
-          .help = "tokens of one evaluation (what icl doctor --tune found, else 512)" },           \
-    {                                                                                              \
-        .name = "cache-mib", .kind = ARG_SIZE, .offset = offsetof(type, field.cache_mib),          \
-        .value = "N", .minimum = 1, .maximum = 1 << 24,                                            \
-        .help = "budget of the key/value cache (a quarter of free memory)"                         \
-    }
 
 typedef struct cli_setup {
     icl_model *model;

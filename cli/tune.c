@@ -75,12 +75,15 @@ static icl_status measure_threads(tuner *self)
     return status;
 }
 
-/* Cache precision changes answers, so only the exact f32 settings are remembered. */
-static int remember(const cli_verb *verb, const tuner *self)
+/* Cache precision changes answers, so only f32 settings are remembered; and a thread for every free
+ * core is remembered as just that, for another day may leave more of them free. */
+static int remember(const cli_verb *verb, const tuner *self, int cores)
 {
     const cli_tuned *best = &self->best[ICL_KV_F32], *half = &self->best[ICL_KV_F16];
+    cli_tuned kept = *best;
+    if (best->threads == (size_t)cores) kept.threads = 0;
     char *path = NULL;
-    const icl_status status = tuned_save(self->identity, self->path, best, &path);
+    const icl_status status = tuned_save(self->identity, self->path, &kept, &path);
     if (status != ICL_OK) return cli_fail(verb, status, true);
     printf("\nfastest: %zu thread%s, calls of %zu tokens, %.0f tokens/s\n", best->threads,
            best->threads == 1 ? "" : "s", best->call_tokens, best->tokens_per_second);
@@ -99,5 +102,5 @@ int tune_model(const cli_verb *verb, const char *model_path)
     printf("threads  kv   call tokens    tokens/s  of sgemm\n");
     for (self.threads = 1; self.threads <= cores && status == ICL_OK; self.threads++)
         status = measure_threads(&self);
-    return status == ICL_OK ? remember(verb, &self) : cli_fail(verb, status, false);
+    return status == ICL_OK ? remember(verb, &self, cores) : cli_fail(verb, status, false);
 }

@@ -67,7 +67,7 @@ cli_tuned tuned_load(const char *model_path)
         const json_t *entry = json_object_get(settings, identity);
         const json_int_t threads = json_integer_value(json_object_get(entry, "threads"));
         const json_int_t call_tokens = json_integer_value(json_object_get(entry, "call_tokens"));
-        if (threads > 0 && threads <= 512 && call_tokens > 0 && call_tokens <= 1 << 16)
+        if (threads >= 0 && threads <= 512 && call_tokens > 0 && call_tokens <= 1 << 16)
             found = (cli_tuned){ .threads = (size_t)threads, .call_tokens = (size_t)call_tokens };
     }
     json_decref(settings);

@@ -9,7 +9,8 @@
 #include <icl/status.h>
 
 typedef struct cli_tuned {
-    size_t threads, call_tokens; /* 0: nothing remembered */
+    size_t threads;     /* 0: all free cores */
+    size_t call_tokens; /* 0: nothing is remembered */
     double tokens_per_second;
 } cli_tuned;
 
