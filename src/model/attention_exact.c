@@ -98,22 +98,38 @@ typedef struct row_tile {
     icl_lanes *outputs;              /* [value_size][VECTORS] transposed */
 } row_tile;
 
-/* Which cells the rows see; the mask holds 0 or minus infinity. */
+typedef half_bits lanes_half __attribute__((vector_size(ICL_LANES * sizeof(half_bits))));
+
+/* Which rows see each of up to 16 cells: bit r of lane c. The mask holds 0 or minus infinity. */
+static icl_lanes_int seen_bits(const row_tile *tile, size_t first_cell, size_t cell_count)
+{
+    const size_t stride = tile->op->mask->nb[1];
+    const char *mask = (const char *)tile->op->mask->data + tile->first_row * stride +
+                       first_cell * sizeof(half_bits);
+    const lanes_half nothing = (lanes_half){ 0 } + HALF_MINUS_INFINITY;
+    icl_lanes_int bits = { 0 };
+    for (size_t r = 0; r < tile->row_count; r++) {
+        lanes_half halves = nothing;
+        if (cell_count == ICL_LANES) memcpy(&halves, mask + r * stride, sizeof halves);
+        else memcpy(&halves, mask + r * stride, cell_count * sizeof(half_bits));
+        const icl_lanes_int wide = __builtin_convertvector(halves, icl_lanes_int);
+        bits |= (wide != (int32_t)HALF_MINUS_INFINITY) & (int32_t)(1u << r);
+    }
+    return bits;
+}
+
+/* The cells that some row of the tile sees. */
 static void tile_collect_cells(row_tile *tile)
 {
-    const attention *op = tile->op;
-    const char *mask = op->mask->data;
-    const size_t stride = op->mask->nb[1];
     tile->cell_count = 0;
-    for (size_t cell = 0; cell < op->cell_count; cell++) {
-        uint32_t bits = 0;
-        for (size_t r = 0; r < tile->row_count; r++) {
-            const half_bits *row = (const half_bits *)(mask + (tile->first_row + r) * stride);
-            bits |= (uint32_t)(row[cell] != HALF_MINUS_INFINITY) << r;
+    for (size_t first = 0; first < tile->op->cell_count; first += ICL_LANES) {
+        const size_t left = tile->op->cell_count - first, count = left < ICL_LANES ? left : ICL_LANES;
+        const icl_lanes_int bits = seen_bits(tile, first, count);
+        for (size_t c = 0; c < count; c++) {
+            if (bits[c] == 0) continue;
+            tile->cells[tile->cell_count] = (uint32_t)(first + c);
+            tile->seen[tile->cell_count++] = (uint32_t)bits[c];
         }
-        if (bits == 0) continue;
-        tile->cells[tile->cell_count] = (uint32_t)cell;
-        tile->seen[tile->cell_count++] = bits;
     }
 }
 
@@ -420,17 +436,50 @@ static thread_pool *pool_new(int thread_count)
 
 /* ---- the ggml device ---- */
 
-/* f32 caches reach the operation through a cast to f16; the kernel reads the original. Only the cache
- * itself is still intact by now: the memory of an intermediate result may have been given away. */
-static const struct ggml_tensor *uncast(const struct ggml_tensor *tensor)
+/* An f32 cache reaches the operation through a cast to f16. The kernel reads the original, so the cast
+ * need not be done. Only for the cache itself: the memory of an intermediate result may have been
+ * given away by the time the attention runs. */
+static bool is_cache_cast(const struct ggml_tensor *tensor)
 {
     const struct ggml_tensor *from = tensor->src[0];
-    if (tensor->op != GGML_OP_CPY || from == NULL || from->type != GGML_TYPE_F32 ||
-        !ggml_are_same_shape(tensor, from))
-        return tensor;
+    if (tensor->op != GGML_OP_CPY || tensor->type != GGML_TYPE_F16 || from == NULL ||
+        from->type != GGML_TYPE_F32 || !ggml_are_same_shape(tensor, from))
+        return false;
     const struct ggml_tensor *root = from;
     while (root->view_src != NULL) root = root->view_src;
-    return root->op == GGML_OP_NONE ? from : tensor;
+    return root->op == GGML_OP_NONE;
+}
+
+static const struct ggml_tensor *uncast(const struct ggml_tensor *tensor)
+{
+    return is_cache_cast(tensor) ? tensor->src[0] : tensor;
+}
+
+/* Whether every use of the cast within the graph is an attention of ours. */
+static bool is_read_past(struct ggml_cgraph *graph, int cast_index)
+{
+    const struct ggml_tensor *cast = ggml_graph_node(graph, cast_index);
+    bool attended = false;
+    for (int i = cast_index + 1; i < ggml_graph_n_nodes(graph) && !attended; i++) {
+        const struct ggml_tensor *node = ggml_graph_node(graph, i);
+        attended = node->op == GGML_OP_FLASH_ATTN_EXT &&
+                   (node->src[1] == cast || node->src[2] == cast);
+    }
+    return attended;
+}
+
+static void compute_cast(const struct ggml_tensor *dst)
+{
+    const struct ggml_tensor *from = dst->src[0];
+    for (int64_t i3 = 0; i3 < from->ne[3]; i3++)
+        for (int64_t i2 = 0; i2 < from->ne[2]; i2++)
+            for (int64_t i1 = 0; i1 < from->ne[1]; i1++)
+                ggml_fp32_to_fp16_row(
+                    (const float *)((const char *)from->data + (size_t)i1 * from->nb[1] +
+                                    (size_t)i2 * from->nb[2] + (size_t)i3 * from->nb[3]),
+                    (ggml_fp16_t *)((char *)dst->data + (size_t)i1 * dst->nb[1] +
+                                    (size_t)i2 * dst->nb[2] + (size_t)i3 * dst->nb[3]),
+                    from->ne[0]);
 }
 
 static bool compute_attention(thread_pool *pool, const struct ggml_tensor *dst)
@@ -467,6 +516,7 @@ static enum ggml_status backend_compute(ggml_backend_t backend, struct ggml_cgra
 {
     for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
         struct ggml_tensor *node = ggml_graph_node(graph, i);
+        if (node->op == GGML_OP_CPY && !is_read_past(graph, i)) compute_cast(node);
         if (node->op != GGML_OP_FLASH_ATTN_EXT) continue; /* views and the like */
         if (!compute_attention(backend->context, node)) return GGML_STATUS_ALLOC_FAILED;
     }
@@ -566,6 +616,9 @@ static bool device_supports_op(ggml_backend_dev_t device, const struct ggml_tens
     case GGML_OP_VIEW:
     case GGML_OP_PERMUTE:
     case GGML_OP_TRANSPOSE: return true;
+    case GGML_OP_CPY:
+        return is_cache_cast(op) && op->src[0]->nb[0] == sizeof(float) &&
+               op->nb[0] == sizeof(ggml_fp16_t);
     case GGML_OP_FLASH_ATTN_EXT: return supports_attention(op);
     default: return false;
     }
