@@ -67,6 +67,11 @@ void icl_jinja_charge(jinja_render *render, size_t steps)
         icl_jinja_fail(&render->state, "takes more than %d steps", ICL_JINJA_STEPS_MAX);
 }
 
+void icl_jinja_charge_text(jinja_render *render, jinja_value value)
+{
+    if (value.kind == JINJA_TEXT) icl_jinja_charge(render, value.text.length / JINJA_STEP_BYTES);
+}
+
 void icl_jinja_enter(jinja_render *render)
 {
     if (++render->depth > ICL_JINJA_DEPTH_MAX)

@@ -46,7 +46,7 @@ enum {
     ICL_JINJA_SOURCE_BYTES_MAX = 1 << 20,
     ICL_JINJA_OUTPUT_BYTES_MAX = 64 << 20,
     ICL_JINJA_MEMORY_BYTES_MAX = 512 << 20, /* values alive during one rendering */
-    ICL_JINJA_STEPS_MAX = 20 * 1000 * 1000, /* expressions evaluated plus items visited */
+    ICL_JINJA_STEPS_MAX = 20 * 1000 * 1000, /* expressions, items, 16 bytes of text */
     ICL_JINJA_DEPTH_MAX = 400,              /* nesting of source, of values and of macro calls */
 };
 

@@ -23,6 +23,7 @@ static jinja_value list_insert(jinja_render *render, jinja_value self, jinja_val
     int64_t at = icl_jinja_as_integer(render, arguments[0], "index");
     if (at < 0) at = at < -count ? 0 : at + count;
     if (at > count) at = count;
+    icl_jinja_charge(render, list->count / 64);
     icl_jinja_list_add(render, self, icl_jinja_none());
     for (int64_t i = count; i > at; i--) list->items[i] = list->items[i - 1];
     list->items[at] = arguments[1];
@@ -39,6 +40,7 @@ static jinja_value list_pop(jinja_render *render, jinja_value self, jinja_value 
         icl_jinja_fail(&render->state, "no item %lld to pop in a list of %lld", (long long)at,
                        (long long)count);
     if (at < 0) at += count;
+    icl_jinja_charge(render, list->count / 64);
     const jinja_value popped = list->items[at];
     for (; at + 1 < count; at++) list->items[at] = list->items[at + 1];
     list->count--;

@@ -233,6 +233,7 @@ static jinja_value call_method(jinja_render *render, const jinja_method *method,
                                const jinja_arguments *arguments)
 {
     const jinja_method_entry *entry = method->entry;
+    icl_jinja_charge_text(render, method->self);
     jinja_value bound[JINJA_PARAMETERS_MAX];
     if (entry->free_call != NULL) return entry->free_call(render, method->self, arguments);
     if (entry->call == NULL)

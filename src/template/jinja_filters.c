@@ -343,6 +343,7 @@ jinja_value icl_jinja_filter_apply(jinja_render *render, const jinja_filter *fil
                                    jinja_value self, const jinja_arguments *arguments)
 {
     jinja_value bound[JINJA_PARAMETERS_MAX];
+    icl_jinja_charge_text(render, self);
     if (filter->free_call != NULL) return filter->free_call(render, self, arguments);
     icl_jinja_bind(render, filter->name, filter->parameters, arguments, bound);
     return filter->call(render, self, bound);

@@ -296,7 +296,10 @@ typedef struct jinja_method {
     const jinja_method_entry *entry;
 } jinja_method;
 
-enum { JINJA_PARAMETERS_MAX = 8 };
+enum {
+    JINJA_PARAMETERS_MAX = 8,
+    JINJA_STEP_BYTES = 16, /* bytes read or written that count as a step */
+};
 
 /* jinja.c: errors and memory */
 noreturn __attribute__((format(printf, 2, 3))) void icl_jinja_fail(jinja_state *state,
@@ -309,6 +312,7 @@ __attribute__((format(printf, 2, 3))) const char *icl_jinja_format(jinja_state *
 void *icl_jinja_grow(jinja_state *state, void *items, size_t *capacity, size_t count,
                      size_t item_bytes);
 void icl_jinja_charge(jinja_render *render, size_t steps);
+void icl_jinja_charge_text(jinja_render *render, jinja_value value); /* for reading a long string */
 void icl_jinja_enter(jinja_render *render); /* one level deeper; fails past ICL_JINJA_DEPTH_MAX */
 void icl_jinja_leave(jinja_render *render);
 

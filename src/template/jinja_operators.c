@@ -253,6 +253,7 @@ jinja_value icl_jinja_negate(jinja_render *render, jinja_value value, bool minus
 
 static jinja_value list_item(jinja_render *render, jinja_value value, int64_t index)
 {
+    icl_jinja_charge_text(render, value);
     const size_t count = icl_jinja_length(render, value);
     const int64_t at = index < 0 ? index + (int64_t)count : index;
     if (at < 0 || (uint64_t)at >= count)
@@ -375,6 +376,7 @@ jinja_value icl_jinja_slice(jinja_render *render, jinja_value value, jinja_value
     icl_jinja_require_defined(render, value);
     const bool sliceable = is_sequence(value) || value.kind == JINJA_RANGE;
     if (!sliceable) icl_jinja_fail(&render->state, "%s has no slices", icl_jinja_kind_name(value));
+    icl_jinja_charge_text(render, value);
     const int64_t count = (int64_t)icl_jinja_length(render, value);
     int64_t by = step.kind == JINJA_NONE ? 1 : icl_jinja_as_integer(render, step, "a slice's step");
     if (by == 0) icl_jinja_fail(&render->state, "a slice's step cannot be zero");

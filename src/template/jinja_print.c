@@ -13,6 +13,7 @@ void icl_jinja_write(jinja_render *render, const char *bytes, size_t length)
     if (length > ICL_JINJA_OUTPUT_BYTES_MAX || used > ICL_JINJA_OUTPUT_BYTES_MAX - length)
         icl_jinja_fail(&render->state, "output is longer than %d MiB",
                        ICL_JINJA_OUTPUT_BYTES_MAX >> 20);
+    icl_jinja_charge(render, length / JINJA_STEP_BYTES);
     icl_text_append(render->out, bytes, length);
     if (render->out->failed) {
         render->state.status = icl_text_status(render->out);

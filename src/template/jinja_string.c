@@ -80,8 +80,14 @@ jinja_string icl_jinja_string_range(jinja_string text, size_t begin, size_t end)
 
 size_t icl_jinja_string_find(jinja_string text, jinja_string part, size_t from)
 {
-    for (size_t at = from; at + part.length <= text.length; at++)
-        if (memcmp(text.bytes + at, part.bytes, part.length) == 0) return at;
+    if (part.length == 0) return from <= text.length ? from : SIZE_MAX;
+    while (from + part.length <= text.length) {
+        const size_t starts = text.length - part.length + 1 - from;
+        const char *at = memchr(text.bytes + from, part.bytes[0], starts);
+        if (at == NULL) break;
+        if (memcmp(at, part.bytes, part.length) == 0) return (size_t)(at - text.bytes);
+        from = (size_t)(at - text.bytes) + 1;
+    }
     return SIZE_MAX;
 }
 

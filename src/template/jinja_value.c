@@ -112,6 +112,7 @@ static void require_hashable(jinja_render *render, jinja_value key)
 
 jinja_value *icl_jinja_dict_find(jinja_render *render, const jinja_dict *dict, jinja_value key)
 {
+    icl_jinja_charge(render, dict->count / 8);
     if (key.kind == JINJA_TEXT) return icl_jinja_dict_find_text(dict, key.text);
     require_hashable(render, key);
     for (size_t i = 0; i < dict->count; i++)
@@ -137,7 +138,6 @@ static void dict_add(jinja_render *render, jinja_dict *dict, jinja_value key, ji
 
 void icl_jinja_dict_set(jinja_render *render, jinja_dict *dict, jinja_value key, jinja_value value)
 {
-    icl_jinja_charge(render, 1 + dict->count / 8);
     jinja_value *found = icl_jinja_dict_find(render, dict, key);
     if (found != NULL)
         *found = value;
@@ -498,7 +498,7 @@ bool icl_jinja_contains(jinja_render *render, jinja_value container, jinja_value
     if (container.kind == JINJA_TEXT) {
         const jinja_string part =
             icl_jinja_as_text(render, item, "the left side of \"in\" a string");
-        icl_jinja_charge(render, container.text.length / 64);
+        icl_jinja_charge_text(render, container);
         return icl_jinja_string_find(container.text, part, 0) != SIZE_MAX;
     }
     if (container.kind == JINJA_DICT)

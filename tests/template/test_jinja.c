@@ -287,6 +287,9 @@ static void test_jinja__bounds_end_in_a_sentence(void **state)
     (void)state;
     assert_fails("{% for i in range(9000) %}{% for j in range(9000) %}{% endfor %}{% endfor %}",
                  "{}", "t:1:39: takes more than 20000000 steps");
+    assert_fails(
+        "{% set s = 'ab' * 9999999 %}{% for i in range(9999) %}{{ s.find('x') }}{% endfor %}", "{}",
+        "t:1:60: takes more than 20000000 steps");
     assert_fails("{{ range(99999999999) }}", "{}", "t:1:4: takes more than 20000000 steps");
     assert_fails("{{ 'abcdefgh' * 99999999 }}", "{}", "t:1:15: output is longer than 64 MiB");
     assert_fails("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{}",
