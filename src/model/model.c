@@ -4,11 +4,13 @@
 #include <icl/sys/model.h>
 
 #include "base/error.h"
+#include "model/interrupt.h"
 
 struct icl_model {
     const icl_model_backend *backend;
     void *self;
     icl_model_info info;
+    atomic_bool interrupted;
 };
 
 icl_model_options icl_model_options_default(void)
@@ -24,7 +26,9 @@ icl_status icl_model_new(icl_model **out, const icl_model_backend *backend, void
         backend->close(self_taken);
         return icl_error_set(ICL_ENOMEM, "out of memory while opening a model");
     }
-    *model = (icl_model){ .backend = backend, .self = self_taken, .info = *info };
+    model->backend = backend;
+    model->self = self_taken;
+    model->info = *info;
     *out = model;
     return ICL_OK;
 }
@@ -74,12 +78,23 @@ const float *icl_model_logits(icl_model *model, size_t token_index)
     return model->backend->logits(model->self, token_index);
 }
 
+static void set_interrupted(icl_model *model, bool on)
+{
+    atomic_store(&model->interrupted, on);
+    if (model->backend->interrupt != NULL) model->backend->interrupt(model->self, on);
+}
+
 void icl_model_interrupt(icl_model *model)
 {
-    if (model->backend->interrupt != NULL) model->backend->interrupt(model->self, true);
+    set_interrupted(model, true);
 }
 
 void icl_model_clear_interrupt(icl_model *model)
 {
-    if (model->backend->interrupt != NULL) model->backend->interrupt(model->self, false);
+    set_interrupted(model, false);
+}
+
+const atomic_bool *icl_model_interrupt_flag(const icl_model *model)
+{
+    return &model->interrupted;
 }

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "math/logspace.h"
+#include "model/interrupt.h"
 #include "pipeline/run_state.h"
 
 icl_run_options icl_run_options_default(void)
@@ -96,6 +98,24 @@ typedef struct run_vectors {
     size_t size;
 } run_vectors;
 
+static const atomic_bool *cancel_flag(const icl_run *run)
+{
+    return icl_model_interrupt_flag(icl_engine_model(run->engine));
+}
+
+static icl_status embed_texts(icl_encoder *encoder, float *out, const char *const *texts,
+                              size_t count, const atomic_bool *cancelled)
+{
+    enum { TEXTS_AT_ONCE = 64 }; /* a fraction of a second */
+    const size_t size = icl_encoder_vector_size(encoder);
+    for (size_t first = 0; first < count; first += TEXTS_AT_ONCE) {
+        const size_t left = count - first, some = left < TEXTS_AT_ONCE ? left : TEXTS_AT_ONCE;
+        ICL_TRY(icl_cancel_check(cancelled));
+        ICL_TRY(icl_encoder_embed(encoder, out + first * size, texts + first, some));
+    }
+    return ICL_OK;
+}
+
 static icl_status embed(run_vectors *out, const icl_run *run)
 {
     char *found = NULL;
@@ -114,9 +134,11 @@ static icl_status embed(run_vectors *out, const icl_run *run)
     if (out->pool == NULL || out->queries == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for sentence vectors");
     if (status == ICL_OK)
-        status = icl_encoder_embed(encoder, out->pool, run->pool_texts, run->pool_count);
+        status = embed_texts(encoder, out->pool, run->pool_texts, run->pool_count,
+                             cancel_flag(run));
     if (status == ICL_OK)
-        status = icl_encoder_embed(encoder, out->queries, run->query_texts, run->query_count);
+        status = embed_texts(encoder, out->queries, run->query_texts, run->query_count,
+                             cancel_flag(run));
     icl_encoder_close(encoder);
     return status;
 }
@@ -160,6 +182,7 @@ static icl_status select_and_order(icl_run *run, const char *const *ids, const s
                                          .vector_size = vectors->size,
                                          .task = task,
                                          .seed = run->options.seed,
+                                         .cancelled = cancel_flag(run),
                                          .engine = run->engine };
     ICL_TRY(icl_select_run(&run->selection, run->strategy.select, &selecting,
                            &run->strategy.options[ICL_STAGE_SELECT]));
@@ -175,6 +198,7 @@ static icl_status select_and_order(icl_run *run, const char *const *ids, const s
                                        .query_ids = ids,
                                        .task = task,
                                        .seed = run->options.seed,
+                                       .cancelled = cancel_flag(run),
                                        .engine = run->engine };
     return icl_order_run(&run->ordering, run->strategy.order, &ordering,
                          &run->strategy.options[ICL_STAGE_ORDER]);

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/string_map.h"
 #include "data/example.h"
+#include "model/interrupt.h"
 #include "pipeline/run_state.h"
 
 static icl_status render(char **out, const icl_jinja *template, const json_t *row,
@@ -212,7 +214,11 @@ icl_status icl_run_make_requests(icl_run *run)
         for (size_t name = 0; name < icl_verbalizer_word_count(verbalizer, label); name++)
             ICL_TRY(icl_prompter_reserve_answer(run->prompter,
                                                 icl_verbalizer_word(verbalizer, label, name)));
-    for (size_t q = 0; q < run->query_count; q++) ICL_TRY(add_query(run, q));
+    const atomic_bool *cancelled = icl_model_interrupt_flag(icl_engine_model(run->engine));
+    for (size_t q = 0; q < run->query_count; q++) {
+        ICL_TRY(icl_cancel_check(cancelled));
+        ICL_TRY(add_query(run, q));
+    }
     ICL_TRY(group_queries(run));
     if (run->options.zero_shot && run->selection.k > 0)
         for (size_t q = 0; q < run->query_count; q++) ICL_TRY(add_zero_shot(run, q));
