@@ -39,7 +39,9 @@ fuzz:
 	@$(compile) build-fuzz
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
-install: all
+install:
+	@scripts/setup.sh install
+	@$(MAKE) --no-print-directory all
 	@DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
 
 format:

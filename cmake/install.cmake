@@ -25,6 +25,14 @@ install(FILES "${PROJECT_BINARY_DIR}/icl.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/models" DESTINATION "${CMAKE_INSTALL_DATADIR}/icl"
         FILES_MATCHING PATTERN "*.md" PATTERN "*-q8_0.gguf")
+# The sentence encoder where set-up has made it.
+install(CODE "
+    execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/scripts/encoder.sh\" path
+                    OUTPUT_VARIABLE encoder OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(EXISTS \"\${encoder}\")
+        file(INSTALL \"\${encoder}\" RENAME all-MiniLM-L6-v2.gguf
+             DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/icl/models\")
+    endif()")
 if(EXISTS "${PROJECT_SOURCE_DIR}/tasks")
     install(DIRECTORY "${PROJECT_SOURCE_DIR}/tasks" DESTINATION "${CMAKE_INSTALL_DATADIR}/icl")
 endif()

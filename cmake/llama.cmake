@@ -9,6 +9,7 @@ set(ICL_LLAMA_KIND "")
 if(NOT ICL_LLAMA STREQUAL "bundled")
     find_package(llama CONFIG QUIET)
     if(llama_FOUND)
+        enable_language(CXX) # a static libllama says that it is C++
         try_compile(ICL_LLAMA_SYSTEM_WORKS
                     PROJECT llama_probe
                     SOURCE_DIR "${PROJECT_SOURCE_DIR}/cmake/llama-probe"
@@ -17,7 +18,7 @@ if(NOT ICL_LLAMA STREQUAL "bundled")
     if(llama_FOUND AND ICL_LLAMA_SYSTEM_WORKS)
         set(ICL_LLAMA_KIND system)
         set(ICL_LLAMA_VERSION "${LLAMA_VERSION}")
-        target_link_libraries(icl_llama INTERFACE llama ggml::ggml)
+        target_link_libraries(icl_llama INTERFACE llama ggml::ggml stdc++ m)
         target_include_directories(icl_llama_headers SYSTEM INTERFACE
                                    $<TARGET_PROPERTY:llama,INTERFACE_INCLUDE_DIRECTORIES>)
     elseif(ICL_LLAMA STREQUAL "system")

@@ -24,14 +24,30 @@ ensure_peers() {
 }
 
 if [ -n "${ICL_BENCH_PYTHON:-}" ]; then python=$ICL_BENCH_PYTHON; else ensure_peers; fi
-random_model=$ICL_CACHE/random-135m.gguf
-if [ ! -f "$random_model" ]; then
-    say "making the random model of 135M shape (540 MB)"
-    "$python" bench/make_model.py "$random_model.partial"
-    mv "$random_model.partial" "$random_model"
-fi
 
-mkdir -p build/bench
+make_model() { # make_model FILE MEGABYTES [shape]
+    local file=$1 megabytes=$2
+    if [ -f "$file" ]; then return; fi
+    say "making the random model $(basename "$file") ($megabytes MB)"
+    "$python" bench/make_model.py "$file.partial" "${@:3}"
+    mv "$file.partial" "$file"
+}
+random_model=$ICL_CACHE/random-135m.gguf
+share_model=$ICL_CACHE/random-share.gguf
+make_model "$random_model" 540
+make_model "$share_model" 57 --layers 6 --vocab 12288 --type f16
+
+say "building the benchmarks in C"
+cmake --log-level=WARNING -DICL_BENCH=ON build >/dev/null
+ninja --quiet -C build benches
+for model in models/icl-seed-f32.gguf "$share_model"; do
+    build/bench/prefix_sharing "$model"
+done | tee build/bench/prefix_sharing.txt
+for name in efficiency memory; do
+    for model in models/icl-seed-f32.gguf "$random_model"; do
+        "build/bench/$name" "$model"
+    done | tee "build/bench/$name.txt"
+done
 "$python" bench/sgemm_peak.py | tee build/bench/sgemm_peak.txt
 for peer in lm_eval openicl; do
     "$python" "bench/compare_$peer.py" --out "build/bench/$peer-seed.jsonl" "$@"

@@ -1,6 +1,6 @@
 # Shared by the set-up scripts; sourced, not run.
 setup_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-ICL_CACHE=${ICL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/icl}
+ICL_CACHE=${ICL_CACHE:-$HOME/.cache/icl}
 case "$ICL_CACHE" in /*) ;; *) ICL_CACHE=$PWD/$ICL_CACHE ;; esac
 export ICL_CACHE
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what a make target needs is there, and does nothing when it is.
-#   scripts/setup.sh build | demo | test | bench | format
+#   scripts/setup.sh build | demo | test | bench | install | format
 # System packages come from apt-get (as root, or through sudo); llama.cpp and the sentence encoder go
 # into the cache: ~/.cache/icl, or ICL_CACHE. ICL_LLAMA=system|bundled|auto chooses libllama.
 set -euo pipefail
@@ -105,19 +105,19 @@ build)
     ensure_packages "$packages_build"
     ensure_llama
     ;;
-demo | bench)
+demo | bench | install)
     ensure_packages "$packages_build"
     ensure_llama
-    "$here/encoder.sh"
+    "$here/encoder.sh" build
     ;;
 test)
     ensure_packages "$packages_build$packages_test"
     ensure_llama
-    "$here/encoder.sh"
+    "$here/encoder.sh" build
     ;;
 format) ensure_packages "$packages_format" ;;
 *)
-    echo "usage: scripts/setup.sh build|demo|test|bench|format" >&2
+    echo "usage: scripts/setup.sh build|demo|test|bench|install|format" >&2
     exit 2
     ;;
 esac
