@@ -19,8 +19,9 @@ static void print_overview(void)
 
 static int run_help(const cli_verb *verb, int count, char **words)
 {
+    int code = CLI_OK;
     arg_operands operands;
-    if (!args_parse(verb, count, words, NULL, &operands)) return CLI_REFUSED;
+    if (!cli_start(verb, count, words, NULL, &operands, &code)) return code;
     if (operands.count == 0) {
         print_overview();
         return cli_finish_output(verb);
