@@ -29,13 +29,13 @@ static void favour_p(void *user, float *out, const int32_t *context, size_t coun
 }
 
 /* A run over files in a folder of its own. */
-typedef struct fixture {
+typedef struct finished_run {
     char folder[64];
     icl_model *model;
     icl_engine *engine;
     icl_task *task;
     icl_run *run;
-} fixture;
+} finished_run;
 
 static void write_file(const char *folder, const char *name, const char *text, char *path_out,
                        size_t capacity)
@@ -44,13 +44,13 @@ static void write_file(const char *folder, const char *name, const char *text, c
     assert_int_equal(icl_file_write_atomic(path_out, text, strlen(text)), ICL_OK);
 }
 
-static void open_run(fixture *self, const char *queries)
+static void open_run(finished_run *self, const char *queries)
 {
     static const char pool[] = "{\"id\":\"a\",\"text\":\"1\",\"label\":\"yes\"}\n"
                                "{\"id\":\"b\",\"text\":\"2\",\"label\":\"no\"}\n"
                                "{\"id\":\"c\",\"text\":\"3\",\"label\":\"yes\"}\n";
     char path[128];
-    *self = (fixture){ .folder = "/tmp/icl-report-XXXXXX" };
+    *self = (finished_run){ .folder = "/tmp/icl-report-XXXXXX" };
     assert_non_null(mkdtemp(self->folder));
     assert_int_equal(icl_task_default(&self->task), ICL_OK);
     write_file(self->folder, "train.jsonl", pool, path, sizeof path);
@@ -69,7 +69,7 @@ static void open_run(fixture *self, const char *queries)
     assert_int_equal(icl_run_execute(self->run), ICL_OK);
 }
 
-static void close_run(fixture *self)
+static void close_run(finished_run *self)
 {
     static const char *const names[] = { "train.jsonl", "test.jsonl", "results.json",
                                          "samples.jsonl", "meter.json" };
@@ -111,7 +111,7 @@ static double number(const json_t *object, const char *key)
     return json_number_value(value);
 }
 
-static void read_file(icl_text *out, const fixture *self, const char *name)
+static void read_file(icl_text *out, const finished_run *self, const char *name)
 {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", self->folder, name);
@@ -133,7 +133,7 @@ static void test_report__efficiencies_are_ratios(void **state)
 
 static void test_report__json_holds_the_known_figures(void **state)
 {
-    fixture fixture;
+    finished_run fixture;
     char *text = NULL;
     const icl_report_meter meter = known_meter();
     open_run(&fixture, labelled);
@@ -162,7 +162,7 @@ static void test_report__json_holds_the_known_figures(void **state)
 
 static void test_report__files_hold_every_sample_and_class(void **state)
 {
-    fixture fixture;
+    finished_run fixture;
     icl_text results = { 0 }, samples = { 0 };
     const icl_report_meter meter = known_meter();
     open_run(&fixture, labelled);
@@ -197,7 +197,7 @@ static void test_report__files_are_the_same_bytes_whatever_the_run_cost(void **s
     static const char *const names[] = { "results.json", "samples.jsonl" };
     icl_text first[2] = { { 0 }, { 0 } };
     for (int round = 0; round < 2; round++) {
-        fixture fixture;
+        finished_run fixture;
         icl_report_meter meter = known_meter();
         meter.meter.seconds += round;
         meter.meter.tokens_evaluated += (uint64_t)round;
@@ -217,7 +217,7 @@ static void test_report__files_are_the_same_bytes_whatever_the_run_cost(void **s
 
 static void test_report__unlabelled_queries_have_predictions_but_no_metrics(void **state)
 {
-    fixture fixture;
+    finished_run fixture;
     char *json = NULL, *table = NULL;
     const icl_report_meter meter = known_meter();
     open_run(&fixture, unlabelled);
@@ -246,7 +246,7 @@ static void test_report__table_reads_as_expected(void **state)
         "  evaluated              1 000   eta_trie 0.900\n"
         "tokens/s                 2 000   0.50 s, eta_machine 0.80 of plain prefill\n"
         "memory                 3.0 MiB   cache, logits and planner at their peak\n";
-    fixture fixture;
+    finished_run fixture;
     char *table = NULL;
     const icl_report_meter meter = known_meter();
     open_run(&fixture, labelled);
@@ -262,7 +262,7 @@ static void test_report__table_reads_as_expected(void **state)
 
 static void test_report__a_folder_that_is_not_there_is_named(void **state)
 {
-    fixture fixture;
+    finished_run fixture;
     const icl_report_meter meter = known_meter();
     open_run(&fixture, labelled);
     assert_int_equal(icl_report_write(fixture.run, &meter, "/tmp/icl-none/here"), ICL_EIO);
