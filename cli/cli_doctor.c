@@ -51,8 +51,8 @@ static void print_machine(void)
 static void print_model(const icl_model_info *info)
 {
     printf("\nmodel      %s\n", info->path);
-    printf("           %s, %.1f M parameters, %zu layers, width %zu\n", info->description,
-           (double)info->parameter_count / 1e6, info->layer_count, info->embedding_size);
+    printf("           %s, %zu layers, width %zu\n", info->description, info->layer_count,
+           info->embedding_size);
     printf("           window %zu tokens, vocabulary %zu, %zu bytes a cache cell\n",
            info->window_tokens, info->vocab_count, info->bytes_per_cell);
     printf("           identity %s\n", info->identity);

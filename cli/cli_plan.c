@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <icl/lines.h>
 #include <icl/run.h>
@@ -59,6 +60,14 @@ static uint64_t logits_bytes(const plan_state *state)
            sizeof(float);
 }
 
+/* Weights are mapped from the file. */
+static uint64_t weights_bytes(const plan_state *state)
+{
+    struct stat info;
+    const char *path = icl_model_get_info(state->setup.model)->path;
+    return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+}
+
 static double estimated_seconds(const plan_state *state)
 {
     const icl_plan_stats *stats = icl_plan_get_stats(state->plan);
@@ -78,30 +87,50 @@ static int write_requests(plan_state *state, const char *path)
     return CLI_FAILED;
 }
 
-static int print_json(const plan_state *state)
+static json_t *plan_object(const plan_state *state)
 {
     const icl_plan_stats *stats = icl_plan_get_stats(state->plan);
     const icl_run_summary *summary = icl_run_get_summary(state->run);
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "task",
-        summary->task, "strategy", summary->strategy, "model", summary->model, "spec_hash",
-        summary->spec_hash, "n", (json_int_t)summary->query_count, "requests",
-        (json_int_t)stats->request_count, "tokens_asked", (json_int_t)stats->tokens_asked,
-        "tokens_trie", (json_int_t)stats->tokens_trie, "tokens_evaluated",
-        (json_int_t)stats->tokens_evaluated, "logits_rows", (json_int_t)stats->logits_rows, "calls",
-        (json_int_t)stats->calls, "waves", (json_int_t)stats->waves, "depth_max",
-        (json_int_t)stats->depth_max, "cache_bytes", (json_int_t)cache_bytes(state), "logits_bytes",
-        (json_int_t)logits_bytes(state));
+    const struct {
+        const char *name, *value;
+    } texts[] = { { "task", summary->task },
+                  { "strategy", summary->strategy },
+                  { "model", summary->model },
+                  { "spec_hash", summary->spec_hash } };
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = { { "n", summary->query_count },
+                   { "requests", stats->request_count },
+                   { "tokens_asked", stats->tokens_asked },
+                   { "tokens_trie", stats->tokens_trie },
+                   { "tokens_evaluated", stats->tokens_evaluated },
+                   { "logits_rows", stats->logits_rows },
+                   { "calls", stats->calls },
+                   { "waves", stats->waves },
+                   { "depth_max", stats->depth_max },
+                   { "weights_bytes", weights_bytes(state) },
+                   { "cache_bytes", cache_bytes(state) },
+                   { "logits_bytes", logits_bytes(state) } };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        json_object_set_new(object, texts[i].name, json_string(texts[i].value));
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        json_object_set_new(object, counts[i].name, json_integer((json_int_t)counts[i].value));
     if (state->prefill_rate > 0) {
         json_object_set_new(object, "prefill_tokens_per_second", json_real(state->prefill_rate));
         json_object_set_new(object, "seconds_estimated", json_real(estimated_seconds(state)));
     }
-    const int failed = object == NULL || json_dumpf(object, stdout, JSON_REAL_PRECISION(17)) != 0;
-    json_decref(object);
+    return object;
+}
+
+static void print_json(const plan_state *state)
+{
+    json_t *object = plan_object(state);
+    json_dumpf(object, stdout,
+               JSON_REAL_PRECISION(17)); /* a failure shows when output is flushed */
     putchar('\n');
-    if (!failed) return CLI_OK;
-    cli_complain(state->verb->name, "cannot write the plan as JSON");
-    return CLI_FAILED;
+    json_decref(object);
 }
 
 static icl_status print_prompt(const plan_state *state)
@@ -130,7 +159,8 @@ static void print_counts(const plan_state *state)
     printf("  in the trie   %" PRIu64 ", %.1f times fewer\n", stats->tokens_trie, saving);
     printf("  to evaluate   %" PRIu64 " in %zu calls, %zu waves, longest path %zu\n",
            stats->tokens_evaluated, stats->calls, stats->waves, stats->depth_max);
-    printf("memory          %.1f MiB cache, %.1f MiB logits\n", (double)cache_bytes(state) / mib,
+    printf("memory          %.1f MiB weights, %.1f MiB cache, %.1f MiB logits\n",
+           (double)weights_bytes(state) / mib, (double)cache_bytes(state) / mib,
            (double)logits_bytes(state) / mib);
     if (state->prefill_rate > 0)
         printf("time            about %.1f s (estimate, at %.0f tokens/s)\n",
@@ -162,7 +192,10 @@ static int print_plan(plan_state *state)
 {
     const icl_status status = estimate(state);
     if (status != ICL_OK) return cli_fail(state->verb, status, true);
-    if (state->arguments->job.json) return print_json(state);
+    if (state->arguments->job.json) {
+        print_json(state);
+        return CLI_OK;
+    }
     const icl_status shown = print_prompt(state);
     if (shown != ICL_OK) return cli_fail(state->verb, shown, true);
     print_counts(state);

@@ -52,7 +52,8 @@ typedef struct run_state {
     icl_run *run;
     cli_progress progress;
     icl_report_meter meter;
-    bool begun; /* the model has been asked */
+    bool begun;    /* the model has been asked */
+    bool complete; /* it has answered everything */
 } run_state;
 
 /* The default folder is emptied, but never under the feet of someone who writes its journal. */
@@ -114,8 +115,11 @@ static icl_status execute(run_state *state)
     state->progress = progress_begin(!silent);
     interrupt_watch(state->setup.model);
     icl_status status = icl_run_execute(state->run);
+    state->complete = status == ICL_OK;
     progress_end(&state->progress);
     if (status == ICL_OK) status = measure(state);
+    /* All answers are there: a measurement cut short only leaves eta_machine unknown. */
+    if (status == ICL_ECANCELLED && state->complete) status = ICL_OK;
     interrupt_watch(NULL);
     if (status == ICL_OK) status = icl_report_write(state->run, &state->meter, state->outdir.path);
     return status;
