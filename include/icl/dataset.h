@@ -41,7 +41,7 @@ typedef enum icl_format {
 
 /** How rows become examples; see icl_dataset_options_default(). */
 typedef struct icl_dataset_options {
-    icl_format format;
+    icl_format format; /**< how the file is written */
     /** Fields every row must have as text, number or boolean; joined by "\n" they are the input. */
     const char *const *input_fields;
     size_t input_field_count;      /**< at least 1 */

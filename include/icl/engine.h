@@ -23,20 +23,27 @@
 extern "C" {
 #endif
 
+/** Requests and, once answered, their answers. Not shared between threads. */
 typedef struct icl_batch icl_batch;
+/** Evaluates batches on one model, with a journal where one is wanted. */
 typedef struct icl_engine icl_engine;
+/** The calls that answer a batch, worked out before anything is evaluated. */
 typedef struct icl_plan icl_plan;
 
 /* ---- requests ---- */
 
+/** An empty batch. ICL_ENOMEM. @param[out] out  yours: icl_batch_free */
 ICL_API icl_status icl_batch_new(icl_batch **out);
+/** NULL is fine. */
 ICL_API void icl_batch_free(icl_batch *batch);
 
-/** Adds the tokens that requests are conditioned on; copied. `count` is at least 1. */
+/** Adds the tokens that requests are conditioned on; copied. `count` is at least 1. Equal prefixes
+ *  may be added again: the trie merges them. *out_prefix counts from 0. ICL_ENOMEM. */
 ICL_API icl_status icl_batch_add_prefix(icl_batch *batch, const int32_t *tokens, size_t count,
                                         size_t *out_prefix);
 
-/** Asks log P(continuation | prefix), token by token. `count` is at least 1. */
+/** Asks log P(continuation | prefix), token by token; copied. `count` is at least 1. *out_request
+ *  counts from 0 over all kinds of requests. ICL_ENOMEM. */
 ICL_API icl_status icl_batch_add_score(icl_batch *batch, size_t prefix, const int32_t *continuation,
                                        size_t count, size_t *out_request);
 
@@ -44,11 +51,16 @@ ICL_API icl_status icl_batch_add_score(icl_batch *batch, size_t prefix, const in
 ICL_API icl_status icl_batch_add_distribution(icl_batch *batch, size_t prefix, size_t top_n,
                                               size_t *out_request);
 
+/** Number of requests. */
 ICL_API size_t icl_batch_count(const icl_batch *batch);
+/** Number of prefixes added. */
 ICL_API size_t icl_batch_prefix_count(const icl_batch *batch);
+/** Tokens of a prefix, *out_count of them. Borrowed until the next addition. */
 ICL_API const int32_t *icl_batch_prefix(const icl_batch *batch, size_t prefix, size_t *out_count);
+/** Prefix that a request is conditioned on. */
 ICL_API size_t icl_batch_request_prefix(const icl_batch *batch, size_t request);
-/** Continuation of a score request; *out_count is 0 for a distribution request. */
+/** Continuation of a score request; *out_count is 0 for a distribution request. Borrowed until the
+ *  next addition. */
 ICL_API const int32_t *icl_batch_continuation(const icl_batch *batch, size_t request,
                                               size_t *out_count);
 
@@ -56,11 +68,12 @@ ICL_API const int32_t *icl_batch_continuation(const icl_batch *batch, size_t req
 
 /** Sum over the continuation, in nats, at most 0 up to rounding. */
 ICL_API double icl_batch_logprob_nats(const icl_batch *batch, size_t request);
-/** [continuation count], borrowed. */
+/** Of each continuation token, [*out_count], in nats. Borrowed. */
 ICL_API const double *icl_batch_token_logprobs_nats(const icl_batch *batch, size_t request,
                                                     size_t *out_count);
 /** Whether every continuation token is the model's first choice at its place. */
 ICL_API bool icl_batch_is_greedy(const icl_batch *batch, size_t request);
+/** Entropy of the next token, of a distribution request. */
 ICL_API double icl_batch_entropy_nats(const icl_batch *batch, size_t request);
 /** The top_n tokens, most likely first, ties by lowest id; *out_logprobs parallel, in nats. */
 ICL_API const int32_t *icl_batch_top_tokens(const icl_batch *batch, size_t request,
@@ -68,6 +81,7 @@ ICL_API const int32_t *icl_batch_top_tokens(const icl_batch *batch, size_t reque
 
 /* ---- the plan: a pure function of requests and limits ---- */
 
+/** What a plan has to keep to; icl_engine_limits gives those of a model and a machine. */
 typedef struct icl_plan_limits {
     size_t cells_max;       /**< tokens held in the cache at once */
     size_t call_tokens_max; /**< tokens of one evaluation call */
@@ -76,7 +90,9 @@ typedef struct icl_plan_limits {
     size_t row_floor;       /**< rows and tokens of a call are padded up to this; at least 1 */
 } icl_plan_limits;
 
+/** What a plan costs, known before it runs. */
 typedef struct icl_plan_stats {
+    /** Requests not yet answered; prefixes of the batch. */
     size_t request_count, prefix_count;
     uint64_t tokens_asked;     /**< what evaluating each request alone would take */
     uint64_t tokens_trie;      /**< distinct (prefix, token) pairs: the least possible */
@@ -84,18 +100,25 @@ typedef struct icl_plan_stats {
     uint64_t logits_rows;      /**< rows that something reads */
     uint64_t rows_padding;     /**< rows computed only to keep kernels on one code path */
     uint64_t visible_cells;    /**< sum over tokens of the tokens they attend to */
+    /** Evaluations; runs of them between two cuts of the cache. */
     size_t calls, waves;
+    /** Most cells and sequences held at once; most tokens and read rows of a call. */
     size_t cells_peak, sequences_peak, call_tokens_peak, call_rows_peak;
     size_t depth_max;          /**< tokens of the longest path */
 } icl_plan_stats;
 
 /**
+ * Plans the requests of a batch that are not answered yet. Evaluates nothing.
+ *
  * @param[out] out  yours: icl_plan_free
- * @return ICL_ECONTEXT: a path is longer than the window or the cell budget
+ * @return ICL_OK; ICL_EINVAL: limits that allow nothing; ICL_ECONTEXT: a path is longer than the
+ *   window or the cell budget; ICL_ENOMEM
  */
 ICL_API icl_status icl_plan_new(icl_plan **out, const icl_batch *batch,
                                 const icl_plan_limits *limits);
+/** NULL is fine. */
 ICL_API void icl_plan_free(icl_plan *plan);
+/** Borrowed. */
 ICL_API const icl_plan_stats *icl_plan_get_stats(const icl_plan *plan);
 /** A line per call, for people and golden files. Malloc'd, yours: free(). */
 ICL_API icl_status icl_plan_print(char **out_text, const icl_plan *plan);
@@ -104,10 +127,13 @@ ICL_API icl_status icl_plan_print(char **out_text, const icl_plan *plan);
 
 /** What a run cost; sums over all runs of an engine. */
 typedef struct icl_meter {
+    /** Evaluated; found in the journal. */
     uint64_t requests, requests_cached;
+    /** As in icl_plan_stats. */
     uint64_t tokens_asked, tokens_trie, tokens_evaluated;
+    /** As in icl_plan_stats. */
     uint64_t logits_rows, rows_padding, visible_cells;
-    uint64_t calls;
+    uint64_t calls;              /**< evaluations that completed */
     double seconds;              /**< spent evaluating */
     uint64_t peak_bytes;         /**< cache, logits and planner memory, as planned */
 } icl_meter;
@@ -115,23 +141,29 @@ typedef struct icl_meter {
 /** Called after every evaluation call; tokens of the current run. */
 typedef void (*icl_progress)(void *user, uint64_t tokens_done, uint64_t tokens_total);
 
+/** See icl_engine_options_default(). */
 typedef struct icl_engine_options {
     size_t cache_bytes_max;   /**< budget of the key/value cache; 0: a quarter of free memory */
     size_t call_tokens_max;   /**< 0: the model's */
     const char *journal_path; /**< SQLite file that keeps finished answers; NULL: none */
     icl_progress progress;    /**< may be NULL */
-    void *progress_user;
+    void *progress_user;      /**< handed to progress */
 } icl_engine_options;
 
+/** A quarter of free memory, the model's call size, no journal, no progress. */
 ICL_API icl_engine_options icl_engine_options_default(void);
 
 /**
+ * @param[out] out  yours: icl_engine_close
  * @param model  borrowed; must outlive the engine; one engine at a time
+ * @param options  NULL: the defaults
  * @return ICL_EBUSY: another process writes this journal; ICL_EIO: the journal cannot be written
  */
 ICL_API icl_status icl_engine_open(icl_engine **out, icl_model *model,
                                    const icl_engine_options *options);
+/** NULL is fine. */
 ICL_API void icl_engine_close(icl_engine *engine);
+/** The model it was opened with. Borrowed. */
 ICL_API icl_model *icl_engine_model(const icl_engine *engine);
 
 /** Limits the engine plans with; for icl_plan_new. */
@@ -143,6 +175,7 @@ ICL_API icl_plan_limits icl_engine_limits(const icl_engine *engine);
  * @return ICL_OK; ICL_ECONTEXT; ICL_EMODEL; ICL_EIO: journal; ICL_ECANCELLED: interrupted
  */
 ICL_API icl_status icl_engine_run(icl_engine *engine, icl_batch *batch);
+/** What all runs of the engine cost together. */
 ICL_API icl_meter icl_engine_get_meter(const icl_engine *engine);
 
 /**

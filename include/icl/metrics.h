@@ -31,12 +31,13 @@ typedef struct icl_predictions {
 
 /** Figures over all queries. */
 typedef struct icl_metrics {
+    /** Queries; those answered right. */
     size_t count, correct;
-    double accuracy;
+    double accuracy;          /**< correct / count */
     double accuracy_ci95[2];  /**< Wilson score interval, low and high */
     double macro_f1;          /**< mean over labels that stand in gold or predicted; 0 for 0/0 */
     double majority_accuracy; /**< accuracy of always answering majority_label */
-    double majority_ci95[2];
+    double majority_ci95[2];  /**< its Wilson interval */
     bool has_probabilities; /**< false: ece and brier are 0 and mean nothing */
     double ece;   /**< expected calibration error, 10 bins of the highest probability, see below */
     double brier; /**< mean over queries of sum over labels of (p - [label is gold])^2, in 0..2 */
@@ -44,8 +45,10 @@ typedef struct icl_metrics {
 
 /** Figures of one label. */
 typedef struct icl_class_metrics {
+    /** Queries that have it; that got it; that have and got it. */
     size_t gold_count, predicted_count, correct;
-    double precision, recall, f1; /**< 0 where the denominator is 0 */
+    /** In 0..1; 0 where the denominator is 0. */
+    double precision, recall, f1;
 } icl_class_metrics;
 
 /**

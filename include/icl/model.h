@@ -20,38 +20,42 @@
 extern "C" {
 #endif
 
+/** An open language model. */
 typedef struct icl_model icl_model;
 
 /** Precision of cached keys and values. f32 agrees with a full forward pass to about 1e-5 nats. */
 typedef enum icl_kv_type { ICL_KV_F32 = 0, ICL_KV_F16 = 1 } icl_kv_type;
 
+/** See icl_model_options_default(). */
 typedef struct icl_model_options {
     int thread_count;          /**< 0: free physical cores */
-    icl_kv_type kv_type;
+    icl_kv_type kv_type;       /**< default ICL_KV_F32 */
     size_t call_tokens_max;    /**< tokens of one evaluation call; 0: the model's tuned value */
     bool verify;               /**< check tensor data while loading */
 } icl_model_options;
 
+/** Free cores, f32 cache, the model's own call size, no verification. */
 ICL_API icl_model_options icl_model_options_default(void);
 
 /** Facts about an open model; strings borrowed from it. */
 typedef struct icl_model_info {
-    const char *path;
+    const char *path;          /**< as it was opened */
     const char *description;   /**< architecture and size, in words */
     const char *identity;      /**< hexadecimal hash of the file's bytes */
     const char *build;         /**< engine build and numeric settings that may change the bits */
     const char *chat_template; /**< Jinja source carried by the model, or NULL */
-    size_t vocab_count;
+    size_t vocab_count;        /**< token ids are 0..vocab_count-1 */
     size_t window_tokens;      /**< longest sequence the model was made for */
+    /** Blocks, and the width between them. */
     size_t layer_count, embedding_size;
-    uint64_t parameter_count;
+    uint64_t parameter_count;  /**< weights of the file */
     int32_t bos;               /**< token put before every prompt, or -1 when the model wants none */
     int32_t eos;               /**< -1 when unknown */
     size_t bytes_per_cell;     /**< cache bytes of one token */
-    size_t call_tokens_max;
+    size_t call_tokens_max;    /**< tokens of one evaluation call */
     size_t row_floor;          /**< fewest rows of a call for which its kernels keep their bits */
     bool exact;                /**< answers do not depend on what shares a call; see docs/adr/0002 */
-    int thread_count;
+    int thread_count;          /**< workers of an evaluation */
 } icl_model_info;
 
 /**
@@ -62,7 +66,9 @@ typedef struct icl_model_info {
  */
 ICL_API icl_status icl_model_open(icl_model **out, const char *path,
                                   const icl_model_options *options);
+/** NULL is fine. */
 ICL_API void icl_model_close(icl_model *model);
+/** Facts about the model. Borrowed. */
 ICL_API const icl_model_info *icl_model_get_info(const icl_model *model);
 
 /**
@@ -83,14 +89,24 @@ ICL_API icl_status icl_model_piece(icl_model *model, char *out, size_t capacity,
 /** Stops a running evaluation soon, from any thread or a signal handler; it returns ICL_ECANCELLED.
  *  Sticky until icl_model_clear_interrupt. */
 ICL_API void icl_model_interrupt(icl_model *model);
+/** Lets evaluations run again. */
 ICL_API void icl_model_clear_interrupt(icl_model *model);
 
 /** A sentence encoder: text to a unit vector. */
 typedef struct icl_encoder icl_encoder;
 
+/**
+ * Opens a sentence encoder (GGUF).
+ * @param[out] out  yours: icl_encoder_close
+ * @param thread_count  0: free physical cores
+ * @return ICL_OK; ICL_EIO; ICL_EMODEL: not an encoder, or damaged; ICL_ENOMEM
+ */
 ICL_API icl_status icl_encoder_open(icl_encoder **out, const char *path, int thread_count);
+/** NULL is fine. */
 ICL_API void icl_encoder_close(icl_encoder *encoder);
+/** Numbers of a vector. */
 ICL_API size_t icl_encoder_vector_size(const icl_encoder *encoder);
+/** Hexadecimal hash of the file's bytes. Borrowed. */
 ICL_API const char *icl_encoder_identity(const icl_encoder *encoder);
 
 /**

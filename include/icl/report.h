@@ -15,7 +15,7 @@ extern "C" {
 
 /** The meter of a run with its two efficiencies. */
 typedef struct icl_report_meter {
-    icl_meter meter;
+    icl_meter meter;                  /**< from icl_engine_get_meter */
     double prefill_tokens_per_second; /**< from icl_engine_measure_prefill; 0: not measured */
 } icl_report_meter;
 

@@ -42,19 +42,21 @@ typedef enum icl_overflow {
     ICL_OVERFLOW_ERROR,     /**< refuse */
 } icl_overflow;
 
+/** Which run it is; see icl_run_options_default(). */
 typedef struct icl_run_options {
     const icl_task *task;     /**< borrowed until icl_run_free */
     const char *strategy;     /**< NULL or "": the task's, else ICL_STRATEGY_DEFAULT */
-    uint64_t seed;
+    uint64_t seed;            /**< key of all randomness */
     size_t limit;             /**< first so many queries; 0: all */
-    icl_boundary boundary;
-    icl_overflow overflow;
+    icl_boundary boundary;    /**< how prompt and answer become tokens */
+    icl_overflow overflow;    /**< what happens to a prompt beyond the window */
     bool chat;                /**< write prompts through the model's own chat template */
     bool zero_shot;           /**< also ask without demonstrations, for the line beside the result */
     const char *encoder_path; /**< sentence encoder; NULL: icl_encoder_default_path() */
     int thread_count;         /**< of the encoder; 0: free cores */
 } icl_run_options;
 
+/** The strategy of a run that names none, nor its task. */
 #define ICL_STRATEGY_DEFAULT "select=knn(k=8) order=nearest-last score=direct calibrate=batch"
 
 /** joint, drop-far, no chat template, zero-shot line on, seed 0. */
@@ -73,6 +75,7 @@ ICL_API icl_status icl_model_default_path(char **out_path);
 /** Path of the sentence encoder: $ICL_ENCODER, $ICL_CACHE, ~/.cache/icl, share/icl/models. */
 ICL_API icl_status icl_encoder_default_path(char **out_path);
 
+/** One run: its data, prompts and requests and, once executed, its predictions. */
 typedef struct icl_run icl_run;
 
 /**
@@ -84,6 +87,7 @@ typedef struct icl_run icl_run;
  * @return ICL_OK; what the data, the strategy, the template or the window refuse, in one sentence
  */
 ICL_API icl_status icl_run_new(icl_run **out, icl_engine *engine, const icl_run_options *options);
+/** NULL is fine. */
 ICL_API void icl_run_free(icl_run *run);
 
 /** The requests of the run; borrowed. Their ids are icl_run_request_id. */
@@ -99,26 +103,29 @@ ICL_API icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t que
 /** Everything a run decided and found; deterministic. Filled by icl_run_execute, apart from the
  *  fields marked "new", which icl_run_new fills. */
 typedef struct icl_run_summary {
-    const char *task, *strategy;  /**< new; strategy in canonical form */
+    /** New; the strategy in canonical form. */
+    const char *task, *strategy;
     const char *model;            /**< new; description */
     const char *model_identity;   /**< new; hash of the file */
     char spec_hash[33];           /**< new; over all that determines the predictions */
     uint64_t seed;                /**< new */
-    size_t query_count, label_count, pool_count, shots; /**< new */
+    /** New; shots are demonstrations per query. */
+    size_t query_count, label_count, pool_count, shots;
     size_t joins_merged;          /**< new; answers whose first token crosses the join */
-    size_t demonstrations_dropped, queries_with_drops; /**< new; by the window budget */
+    /** New; by the window budget. */
+    size_t demonstrations_dropped, queries_with_drops;
     bool labelled;                /**< new; queries have gold labels, so there are metrics */
     icl_metrics metrics;          /**< when labelled */
-    bool has_zero_shot;
+    bool has_zero_shot;           /**< zero_shot is filled */
     icl_metrics zero_shot;        /**< same scoring, no demonstrations, no calibration */
     bool calibration_fell_back;   /**< nothing to calibrate with */
 } icl_run_summary;
 
 /** One query's outcome; pointers borrowed from the run. */
 typedef struct icl_run_sample {
-    const char *id;
+    const char *id;                  /**< of the query, unique in its dataset */
     size_t gold;                     /**< ICL_LABEL_NONE when unlabelled */
-    size_t predicted;
+    size_t predicted;                /**< the label with the largest score */
     const double *logprobs_nats;     /**< [label_count] after normalisation, before calibration */
     const double *scores;            /**< [label_count] after calibration */
     const double *probabilities;     /**< [label_count] */
@@ -133,9 +140,11 @@ typedef struct icl_run_sample {
  */
 ICL_API icl_status icl_run_execute(icl_run *run);
 
+/** Borrowed. */
 ICL_API const icl_run_summary *icl_run_get_summary(const icl_run *run);
 /** Valid after icl_run_execute; query < query_count. */
 ICL_API icl_run_sample icl_run_sample_at(const icl_run *run, size_t query);
+/** The label space that gold and predicted index. Borrowed. */
 ICL_API const icl_label_space *icl_run_labels(const icl_run *run);
 
 #ifdef __cplusplus

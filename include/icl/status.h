@@ -10,6 +10,7 @@
 extern "C" {
 #endif
 
+/** A function that users of the library may call. */
 #if defined(_WIN32)
 #define ICL_API __declspec(dllexport)
 #else

@@ -20,30 +20,38 @@ typedef struct icl_decode_limits {
 /** A token of a call. It belongs to sequences leaf_first..leaf_last (none when first > last) and,
  *  when on the trunk, to sequence 0. */
 typedef struct icl_decode_token {
-    int32_t token;
-    int32_t position;
+    int32_t token;    /**< its id */
+    int32_t position; /**< in its path, from 0 */
+    /** Sequences, from 1; both ends belong. */
     int32_t leaf_first, leaf_last;
-    bool trunk;
+    bool trunk; /**< belongs to sequence 0 */
     bool row; /**< its logits are read */
 } icl_decode_token;
 
 /** One evaluation. When `begins_wave`: first every sequence but 0 is dropped, sequence 0 is cut to its
  *  first keep_tokens tokens, and sequences 1..leaf_count become copies of it. */
 typedef struct icl_decode_call {
-    bool begins_wave;
-    size_t keep_tokens;
-    size_t leaf_count;
-    const icl_decode_token *tokens;
-    size_t token_count;
+    bool begins_wave;               /**< the cache is cut first, as above */
+    size_t keep_tokens;             /**< of sequence 0; when it begins a wave */
+    size_t leaf_count;              /**< sequences of the wave */
+    const icl_decode_token *tokens; /**< [token_count], ancestors before descendants */
+    size_t token_count;             /**< at least 1, at most call_tokens */
 } icl_decode_call;
 
+/** The functions of a back end; `self` is what icl_model_new was given. */
 typedef struct icl_model_backend {
-    const char *name;
+    const char *name; /**< static */
+    /** Frees self. */
     void (*close)(void *self);
+    /** As icl_model_tokenize. */
     icl_status (*tokenize)(void *self, int32_t *out_tokens, size_t capacity, size_t *out_count,
                            const char *text, size_t length, bool parse_special);
+    /** As icl_model_piece. */
     icl_status (*piece)(void *self, char *out, size_t capacity, size_t *out_length, int32_t token);
+    /** Makes an empty cache of at least this size ready. */
     icl_status (*prepare)(void *self, const icl_decode_limits *limits);
+    /** Evaluates one call. ICL_ECANCELLED: interrupted; ICL_EMODEL; ICL_EUNSUPPORTED: the cache
+     *  cannot be cut. */
     icl_status (*decode)(void *self, const icl_decode_call *call);
     /** Logits [vocab_count] of the call's token at `token_index`; valid until the next decode. */
     const float *(*logits)(void *self, size_t token_index);
@@ -55,8 +63,11 @@ typedef struct icl_model_backend {
 ICL_API icl_status icl_model_new(icl_model **out, const icl_model_backend *backend, void *self_taken,
                                  const icl_model_info *info);
 
+/** Makes an empty cache of at least this size ready; what it held is dropped. */
 ICL_API icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits);
+/** Evaluates one call, as icl_model_backend.decode. */
 ICL_API icl_status icl_model_decode(icl_model *model, const icl_decode_call *call);
+/** Logits [vocab_count] of a token of the last call whose `row` is set. Borrowed until the next. */
 ICL_API const float *icl_model_logits(icl_model *model, size_t token_index);
 
 /**
@@ -65,6 +76,7 @@ ICL_API const float *icl_model_logits(icl_model *model, size_t token_index);
  */
 typedef void (*icl_table_logits)(void *user, float *out_logits, const int32_t *context,
                                  size_t context_count);
+/** Opens a table model; `window_tokens` 0: no limit. @param[out] out  yours: icl_model_close */
 ICL_API icl_status icl_model_open_table(icl_model **out, icl_table_logits logits, void *user,
                                         size_t window_tokens);
 

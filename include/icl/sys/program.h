@@ -48,6 +48,7 @@ ICL_API const char *icl_program_cpu_features(void);
 
 /** A library this one is linked with. */
 typedef struct icl_program_library {
+    /** Static. */
     const char *name;
     const char *version; /**< static */
 } icl_program_library;
