@@ -221,8 +221,9 @@ icl_status icl_prompter_build(icl_prompt *out, icl_prompter *prompter,
     const size_t window = icl_model_get_info(prompter->model)->window_tokens;
     icl_prompt prompt = { .kept_count = count };
     for (;;) {
-        icl_status status = write_prompt(&prompt, prompter, demonstrations + prompt.first_kept,
-                                         prompt.kept_count, query_input);
+        /* Zero-shot callers may have no array to point into. */
+        const icl_demonstration *kept = count == 0 ? NULL : demonstrations + prompt.first_kept;
+        icl_status status = write_prompt(&prompt, prompter, kept, prompt.kept_count, query_input);
         /* The last token of an answer is never evaluated. */
         const size_t needed = prompt.token_count + prompter->answer_tokens_max - 1;
         if (status == ICL_OK && prompt.token_count == 0)
