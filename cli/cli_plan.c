@@ -225,8 +225,8 @@ static int run_plan(const cli_verb *verb, int count, char **words)
     if (!job_names_data(verb, &arguments.job, operand)) return CLI_REFUSED;
     interrupt_install("icl plan: interrupted");
     plan_state state = { .verb = verb, .arguments = &arguments };
-    const icl_status status = job_open_task(&state.task, &arguments.job, operand);
-    code = status == ICL_OK ? plan(&state) : cli_fail(verb, status, false);
+    code = job_open_task(&state.task, verb, &arguments.job, operand);
+    if (code == CLI_OK) code = plan(&state);
     icl_plan_free(state.plan);
     icl_run_free(state.run);
     setup_close(&state.setup);

@@ -87,8 +87,13 @@ static icl_status show_prompt(run_state *state)
 static icl_status prepare(run_state *state)
 {
     const icl_run_options options = job_run_options(&state->arguments->job, state->task);
+    const bool silent = state->arguments->quiet || state->arguments->job.json;
+    state->progress = progress_begin(!silent);
+    progress_say(&state->progress, "loading the model");
     icl_status status = open_engine(state);
+    progress_say(&state->progress, "reading the data and choosing demonstrations");
     if (status == ICL_OK) status = icl_run_new(&state->run, state->setup.engine, &options);
+    progress_clear(&state->progress);
     if (status == ICL_OK && state->arguments->show_prompt) status = show_prompt(state);
     return status;
 }
@@ -110,13 +115,11 @@ static icl_status measure(run_state *state)
 
 static icl_status execute(run_state *state)
 {
-    const bool silent = state->arguments->quiet || state->arguments->job.json;
     state->begun = true;
-    state->progress = progress_begin(!silent);
     interrupt_watch(state->setup.model);
     icl_status status = icl_run_execute(state->run);
     state->complete = status == ICL_OK;
-    progress_end(&state->progress);
+    progress_clear(&state->progress);
     if (status == ICL_OK) status = measure(state);
     /* All answers are there: a measurement cut short only leaves eta_machine unknown. */
     if (status == ICL_ECANCELLED && state->complete) status = ICL_OK;
@@ -165,9 +168,9 @@ static int run_in_folder(run_state *state)
 
 static int run_task(run_state *state, const char *operand)
 {
-    int code = CLI_REFUSED;
-    const icl_status status = job_open_task(&state->task, &state->arguments->job, operand);
-    if (status != ICL_OK) return cli_fail(state->verb, status, false);
+    int code = job_open_task(&state->task, state->verb, &state->arguments->job, operand);
+    if (code != CLI_OK) return code;
+    code = CLI_REFUSED;
     interrupt_install("icl run: interrupted; the same command with --resume goes on");
     if (outdir_open(&state->outdir, state->verb, state->arguments->out, state->task,
                     state->arguments->resume))

@@ -12,7 +12,9 @@ enum { GRACE_MICROSECONDS = 700000 };
 
 static _Atomic(icl_model *) watched;
 static const char *_Atomic last_words;
-static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t signalled, on_terminal;
+
+static const char clear_line[] = "\r\033[K"; /* a progress line may stand there */
 
 static void set_timer(long microseconds)
 {
@@ -25,7 +27,9 @@ static void end_now(void)
 {
     const char *sentence = atomic_load(&last_words);
     if (sentence != NULL) {
-        ssize_t wrote = write(STDERR_FILENO, sentence, strlen(sentence));
+        ssize_t wrote = 0;
+        if (on_terminal) wrote += write(STDERR_FILENO, clear_line, sizeof clear_line - 1);
+        wrote += write(STDERR_FILENO, sentence, strlen(sentence));
         wrote += write(STDERR_FILENO, "\n", 1);
         (void)wrote;
     }
@@ -44,6 +48,7 @@ static void on_signal(int number)
 void interrupt_install(const char *sentence)
 {
     atomic_store(&last_words, sentence);
+    on_terminal = isatty(STDERR_FILENO);
     /* Interrupted reads and writes go on: the model's own stop, or the timer, ends the program. */
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     sigemptyset(&action.sa_mask);

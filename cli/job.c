@@ -6,8 +6,6 @@
 
 #include "cli.h"
 
-enum { FIELDS_MAX = 16 };
-
 static const char *const boundary_names[] = { "joint", "separate", "heal", NULL };
 static const char *const overflow_names[] = { "drop-far", "drop-near", "error", NULL };
 
@@ -117,51 +115,86 @@ static icl_status set_template(icl_task *task, const char *text)
     return status;
 }
 
+static size_t count_commas(const char *text)
+{
+    size_t count = 0;
+    for (; *text != '\0'; text++) count += *text == ',';
+    return count;
+}
+
+/* "a,b" as two names; an empty one is the library's to refuse. */
 static icl_status set_input_fields(icl_task *task, const char *list)
 {
-    const char *names[FIELDS_MAX];
-    size_t count = 0;
-    char *copy = strdup(list), *rest = NULL;
-    if (copy == NULL) return ICL_ENOMEM;
-    for (char *name = strtok_r(copy, ",", &rest); name != NULL && count < FIELDS_MAX;
-         name = strtok_r(NULL, ",", &rest))
-        names[count++] = name;
-    if (count == 0) names[count++] = ""; /* refused below with a sentence */
-    const icl_status status = icl_task_set_input_fields(task, names, count);
+    const size_t count = count_commas(list) + 1;
+    const char **names = calloc(count, sizeof *names);
+    char *copy = strdup(list);
+    icl_status status = ICL_ENOMEM;
+    if (names != NULL && copy != NULL) {
+        char *at = copy;
+        for (size_t i = 0; i < count; i++) {
+            names[i] = at;
+            at += strcspn(at, ",");
+            if (*at != '\0') *at++ = '\0';
+        }
+        status = icl_task_set_input_fields(task, names, count);
+    }
     free(copy);
+    free(names);
     return status;
 }
 
-static icl_status override_texts(icl_task *task, const job_arguments *arguments)
+static icl_status set_train(icl_task *task, const char *path)
+{
+    return icl_task_set_text(task, ICL_TASK_TRAIN_PATH, path);
+}
+
+static icl_status set_test(icl_task *task, const char *path)
+{
+    return icl_task_set_text(task, ICL_TASK_TEST_PATH, path);
+}
+
+static icl_status set_label_field(icl_task *task, const char *name)
+{
+    return icl_task_set_text(task, ICL_TASK_LABEL_FIELD, name);
+}
+
+/* *out_option: the option whose value was refused. */
+static icl_status override_task(icl_task *task, const job_arguments *arguments,
+                                const char **out_option)
 {
     const struct {
-        icl_task_key key;
-        const char *value;
-    } texts[] = { { ICL_TASK_TRAIN_PATH, arguments->train },
-                  { ICL_TASK_TEST_PATH, arguments->test },
-                  { ICL_TASK_LABEL_FIELD, arguments->label_field } };
+        const char *option, *value;
+        icl_status (*set)(icl_task *task, const char *value);
+    } overrides[] = { { "--train", arguments->train, set_train },
+                      { "--test", arguments->test, set_test },
+                      { "--label-field", arguments->label_field, set_label_field },
+                      { "--template", arguments->tmpl, set_template },
+                      { "--text-field", arguments->text_field, set_input_fields },
+                      { "--labels", arguments->labels, icl_task_set_labels } };
     icl_status status = ICL_OK;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && status == ICL_OK; i++)
-        if (texts[i].value != NULL) status = icl_task_set_text(task, texts[i].key, texts[i].value);
-    if (status == ICL_OK && arguments->tmpl != NULL) status = set_template(task, arguments->tmpl);
-    if (status == ICL_OK && arguments->text_field != NULL)
-        status = set_input_fields(task, arguments->text_field);
-    if (status == ICL_OK && arguments->labels != NULL)
-        status = icl_task_set_labels(task, arguments->labels);
+    for (size_t i = 0; i < sizeof overrides / sizeof overrides[0] && status == ICL_OK; i++) {
+        *out_option = overrides[i].option;
+        if (overrides[i].value != NULL) status = overrides[i].set(task, overrides[i].value);
+    }
     return status;
 }
 
-icl_status job_open_task(icl_task **out, const job_arguments *arguments, const char *operand)
+int job_open_task(icl_task **out, const cli_verb *verb, const job_arguments *arguments,
+                  const char *operand)
 {
     icl_task *task = NULL;
+    const char *option = NULL;
     icl_status status = open_named(&task, arguments, operand);
-    if (status == ICL_OK) status = override_texts(task, arguments);
-    if (status != ICL_OK) {
-        icl_task_free(task);
-        return status;
+    if (status != ICL_OK) return cli_fail(verb, status, false);
+    status = override_task(task, arguments, &option);
+    if (status == ICL_OK) {
+        *out = task;
+        return CLI_OK;
     }
-    *out = task;
-    return ICL_OK;
+    icl_task_free(task);
+    if (status == ICL_ENOMEM) return cli_fail(verb, status, false);
+    cli_complain(verb->name, "%s: %s", option, icl_error_message());
+    return CLI_REFUSED;
 }
 
 bool job_names_data(const cli_verb *verb, const job_arguments *arguments, const char *operand)

@@ -29,8 +29,9 @@ extern const arg_spec job_specs[]; /* of job_arguments, without those of `setup`
 bool job_names_data(const cli_verb *verb, const job_arguments *arguments, const char *operand);
 
 /* The task with its overrides; *out is yours. `operand` may be NULL when both data files are named.
- */
-icl_status job_open_task(icl_task **out, const job_arguments *arguments, const char *operand);
+ * Exit code; when not CLI_OK it has said why. */
+int job_open_task(icl_task **out, const cli_verb *verb, const job_arguments *arguments,
+                  const char *operand);
 
 icl_run_options job_run_options(const job_arguments *arguments, const icl_task *task);
 

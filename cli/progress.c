@@ -62,8 +62,15 @@ void progress_update(void *user, uint64_t tokens_done, uint64_t tokens_total)
     if (now - self->last >= redraw_seconds) draw(self, now, tokens_done, tokens_total);
 }
 
-void progress_end(cli_progress *self)
+void progress_say(cli_progress *self, const char *words)
+{
+    if (!self->shown) return;
+    fprintf(stderr, "\r%s ...\033[K", words);
+    self->drawn = true;
+}
+
+void progress_clear(cli_progress *self)
 {
     if (self->drawn) fprintf(stderr, "\r\033[K");
-    *self = (cli_progress){ .shown = false };
+    self->drawn = false;
 }

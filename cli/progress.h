@@ -15,9 +15,11 @@ typedef struct cli_progress {
 
 /* `wanted` false: draws nothing. */
 cli_progress progress_begin(bool wanted);
-/* An icl_progress; `user` is a progress. Draws at most ten times a second. */
+/* Says what happens now, while there is nothing to count. */
+void progress_say(cli_progress *self, const char *words);
+/* An icl_progress; `user` is a cli_progress. Draws at most ten times a second. */
 void progress_update(void *user, uint64_t tokens_done, uint64_t tokens_total);
 /* Clears the line. */
-void progress_end(cli_progress *self);
+void progress_clear(cli_progress *self);
 
 #endif

@@ -45,6 +45,15 @@ class BadModel(Case):
     def test_unknown_architecture(self):
         self.run_with(self.write("alien.gguf", gguf("alien")), "alien.gguf", "alien")
 
+    def test_missing_encoder(self):
+        self.environment["ICL_ENCODER"] = "gone.gguf"
+        self.refused(["run", "tiny", "--strategy", "select=knn(k=2)"], "gone.gguf")
+        self.refused(["run", "tiny", "--strategy", "select=knn(k=2)", "--encoder", MODEL + "x"],
+                     MODEL + "x")
+
+    def test_chat_without_a_chat_template(self):
+        self.refused(["run", "tiny", *FAST, "--chat"], "no chat template")
+
     def test_environment_names_a_missing_model(self):
         self.environment["ICL_MODEL"] = "gone.gguf"
         self.refused(["run", "tiny", *FAST], "gone.gguf")
@@ -77,7 +86,7 @@ class BadData(Case):
                                                  '{"text": "b", "label": "neutral"}\n'))
 
     def test_label_missing_from_the_verbalizer(self):
-        self.refused(["run", "tiny", "--labels", "positive=good", *FAST], "negative")
+        self.refused(["run", "tiny", "--labels", "positive=good", *FAST], "--labels", "negative")
 
     def test_verbalizer_syntax(self):
         self.refuse("positive", more=["--labels", "positive"])
@@ -179,6 +188,12 @@ class BadWords(Case):
         self.refused(["run", "tiny", "--model"], "--model")
         self.refused(["run", "tiny", "--json=yes"], "--json")
         self.refused(["run", "tiny", "snips"], "snips")
+
+    def test_input_fields(self):
+        self.refused(["run", "tiny", "--text-field", ""], "--text-field")
+        self.refused(["run", "tiny", "--text-field", "text,,id"], "--text-field")
+        self.refused(["run", "tiny", "--text-field", "text,text"], "--text-field", "text")
+        self.refused(["run", "tiny", "--text-field", "txt", *FAST], "train.jsonl:1", "txt")
 
     def test_unknown_command(self):
         done = self.icl("rum")

@@ -3,10 +3,12 @@
 the inputs alone, plans that agree with runs."""
 import json
 import os
+import pty
 import re
+import subprocess
 import unittest
 
-from program import Case, FAST, TINY
+from program import BIN, Case, FAST, TINY
 
 NUMBER = (int, float)
 CONTRACT = {
@@ -147,6 +149,40 @@ class Files(Case):
     def test_show_prompt(self):
         text = self.succeeds("run", "tiny", *FAST, "--show-prompt").decode()
         self.assertIn("|Sent|iment|:", text)
+
+
+class Terminal(Case):
+    def shown(self, *arguments):
+        """What a run writes to a terminal on standard error."""
+        master, slave = pty.openpty()
+        process = self.start_on(slave, *arguments)
+        os.close(slave)
+        text = b""
+        while True:
+            try:
+                part = os.read(master, 65536)
+            except OSError: # the other end is closed
+                break
+            if not part:
+                break
+            text += part
+        os.close(master)
+        self.assertEqual(process.wait(timeout=60), 0)
+        return text.decode()
+
+    def start_on(self, terminal, *arguments):
+        return subprocess.Popen([BIN, *arguments], stdout=subprocess.DEVNULL, stderr=terminal,
+                                cwd=self.folder, env=self.environment)
+
+    def test_progress_is_drawn_and_cleared(self):
+        text = self.shown("run", "snips", *FAST, "--limit", "12", "--call-tokens", "32")
+        self.assertRegex(text, r"\r\[#*\.*\] +\d+ %  \d+ tokens/s")
+        self.assertTrue(text.endswith("\r\x1b[K"), repr(text[-80:]))
+        self.assertNotIn("\n", text)
+
+    def test_quiet_and_json_draw_nothing(self):
+        self.assertEqual(self.shown("run", "tiny", *FAST, "--quiet"), "")
+        self.assertEqual(self.shown("run", "tiny", *FAST, "--json"), "")
 
 
 class Plan(Case):
