@@ -99,7 +99,7 @@ typedef struct icl_encoder icl_encoder;
  * Opens a sentence encoder (GGUF).
  * @param[out] out  yours: icl_encoder_close
  * @param thread_count  0: free physical cores
- * @return ICL_OK; ICL_EIO; ICL_EMODEL: not an encoder, or damaged; ICL_ENOMEM
+ * @return ICL_OK; ICL_EIO; ICL_EMODEL: not a GGUF model, or damaged; ICL_ENOMEM
  */
 ICL_API icl_status icl_encoder_open(icl_encoder **out, const char *path, int thread_count);
 /** NULL is fine. */
