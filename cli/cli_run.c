@@ -52,11 +52,10 @@ typedef struct run_state {
     icl_run *run;
     cli_progress progress;
     icl_report_meter meter;
-    bool begun;    /* the model has been asked */
-    bool complete; /* it has answered everything */
+    bool complete; /* the model has answered everything */
 } run_state;
 
-/* The default folder is emptied, but never under the feet of someone who writes its journal. */
+/* In the default folder an earlier run makes room, but not one whose journal someone holds. */
 static icl_status open_engine(run_state *state)
 {
     const setup_arguments *arguments = &state->arguments->job.setup;
@@ -68,8 +67,7 @@ static icl_status open_engine(run_state *state)
         if (status == ICL_EBUSY) return status;
         icl_engine_close(state->setup.engine);
         state->setup.engine = NULL;
-        outdir_clear(outdir);
-        outdir->has_journal = false;
+        outdir_set_aside(outdir);
     }
     return setup_open(&state->setup, arguments, outdir->journal, &state->progress);
 }
@@ -115,7 +113,7 @@ static icl_status measure(run_state *state)
 
 static icl_status execute(run_state *state)
 {
-    state->begun = true;
+    outdir_begin(&state->outdir);
     interrupt_watch(state->setup.model);
     icl_status status = icl_run_execute(state->run);
     state->complete = status == ICL_OK;
@@ -177,7 +175,7 @@ static int run_task(run_state *state, const char *operand)
         code = run_in_folder(state);
     icl_run_free(state->run);
     setup_close(&state->setup);
-    outdir_close(&state->outdir, state->begun);
+    outdir_close(&state->outdir);
     icl_task_free(state->task);
     return code;
 }

@@ -13,8 +13,6 @@
 
 #include "cli.h"
 
-static const char journal_name[] = "journal.sqlite";
-
 static char *join(const char *folder, const char *name, const char *suffix)
 {
     const size_t room = strlen(folder) + strlen(name) + strlen(suffix) + 2;
@@ -33,26 +31,47 @@ static char *default_path(const icl_task *task)
     return path;
 }
 
-static void remove_in(const char *folder, const char *name, const char *suffix)
+/* Everything a run writes. */
+static const char *const file_names[] = { "journal.sqlite",     "journal.sqlite-wal",
+                                          "journal.sqlite-shm", "results.json",
+                                          "samples.jsonl",      "meter.json" };
+enum { FILE_COUNT = sizeof file_names / sizeof file_names[0], JOURNAL_FILES = 3 };
+
+static const char aside[] = "~"; /* suffix of an earlier run's files while a new one prepares */
+
+static void remove_files(const cli_outdir *self, const char *suffix, size_t count)
 {
-    char *path = join(folder, name, suffix);
-    if (path != NULL) unlink(path);
-    free(path);
+    for (size_t i = 0; i < count; i++) {
+        char *path = join(self->path, file_names[i], suffix);
+        if (path != NULL) unlink(path);
+        free(path);
+    }
 }
 
-static void remove_journal(const cli_outdir *self)
+static void rename_files(const cli_outdir *self, const char *from_suffix, const char *to_suffix)
 {
-    remove_in(self->path, journal_name, "");
-    remove_in(self->path, journal_name, "-wal");
-    remove_in(self->path, journal_name, "-shm");
+    for (size_t i = 0; i < FILE_COUNT; i++) {
+        char *from = join(self->path, file_names[i], from_suffix);
+        char *to = join(self->path, file_names[i], to_suffix);
+        if (from != NULL && to != NULL) rename(from, to);
+        free(from);
+        free(to);
+    }
 }
 
-void outdir_clear(const cli_outdir *self)
+void outdir_set_aside(cli_outdir *self)
 {
-    remove_journal(self);
-    remove_in(self->path, "results.json", "");
-    remove_in(self->path, "samples.jsonl", "");
-    remove_in(self->path, "meter.json", "");
+    remove_files(self, aside, FILE_COUNT);
+    rename_files(self, "", aside);
+    self->has_journal = false;
+    self->has_aside = true;
+}
+
+void outdir_begin(cli_outdir *self)
+{
+    if (self->has_aside) remove_files(self, aside, FILE_COUNT);
+    self->has_aside = false;
+    self->begun = true;
 }
 
 static bool create(cli_outdir *self, const cli_verb *verb)
@@ -111,7 +130,7 @@ bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, cons
 {
     *self = (cli_outdir){ .lock = -1 };
     self->path = given != NULL ? strdup(given) : default_path(task);
-    self->journal = self->path != NULL ? join(self->path, journal_name, "") : NULL;
+    self->journal = self->path != NULL ? join(self->path, file_names[0], "") : NULL;
     if (self->journal == NULL) {
         cli_complain(verb->name, "out of memory");
         return false;
@@ -120,11 +139,12 @@ bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, cons
            settle_earlier_run(self, verb, given != NULL, resume);
 }
 
-void outdir_close(cli_outdir *self, bool begun)
+void outdir_close(cli_outdir *self)
 {
     const bool ours = self->lock >= 0;
-    if (ours && !begun && !self->has_journal) {
-        remove_journal(self);
+    if (ours && !self->begun && !self->has_journal) {
+        remove_files(self, "", JOURNAL_FILES);
+        if (self->has_aside) rename_files(self, aside, "");
         if (self->made_folder) rmdir(self->path);
     }
     if (ours) close(self->lock);

@@ -17,18 +17,22 @@ typedef struct cli_outdir {
     int lock;             /* descriptor that holds the folder's lock; -1 */
     bool made_folder;     /* by us, so that a run that never began can take it away */
     bool has_journal;     /* of an earlier run */
+    bool has_aside;       /* an earlier run's files wait under other names */
+    bool begun;           /* there is something to keep */
 } cli_outdir;
 
 /* Creates and locks the folder: `given`, or icl-out/<task name> when NULL. An earlier run's journal
- * is refused in a given folder, and its files are removed in the default one, unless `resume`.
- * False: it has said why. */
+ * is refused in a given folder unless `resume`. False: it has said why. */
 bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const icl_task *task,
                  bool resume);
 
-/* Removes the files of an earlier run. */
-void outdir_clear(const cli_outdir *self);
+/* Renames the files of an earlier run, so that a new one can start; its journal must be closed. */
+void outdir_set_aside(cli_outdir *self);
 
-/* Unlocks. `begun` false: takes away what opening and the engine have put there. */
-void outdir_close(cli_outdir *self, bool begun);
+/* The new run is about to ask the model: what was set aside goes. */
+void outdir_begin(cli_outdir *self);
+
+/* Unlocks. A run that never began leaves the folder as it found it; its journal must be closed. */
+void outdir_close(cli_outdir *self);
 
 #endif

@@ -115,6 +115,16 @@ class Files(Case):
         self.assertEqual(sorted(os.listdir(self.path("icl-out/tiny"))),
                          ["journal.sqlite", "meter.json", "results.json", "samples.jsonl"])
 
+    def test_a_refused_run_keeps_the_earlier_one(self):
+        self.succeeds("run", "tiny", *FAST, "--quiet")
+        names = os.listdir(self.path("icl-out/tiny"))
+        before = {name: self.read(f"icl-out/tiny/{name}") for name in names}
+        for line in ("select=kmn", "select=random(k=99)"):
+            self.refused(["run", "tiny", "--strategy", line])
+        self.assertEqual(sorted(os.listdir(self.path("icl-out/tiny"))), sorted(names))
+        for name in names:
+            self.assertEqual(self.read(f"icl-out/tiny/{name}"), before[name])
+
     def test_a_given_folder_is_not_overwritten(self):
         before = self.run_into("out")
         self.refused(["run", "tiny", *FAST, "--out", "out"], '"out"', "--resume")
