@@ -5,6 +5,10 @@ _icl_commands() { icl help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\)  *[a-z].*/
 
 _icl_options() { icl help "$1" 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p'; }
 
+_icl_tasks() { icl tasks 2>/dev/null | sed -n 's/^\([^ ]\{1,\}\) .*/\1/p'; }
+
+_icl_stages() { icl methods 2>/dev/null | sed -n 's/^\([a-z]*\) - .*/\1/p'; }
+
 # The word that help shows after an option of a command: FILE, N, f32|f16, ...
 _icl_value() { icl help "$1" 2>/dev/null | sed -n "s/^  $2 \([A-Za-z0-9|-]*\).*/\1/p"; }
 
@@ -24,16 +28,17 @@ _icl() {
     ?*) ;;
     *)
         case $command,$word in
-        *,-*) mapfile -t COMPREPLY < <(compgen -W "$(_icl_options "$command") --help" -- "$word") ;;
+        *,-*)
+            mapfile -t COMPREPLY < <(compgen -W "$(_icl_options "$command") --help" -- "$word")
+            ;;
         run,* | plan,*)
             mapfile -t COMPREPLY < <(
-                compgen -W "$(icl tasks 2>/dev/null | sed -n 's/^\([^ ]\{1,\}\) .*/\1/p')" -- "$word"
+                compgen -W "$(_icl_tasks)" -- "$word"
                 compgen -f -X '!*.y*ml' -- "$word"
             )
             ;;
         methods,*)
-            mapfile -t COMPREPLY < <(compgen -W "$(icl methods | sed -n 's/^\([a-z]*\) - .*/\1/p')" \
-                -- "$word")
+            mapfile -t COMPREPLY < <(compgen -W "$(_icl_stages)" -- "$word")
             ;;
         help,*) mapfile -t COMPREPLY < <(compgen -W "$(_icl_commands)" -- "$word") ;;
         esac

@@ -10,8 +10,8 @@ MODEL = os.path.join(SOURCE, "models", "icl-seed-q8_0.gguf")
 SNIPS = os.path.join(SOURCE, "tasks", "snips")
 TINY = os.path.join(SOURCE, "tasks", "tiny")
 # No sentence encoder, which takes longer to start than these runs take.
-FAST = ["--strategy", "select=bm25(k=4) order=nearest-last score=direct calibrate=batch", "--no-eta",
-        "--threads", "1"]
+FAST = ["--strategy", "select=bm25(k=4) order=nearest-last score=direct calibrate=batch",
+        "--no-eta", "--threads", "1"]
 
 
 class Case(unittest.TestCase):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments of a run, then --resume: the files are those of an undisturbed run, byte
-for byte, and no finished request is evaluated twice. ICL_KILLS sets the number of kills (12)."""
+"""kill -9 at random moments of a run, then --resume: the files are those of an undisturbed run,
+byte for byte, and no finished request is evaluated twice. ICL_KILLS sets the number of kills
+(12)."""
 import contextlib
 import json
 import os

@@ -18,7 +18,8 @@ class Manual(Case):
             self.manual = f.read()
 
     def options(self, command):
-        return re.findall(r"^  --([a-z-]+)", self.succeeds("help", command).decode(), re.MULTILINE)
+        text = self.succeeds("help", command).decode()
+        return re.findall(r"^  --([a-z-]+)", text, re.MULTILINE)
 
     def test_names_every_command_and_option_and_no_other(self):
         known = {option for command in COMMANDS for option in self.options(command)}
@@ -28,8 +29,9 @@ class Manual(Case):
                          set(COMMANDS))
 
     def test_names_environment_and_exit_codes(self):
-        for word in ("ICL_MODEL", "ICL_ENCODER", "ICL_CACHE", "ICL_TASKS", "*0*", "*1*", "*2*", "*3*",
-                     "*130*", "results.json", "samples.jsonl", "meter.json", "journal.sqlite"):
+        for word in ("ICL_MODEL", "ICL_ENCODER", "ICL_CACHE", "ICL_TASKS", "*0*", "*1*", "*2*",
+                     "*3*", "*130*", "results.json", "samples.jsonl", "meter.json",
+                     "journal.sqlite"):
             self.assertIn(word, self.manual)
 
     def test_is_valid_scdoc(self):

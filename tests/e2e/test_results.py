@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What icl run, plan, methods and tasks print and write: the contract of --json, files that depend on
-the inputs alone, plans that agree with runs."""
+"""What icl run, plan, methods and tasks print and write: the contract of --json, files that depend
+on the inputs alone, plans that agree with runs."""
 import json
 import os
 import pty
@@ -12,11 +12,12 @@ from program import BIN, Case, FAST, TINY
 
 NUMBER = (int, float)
 CONTRACT = {
-    "task": str, "strategy": str, "model": str, "model_identity": str, "spec_hash": str, "seed": int,
-    "n": int, "labels": int, "pool": int, "shots": int, "accuracy": NUMBER, "accuracy_ci95": list,
-    "macro_f1": NUMBER, "ece": NUMBER, "brier": NUMBER, "majority_accuracy": NUMBER,
-    "zero_shot_accuracy": NUMBER, "zero_shot_accuracy_ci95": list, "calibration_fell_back": bool,
-    "joins_merged": int, "demonstrations_dropped": int, "queries_with_drops": int, "meter": dict}
+    "task": str, "strategy": str, "model": str, "model_identity": str, "spec_hash": str,
+    "seed": int, "n": int, "labels": int, "pool": int, "shots": int, "accuracy": NUMBER,
+    "accuracy_ci95": list, "macro_f1": NUMBER, "ece": NUMBER, "brier": NUMBER,
+    "majority_accuracy": NUMBER, "zero_shot_accuracy": NUMBER, "zero_shot_accuracy_ci95": list,
+    "calibration_fell_back": bool, "joins_merged": int, "demonstrations_dropped": int,
+    "queries_with_drops": int, "meter": dict}
 METER = {
     "requests": int, "requests_cached": int, "tokens_asked": int, "tokens_trie": int,
     "tokens_evaluated": int, "logits_rows": int, "rows_padding": int, "visible_cells": int,

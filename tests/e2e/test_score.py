@@ -118,8 +118,8 @@ class Score(Case):
         self.assertEqual(self.answers(""), [])
 
     def test_batches_and_threads_change_no_byte(self):
-        rows = "".join(line(id=i, prefix=f"Number {i % 7} and {i}", continuation=" is " + "x" * (i % 5 + 1))
-                       for i in range(60))
+        rows = "".join(line(id=i, prefix=f"Number {i % 7} and {i}",
+                            continuation=" is " + "x" * (i % 5 + 1)) for i in range(60))
         first = self.answers(rows)
         for more in (["--batch-lines", "1"], ["--batch-lines", "7"], ["--threads", "2"],
                      ["--call-tokens", "16"]):
