@@ -15,7 +15,7 @@ archive_sha256=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 commit=0c1e57098bba43ac29e6e3b677cdceebdd22334f
 recipe=1 # raise it when what is installed changes
 
-# Private ggml headers that src/model/attention_exact.c needs to register its kernel.
+# Private ggml headers that src/model/exact_device.c needs to register its kernels.
 internal_headers="ggml-backend-impl.h ggml-impl.h"
 
 options() {

@@ -20,10 +20,10 @@
 
 #include "math/topk.h"
 
-typedef enum icl_metric {
+typedef enum icl_distance {
     ICL_METRIC_COSINE, /* score: cosine, in -1..1; 0 when either vector is zero */
     ICL_METRIC_L2,     /* score: minus the Euclidean distance */
-} icl_metric;
+} icl_distance;
 
 /* Everything is borrowed. */
 typedef struct icl_dense_input {
@@ -32,7 +32,7 @@ typedef struct icl_dense_input {
     size_t pool_count, query_count, columns;
     const size_t *exclude; /* [query_count] pool row never returned, SIZE_MAX: none; may be NULL */
     size_t k;
-    icl_metric metric;
+    icl_distance metric;
     size_t query_block, pool_block; /* rows per product, 0: chosen here; they change speed alone */
     const atomic_bool *cancelled;   /* may be NULL */
 } icl_dense_input;

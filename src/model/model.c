@@ -84,6 +84,11 @@ static void set_interrupted(icl_model *model, bool on)
     if (model->backend->interrupt != NULL) model->backend->interrupt(model->self, on);
 }
 
+uint64_t icl_model_working_bytes(const icl_model *model)
+{
+    return model->backend->working_bytes(model->self);
+}
+
 void icl_model_interrupt(icl_model *model)
 {
     set_interrupted(model, true);

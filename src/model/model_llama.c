@@ -19,18 +19,23 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "model/attention_exact.h"
+#include "model/exact_device.h"
 
 enum { CALL_TOKENS_DEFAULT = 512 };
 
 /* ---- the library as a whole ---- */
 
 static _Thread_local char last_log[256];
+static _Thread_local double logged_buffer_mib;
 
-/* llama.cpp explains failures only in its log; the last complaint becomes part of our sentence. */
-static void keep_complaint(enum ggml_log_level level, const char *text, void *user)
+/* llama.cpp explains failures only in its log; the last complaint becomes part of our sentence. Nor
+ * does its interface tell the sizes of the buffers that a context allocates. */
+static void read_log(enum ggml_log_level level, const char *text, void *user)
 {
+    static const char size_follows[] = " buffer size = ";
     (void)user;
+    const char *size = strstr(text, size_follows);
+    if (size != NULL) logged_buffer_mib += strtod(size + strlen(size_follows), NULL);
     if (level != GGML_LOG_LEVEL_ERROR) return;
     snprintf(last_log, sizeof last_log, "%s", text);
     last_log[strcspn(last_log, "\n")] = '\0';
@@ -38,12 +43,12 @@ static void keep_complaint(enum ggml_log_level level, const char *text, void *us
 
 static void start_library(void)
 {
-    llama_log_set(keep_complaint, NULL);
+    llama_log_set(read_log, NULL);
     llama_backend_init();
     /* BLAS spends more on conversions and thread hand-overs than it gains at these sizes. */
     ggml_backend_reg_t blas = ggml_backend_reg_by_name("BLAS");
     if (blas != NULL) ggml_backend_unload(blas);
-    icl_attention_exact_register();
+    icl_exact_device_register();
 }
 
 static void start_library_once(void)
@@ -74,7 +79,8 @@ static icl_status check_magic(const char *path)
     return ICL_OK;
 }
 
-/* K- and i-quants switch to another kernel at 8 rows; every other type does so at 2. */
+/* Without the exact device: K- and i-quants switch to another stock kernel at 8 rows, every other type
+ * at 2. */
 static size_t row_floor_of(enum ggml_type type)
 {
     switch (type) {
@@ -126,16 +132,29 @@ static icl_status load_weights(struct llama_model **out, const char *path, bool 
     return ICL_OK;
 }
 
-/* A numeric metadata value under the architecture's prefix, or `fallback`. */
-static size_t meta_size(const struct llama_model *weights, const char *key, size_t fallback)
+/* A metadata value under the architecture's prefix as text; false when there is none. */
+static bool meta_text(const struct llama_model *weights, const char *key, char *out,
+                      size_t capacity)
 {
-    char architecture[64], name[128], value[32];
+    char architecture[64], name[128];
     if (llama_model_meta_val_str(weights, "general.architecture", architecture,
                                  sizeof architecture) < 0)
-        return fallback;
+        return false;
     snprintf(name, sizeof name, "%s.%s", architecture, key);
-    if (llama_model_meta_val_str(weights, name, value, sizeof value) < 0) return fallback;
+    return llama_model_meta_val_str(weights, name, out, capacity) >= 0;
+}
+
+static size_t meta_size(const struct llama_model *weights, const char *key, size_t fallback)
+{
+    char value[32];
+    if (!meta_text(weights, key, value, sizeof value)) return fallback;
     return (size_t)strtoul(value, NULL, 10);
+}
+
+static bool meta_exists(const struct llama_model *weights, const char *key)
+{
+    char value[32];
+    return meta_text(weights, key, value, sizeof value);
 }
 
 /* ---- the language model ---- */
@@ -148,6 +167,7 @@ typedef struct llama_backend_model {
     struct llama_batch batch;
     bool batch_ready;
     icl_decode_limits limits;
+    double buffer_mib; /* cache, rows and intermediate results as allocated with the context */
     int thread_count;
     icl_kv_type kv_type;
     size_t row_floor;
@@ -248,13 +268,17 @@ static icl_status llama_backend_prepare(void *opaque, const icl_decode_limits *l
         have->sequences >= limits->sequences && have->call_tokens >= limits->call_tokens &&
         have->call_rows >= limits->call_rows) {
         llama_memory_clear(llama_get_memory(self->context), false);
+        if (have->sequence_tokens < limits->sequence_tokens)
+            self->limits.sequence_tokens = limits->sequence_tokens;
         return ICL_OK;
     }
     release_context(self);
     self->limits = *limits;
-    icl_attention_exact_set_threads(self->thread_count);
+    icl_exact_device_set_threads(self->thread_count);
     last_log[0] = '\0';
+    logged_buffer_mib = 0;
     self->context = llama_init_from_model(self->weights, context_params(self));
+    self->buffer_mib = logged_buffer_mib;
     if (self->context == NULL)
         return icl_error_set(ICL_EMODEL, "cannot create a context of %zu cells for \"%s\": %s",
                              limits->cells, self->path, last_log);
@@ -340,6 +364,26 @@ static const float *llama_backend_logits(void *opaque, size_t token_index)
     return llama_get_logits_ith(self->context, (int32_t)token_index);
 }
 
+/* What a context takes besides its buffers. Measured with bench/memory on models of 12 and 135 million
+ * parameters: three ordered trees of 48-byte nodes hold every sequence's positions; graphs, threads,
+ * the journal and program code that is read on first use come to 4 MiB on both. */
+enum { BYTES_PER_SEQUENCE_TOKEN = 3 * 48, BYTES_PER_CONTEXT = 4 << 20 };
+
+static uint64_t llama_backend_working_bytes(const void *opaque)
+{
+    const llama_backend_model *self = opaque;
+    if (self->context == NULL) return 0;
+    const icl_decode_limits *limits = &self->limits;
+    /* A context starts with a row per sequence and makes room for more when a call asks for them. */
+    const size_t rows_held = limits->sequences + 1;
+    const size_t rows_more = limits->call_rows > rows_held ? limits->call_rows - rows_held : 0;
+    return (uint64_t)(self->buffer_mib * 1024 * 1024) +
+           (uint64_t)rows_more * (size_t)llama_vocab_n_tokens(self->vocab) * sizeof(float) +
+           (uint64_t)limits->sequence_tokens * BYTES_PER_SEQUENCE_TOKEN +
+           (uint64_t)limits->call_tokens * (limits->sequences + 1) * sizeof(llama_seq_id) +
+           BYTES_PER_CONTEXT;
+}
+
 static void llama_backend_interrupt(void *opaque, bool on)
 {
     llama_backend_model *self = opaque;
@@ -353,7 +397,8 @@ static const icl_model_backend llama_backend = { .name = "llama.cpp",
                                                  .prepare = llama_backend_prepare,
                                                  .decode = llama_backend_decode,
                                                  .logits = llama_backend_logits,
-                                                 .interrupt = llama_backend_interrupt };
+                                                 .interrupt = llama_backend_interrupt,
+                                                 .working_bytes = llama_backend_working_bytes };
 
 static size_t bytes_per_cell(const struct llama_model *weights, icl_kv_type kv_type)
 {
@@ -378,6 +423,14 @@ static void describe_model(char *out, size_t capacity, const struct llama_model 
              type == NULL ? "mixed" : type + 1);
 }
 
+/* What our kernels leave to stock ones: mixtures of experts, soft-capped and ALiBi attention. */
+static bool is_exact(const struct llama_model *weights)
+{
+    return icl_exact_device_register() && meta_size(weights, "expert_count", 0) == 0 &&
+           !meta_exists(weights, "attn_logit_softcapping") &&
+           !meta_exists(weights, "attention.max_alibi_bias");
+}
+
 static icl_status describe(llama_backend_model *self, icl_model_info *out, const char *path,
                            const file_facts *facts, const icl_model_options *options)
 {
@@ -386,14 +439,15 @@ static icl_status describe(llama_backend_model *self, icl_model_info *out, const
     describe_model(description, sizeof description, self->weights);
     icl_text_printf(&build, "ggml %s %s kv=%s attention=%s", ggml_version(), ggml_commit(),
                     options->kv_type == ICL_KV_F16 ? "f16" : "f32",
-                    icl_attention_exact_register() ? "exact" : "stock");
+                    icl_exact_device_register() ? "exact" : "stock");
     self->path = icl_string_copy(path, strlen(path));
     self->identity = facts->identity; /* moves in */
     self->description = icl_string_copy(description, strlen(description));
     self->build = icl_text_take(&build, NULL);
     if (self->path == NULL || self->description == NULL || self->build == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory while opening \"%s\"", path);
-    const bool add_bos = llama_vocab_get_add_bos(self->vocab);
+    const bool add_bos = llama_vocab_get_add_bos(self->vocab), exact = is_exact(self->weights);
+    self->row_floor = exact ? 1 : facts->row_floor;
     *out = (icl_model_info){
         .path = self->path,
         .description = self->description,
@@ -410,8 +464,8 @@ static icl_status describe(llama_backend_model *self, icl_model_info *out, const
         .bytes_per_cell = bytes_per_cell(self->weights, options->kv_type),
         .call_tokens_max =
             options->call_tokens_max > 0 ? options->call_tokens_max : CALL_TOKENS_DEFAULT,
-        .row_floor = facts->row_floor,
-        .exact = icl_attention_exact_register(),
+        .row_floor = self->row_floor,
+        .exact = exact,
         .thread_count = self->thread_count,
     };
     return ICL_OK;
@@ -431,7 +485,6 @@ icl_status icl_model_open(icl_model **out, const char *path, const icl_model_opt
     }
     self->thread_count = options->thread_count > 0 ? options->thread_count : icl_cpu_free_cores();
     self->kv_type = options->kv_type;
-    self->row_floor = facts.row_floor;
     icl_model_info info;
     icl_status status = load_weights(&self->weights, path, options->verify);
     if (status != ICL_OK) {
@@ -489,7 +542,7 @@ static icl_status encoder_start(icl_encoder *encoder, const char *path, int thre
     encoder->vector_size = (size_t)llama_model_n_embd(encoder->weights);
     encoder->window_tokens = (size_t)llama_model_n_ctx_train(encoder->weights);
     if (encoder->window_tokens > ENCODER_WINDOW_MAX) encoder->window_tokens = ENCODER_WINDOW_MAX;
-    icl_attention_exact_set_threads(thread_count);
+    icl_exact_device_set_threads(thread_count);
     struct llama_context_params params = llama_context_default_params();
     params.n_ctx = params.n_batch = params.n_ubatch = ENCODER_CALL_TOKENS;
     params.n_seq_max = ENCODER_CALL_TEXTS;

@@ -133,6 +133,14 @@ static const float *table_row(void *opaque, size_t token_index)
     return self->rows + token_index * VOCAB_COUNT;
 }
 
+static uint64_t table_working_bytes(const void *opaque)
+{
+    const table_model *self = opaque;
+    const icl_decode_limits *limits = &self->limits;
+    return (uint64_t)limits->sequences * (sizeof *self->sequences + limits->cells * sizeof(int32_t)) +
+           (uint64_t)limits->call_tokens * VOCAB_COUNT * sizeof *self->rows;
+}
+
 static void table_interrupt(void *opaque, bool on)
 {
     table_model *self = opaque;
@@ -146,7 +154,8 @@ static const icl_model_backend table_backend = { .name = "table",
                                                  .prepare = table_prepare,
                                                  .decode = table_decode,
                                                  .logits = table_row,
-                                                 .interrupt = table_interrupt };
+                                                 .interrupt = table_interrupt,
+                                                 .working_bytes = table_working_bytes };
 
 icl_status icl_model_open_table(icl_model **out, icl_table_logits logits, void *user,
                                 size_t window_tokens)

@@ -21,7 +21,7 @@ static icl_status select_knn(icl_selection *out, const icl_select_input *input,
                                          .columns = input->vector_size,
                                          .exclude = input->query_self,
                                          .k = out->k,
-                                         .metric = (icl_metric)icl_options_int(options, "metric"),
+                                         .metric = (icl_distance)icl_options_int(options, "metric"),
                                          .cancelled = input->cancelled,
                                      });
     for (size_t i = 0; status == ICL_OK && i < count; i++) {
@@ -32,7 +32,7 @@ static icl_status select_knn(icl_selection *out, const icl_select_input *input,
     return status;
 }
 
-/* Indexed by icl_metric. */
+/* Indexed by icl_distance. */
 static const char *const metrics[] = { "cosine", "l2", NULL };
 
 static const icl_option options[] = {

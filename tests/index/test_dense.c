@@ -23,7 +23,7 @@ typedef struct world {
 } world;
 
 /* Clustered vectors with exact and near duplicates, so that single precision cannot rank them. */
-static void fill(world *w, icl_metric metric)
+static void fill(world *w, icl_distance metric)
 {
     icl_rng rng = icl_rng_new(3, "dense", "", "test");
     float centres[5 * COLUMNS];
@@ -108,7 +108,7 @@ static void test_dense__blocks_do_not_show_in_the_answer(void **state)
     (void)state;
     static world w;
     for (int metric = ICL_METRIC_COSINE; metric <= ICL_METRIC_L2; metric++) {
-        fill(&w, (icl_metric)metric);
+        fill(&w, (icl_distance)metric);
         icl_scored *expected = search(&w.input);
         const size_t blocks[] = { 1, 2, 7, 64, 299, 1000 };
         for (size_t i = 0; i < 6; i++) {
@@ -128,7 +128,7 @@ static void test_dense__queries_one_by_one_equal_all_at_once(void **state)
     (void)state;
     static world w;
     for (int metric = ICL_METRIC_COSINE; metric <= ICL_METRIC_L2; metric++) {
-        fill(&w, (icl_metric)metric);
+        fill(&w, (icl_distance)metric);
         icl_scored *expected = search(&w.input);
         for (size_t q = 0; q < QUERIES; q++) {
             icl_dense_input one = w.input;

@@ -9,43 +9,20 @@
  *
  * Cells that no row of a tile sees are skipped, so cost follows visible cells, not the whole cache.
  */
-#include "model/attention_exact.h"
+#include "model/exact_kernels.h"
 
-#ifndef ICL_HAVE_GGML_INTERNAL
+#ifdef ICL_HAVE_GGML_INTERNAL
 
-bool icl_attention_exact_register(void)
-{
-    return false;
-}
-
-void icl_attention_exact_set_threads(int thread_count)
-{
-    (void)thread_count;
-}
-
-#else
-
-#include <assert.h>
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <ggml-backend-impl.h>
-#include <ggml-backend.h>
-#include <ggml-cpu.h>
-#include <ggml.h>
 
 #include "math/lanes.h"
 
 enum {
-    VECTORS = 2,             /* vectors per tile row block */
+    VECTORS = 2, /* vectors of a tile: 32 query rows */
     TILE_ROWS = ICL_LANES * VECTORS,
-    CELLS_AT_ONCE = 8,       /* 8 cells x 2 vectors = 16 accumulators in registers */
+    CELLS_AT_ONCE = 8, /* 8 cells x 2 vectors = 16 accumulators in registers */
     HEAD_SIZE_MAX = 512,
-    THREADS_MAX = 64,
 };
 
 typedef uint16_t half_bits; /* IEEE binary16 */
@@ -61,28 +38,6 @@ typedef struct attention {
     float scale;
 } attention;
 
-/* Scratch of one thread; grows, never shrinks. */
-typedef struct scratch_area {
-    void *memory;
-    size_t bytes;
-} scratch_area;
-
-typedef struct thread_pool {
-    pthread_mutex_t lock;
-    pthread_cond_t work_ready, work_done;
-    pthread_t threads[THREADS_MAX];
-    int thread_count; /* the caller included */
-    unsigned long generation;
-    int working; /* helpers that have not finished the current generation */
-    bool closing;
-    const attention *job;
-    atomic_size_t next_unit;
-    atomic_bool failed;
-    scratch_area scratches[THREADS_MAX];
-} thread_pool;
-
-static atomic_int default_threads = 1;
-
 /* ---- one tile ---- */
 
 typedef struct row_tile {
@@ -93,9 +48,9 @@ typedef struct row_tile {
     uint32_t *seen;              /* [cell_count], bit r: row first_row + r sees the cell */
     const float **keys, **values; /* [cell_count] rows of the current kv head, f32 */
     float *converted;            /* [2][cell_count][size] room for f16 -> f32 */
-    icl_lanes *queries;              /* [key_size][VECTORS] transposed */
-    icl_lanes *scores;               /* [cell_count][VECTORS] */
-    icl_lanes *outputs;              /* [value_size][VECTORS] transposed */
+    icl_lanes *queries;          /* [key_size][VECTORS] transposed */
+    icl_lanes *scores;           /* [cell_count][VECTORS] */
+    icl_lanes *outputs;          /* [value_size][VECTORS] transposed */
 } row_tile;
 
 typedef half_bits lanes_half __attribute__((vector_size(ICL_LANES * sizeof(half_bits))));
@@ -283,7 +238,7 @@ static size_t round_up(size_t bytes)
 }
 
 /* Cuts one thread's scratch into the arrays of a tile. */
-static bool tile_carve(row_tile *tile, scratch_area *scratch)
+static bool tile_carve(row_tile *tile, icl_worker_pool *pool, int thread)
 {
     const attention *op = tile->op;
     const size_t cells = op->cell_count, size_max =
@@ -299,13 +254,9 @@ static bool tile_carve(row_tile *tile, scratch_area *scratch)
     enum { PARTS = sizeof parts / sizeof parts[0] };
     size_t total = 0;
     for (size_t i = 0; i < PARTS; i++) total += round_up(parts[i]);
-    if (scratch->bytes < total) {
-        free(scratch->memory);
-        scratch->memory = aligned_alloc(64, total);
-        scratch->bytes = scratch->memory == NULL ? 0 : total;
-        if (scratch->memory == NULL) return false;
-    }
-    char *at = scratch->memory, *part[PARTS];
+    char *at = icl_worker_scratch(pool, thread, total);
+    if (at == NULL) return false;
+    char *part[PARTS];
     for (size_t i = 0; i < PARTS; i++) {
         part[i] = at;
         at += round_up(parts[i]);
@@ -322,12 +273,12 @@ static bool tile_carve(row_tile *tile, scratch_area *scratch)
 }
 
 /* Takes units (tile of rows) x (kv head) until none is left. */
-static void run_units(thread_pool *pool, int thread)
+static void run_units(icl_worker_pool *pool, int thread, const void *job)
 {
-    const attention *op = pool->job;
+    const attention *op = job;
     row_tile tile = { .op = op };
-    if (!tile_carve(&tile, &pool->scratches[thread])) {
-        atomic_store(&pool->failed, true);
+    if (!tile_carve(&tile, pool, thread)) {
+        icl_worker_fail(pool);
         return;
     }
     const size_t tiles = (op->row_count + TILE_ROWS - 1) / TILE_ROWS;
@@ -335,7 +286,7 @@ static void run_units(thread_pool *pool, int thread)
     const size_t size_max = op->key_size > op->value_size ? op->key_size : op->value_size;
     size_t collected = SIZE_MAX;
     for (;;) {
-        const size_t unit = atomic_fetch_add(&pool->next_unit, 1);
+        const size_t unit = icl_worker_take(pool);
         if (unit >= tiles * op->kv_head_count) return;
         const size_t index = unit / op->kv_head_count, kv_head = unit % op->kv_head_count;
         tile.first_row = index * TILE_ROWS;
@@ -351,95 +302,12 @@ static void run_units(thread_pool *pool, int thread)
     }
 }
 
-typedef struct helper {
-    thread_pool *pool;
-    int index;
-} helper;
-
-static void *helper_main(void *argument)
-{
-    const helper self = *(helper *)argument;
-    free(argument);
-    thread_pool *pool = self.pool;
-    unsigned long seen = 0;
-    pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        while (pool->generation == seen && !pool->closing)
-            pthread_cond_wait(&pool->work_ready, &pool->lock);
-        if (pool->closing) break;
-        seen = pool->generation;
-        pthread_mutex_unlock(&pool->lock);
-        run_units(pool, self.index);
-        pthread_mutex_lock(&pool->lock);
-        if (--pool->working == 0) pthread_cond_signal(&pool->work_done);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
-}
-
-static bool pool_run(thread_pool *pool, const attention *op)
-{
-    pool->job = op;
-    atomic_store(&pool->next_unit, 0);
-    atomic_store(&pool->failed, false);
-    if (pool->thread_count > 1) {
-        pthread_mutex_lock(&pool->lock);
-        pool->working = pool->thread_count - 1;
-        pool->generation++;
-        pthread_cond_broadcast(&pool->work_ready);
-        pthread_mutex_unlock(&pool->lock);
-    }
-    run_units(pool, 0);
-    if (pool->thread_count > 1) {
-        pthread_mutex_lock(&pool->lock);
-        while (pool->working > 0) pthread_cond_wait(&pool->work_done, &pool->lock);
-        pthread_mutex_unlock(&pool->lock);
-    }
-    return !atomic_load(&pool->failed);
-}
-
-static void pool_free(thread_pool *pool)
-{
-    if (pool == NULL) return;
-    pthread_mutex_lock(&pool->lock);
-    pool->closing = true;
-    pthread_cond_broadcast(&pool->work_ready);
-    pthread_mutex_unlock(&pool->lock);
-    for (int i = 1; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
-    for (int i = 0; i < THREADS_MAX; i++) free(pool->scratches[i].memory);
-    pthread_cond_destroy(&pool->work_ready);
-    pthread_cond_destroy(&pool->work_done);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
-}
-
-static thread_pool *pool_new(int thread_count)
-{
-    thread_pool *pool = calloc(1, sizeof *pool);
-    if (pool == NULL) return NULL;
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work_ready, NULL);
-    pthread_cond_init(&pool->work_done, NULL);
-    pool->thread_count = 1;
-    for (int i = 1; i < thread_count && i < THREADS_MAX; i++) {
-        helper *self = malloc(sizeof *self);
-        if (self == NULL) break;
-        *self = (helper){ .pool = pool, .index = i };
-        if (pthread_create(&pool->threads[i], NULL, helper_main, self) != 0) {
-            free(self);
-            break; /* fewer threads give the same bits */
-        }
-        pool->thread_count++;
-    }
-    return pool;
-}
-
-/* ---- the ggml device ---- */
+/* ---- the operation ---- */
 
 /* An f32 cache reaches the operation through a cast to f16. The kernel reads the original, so the cast
  * need not be done. Only for the cache itself: the memory of an intermediate result may have been
  * given away by the time the attention runs. */
-static bool is_cache_cast(const struct ggml_tensor *tensor)
+bool icl_exact_is_cache_cast(const struct ggml_tensor *tensor)
 {
     const struct ggml_tensor *from = tensor->src[0];
     if (tensor->op != GGML_OP_CPY || tensor->type != GGML_TYPE_F16 || from == NULL ||
@@ -452,37 +320,28 @@ static bool is_cache_cast(const struct ggml_tensor *tensor)
 
 static const struct ggml_tensor *uncast(const struct ggml_tensor *tensor)
 {
-    return is_cache_cast(tensor) ? tensor->src[0] : tensor;
+    return icl_exact_is_cache_cast(tensor) ? tensor->src[0] : tensor;
 }
 
-/* Whether every use of the cast within the graph is an attention of ours. */
-static bool is_read_past(struct ggml_cgraph *graph, int cast_index)
+static bool is_readable(const struct ggml_tensor *tensor)
 {
-    const struct ggml_tensor *cast = ggml_graph_node(graph, cast_index);
-    bool attended = false;
-    for (int i = cast_index + 1; i < ggml_graph_n_nodes(graph) && !attended; i++) {
-        const struct ggml_tensor *node = ggml_graph_node(graph, i);
-        attended = node->op == GGML_OP_FLASH_ATTN_EXT &&
-                   (node->src[1] == cast || node->src[2] == cast);
-    }
-    return attended;
+    return (tensor->type == GGML_TYPE_F16 || tensor->type == GGML_TYPE_F32) &&
+           tensor->nb[0] == ggml_type_size(tensor->type) && tensor->ne[3] == 1;
 }
 
-static void compute_cast(const struct ggml_tensor *dst)
+bool icl_exact_attention_supports(const struct ggml_tensor *op)
 {
-    const struct ggml_tensor *from = dst->src[0];
-    for (int64_t i3 = 0; i3 < from->ne[3]; i3++)
-        for (int64_t i2 = 0; i2 < from->ne[2]; i2++)
-            for (int64_t i1 = 0; i1 < from->ne[1]; i1++)
-                ggml_fp32_to_fp16_row(
-                    (const float *)((const char *)from->data + (size_t)i1 * from->nb[1] +
-                                    (size_t)i2 * from->nb[2] + (size_t)i3 * from->nb[3]),
-                    (ggml_fp16_t *)((char *)dst->data + (size_t)i1 * dst->nb[1] +
-                                    (size_t)i2 * dst->nb[2] + (size_t)i3 * dst->nb[3]),
-                    from->ne[0]);
+    const struct ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2], *mask = op->src[3];
+    float parameters[3]; /* scale, ALiBi bias, soft cap */
+    memcpy(parameters, op->op_params, sizeof parameters);
+    return mask != NULL && mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[3] == 1 &&
+           op->src[4] == NULL && parameters[1] == 0.0f && parameters[2] == 0.0f &&
+           q->type == GGML_TYPE_F32 && q->nb[0] == sizeof(float) && q->ne[3] == 1 &&
+           is_readable(k) && is_readable(v) && q->ne[2] % k->ne[2] == 0 && k->ne[2] == v->ne[2] &&
+           q->ne[0] <= HEAD_SIZE_MAX && v->ne[0] <= HEAD_SIZE_MAX;
 }
 
-static bool compute_attention(thread_pool *pool, const struct ggml_tensor *dst)
+bool icl_exact_attention_run(icl_worker_pool *pool, const struct ggml_tensor *dst)
 {
     const struct ggml_tensor *q = dst->src[0];
     attention op = { .q = q,
@@ -497,198 +356,7 @@ static bool compute_attention(thread_pool *pool, const struct ggml_tensor *dst)
     op.kv_head_count = (size_t)op.k->ne[2];
     op.value_size = (size_t)op.v->ne[0];
     memcpy(&op.scale, dst->op_params, sizeof op.scale);
-    return pool_run(pool, &op);
-}
-
-static const char *backend_name(ggml_backend_t backend)
-{
-    (void)backend;
-    return "ICL";
-}
-
-static void backend_free(ggml_backend_t backend)
-{
-    pool_free(backend->context);
-    free(backend);
-}
-
-static enum ggml_status backend_compute(ggml_backend_t backend, struct ggml_cgraph *graph)
-{
-    for (int i = 0; i < ggml_graph_n_nodes(graph); i++) {
-        struct ggml_tensor *node = ggml_graph_node(graph, i);
-        if (node->op == GGML_OP_CPY && !is_read_past(graph, i)) compute_cast(node);
-        if (node->op != GGML_OP_FLASH_ATTN_EXT) continue; /* views and the like */
-        if (!compute_attention(backend->context, node)) return GGML_STATUS_ALLOC_FAILED;
-    }
-    return GGML_STATUS_SUCCESS;
-}
-
-static ggml_guid_t backend_guid(void)
-{
-    static ggml_guid guid = { 0x69, 0x63, 0x6c, 0x2d, 0x65, 0x78, 0x61, 0x63,
-                              0x74, 0x2d, 0x61, 0x74, 0x74, 0x6e, 0x30, 0x31 };
-    return &guid;
-}
-
-static const char *device_name(ggml_backend_dev_t device)
-{
-    (void)device;
-    return "ICL";
-}
-
-static const char *device_description(ggml_backend_dev_t device)
-{
-    (void)device;
-    return "exact tree attention";
-}
-
-static void device_memory(ggml_backend_dev_t device, size_t *free_bytes, size_t *total_bytes)
-{
-    (void)device;
-    *free_bytes = 0;
-    *total_bytes = 0;
-}
-
-static enum ggml_backend_dev_type device_type(ggml_backend_dev_t device)
-{
-    (void)device;
-    return GGML_BACKEND_DEVICE_TYPE_ACCEL;
-}
-
-static void device_props(ggml_backend_dev_t device, struct ggml_backend_dev_props *props)
-{
-    memset(props, 0, sizeof *props);
-    props->name = device_name(device);
-    props->description = device_description(device);
-    props->type = device_type(device);
-    props->caps.buffer_from_host_ptr = false;
-}
-
-static ggml_backend_t device_init(ggml_backend_dev_t device, const char *params)
-{
-    (void)params;
-    ggml_backend_t backend = calloc(1, sizeof *backend);
-    thread_pool *pool = pool_new(atomic_load(&default_threads));
-    if (backend == NULL || pool == NULL) {
-        free(backend);
-        pool_free(pool);
-        return NULL;
-    }
-    backend->guid = backend_guid();
-    backend->iface = (struct ggml_backend_i){ .get_name = backend_name,
-                                              .free = backend_free,
-                                              .graph_compute = backend_compute };
-    backend->device = device;
-    backend->context = pool;
-    return backend;
-}
-
-static ggml_backend_buffer_type_t device_buffer_type(ggml_backend_dev_t device)
-{
-    (void)device;
-    return ggml_backend_cpu_buffer_type();
-}
-
-static bool is_readable(const struct ggml_tensor *tensor)
-{
-    return (tensor->type == GGML_TYPE_F16 || tensor->type == GGML_TYPE_F32) &&
-           tensor->nb[0] == ggml_type_size(tensor->type) && tensor->ne[3] == 1;
-}
-
-static bool supports_attention(const struct ggml_tensor *op)
-{
-    const struct ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2], *mask = op->src[3];
-    float parameters[3]; /* scale, ALiBi bias, soft cap */
-    memcpy(parameters, op->op_params, sizeof parameters);
-    return mask != NULL && mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[3] == 1 &&
-           op->src[4] == NULL && parameters[1] == 0.0f && parameters[2] == 0.0f &&
-           q->type == GGML_TYPE_F32 && q->nb[0] == sizeof(float) && q->ne[3] == 1 &&
-           is_readable(k) && is_readable(v) && q->ne[2] % k->ne[2] == 0 && k->ne[2] == v->ne[2] &&
-           q->ne[0] <= HEAD_SIZE_MAX && v->ne[0] <= HEAD_SIZE_MAX;
-}
-
-static bool device_supports_op(ggml_backend_dev_t device, const struct ggml_tensor *op)
-{
-    (void)device;
-    switch (op->op) {
-    case GGML_OP_NONE:
-    case GGML_OP_RESHAPE:
-    case GGML_OP_VIEW:
-    case GGML_OP_PERMUTE:
-    case GGML_OP_TRANSPOSE: return true;
-    case GGML_OP_CPY:
-        return is_cache_cast(op) && op->src[0]->nb[0] == sizeof(float) &&
-               op->nb[0] == sizeof(ggml_fp16_t);
-    case GGML_OP_FLASH_ATTN_EXT: return supports_attention(op);
-    default: return false;
-    }
-}
-
-static bool device_supports_buffer_type(ggml_backend_dev_t device, ggml_backend_buffer_type_t type)
-{
-    (void)device;
-    return ggml_backend_buft_is_host(type);
-}
-
-static const char *registry_name(ggml_backend_reg_t registry)
-{
-    (void)registry;
-    return "ICL";
-}
-
-static size_t registry_device_count(ggml_backend_reg_t registry)
-{
-    (void)registry;
-    return 1;
-}
-
-static ggml_backend_dev_t registry_device(ggml_backend_reg_t registry, size_t index)
-{
-    (void)index;
-    static struct ggml_backend_device device = {
-        .iface = { .get_name = device_name,
-                   .get_description = device_description,
-                   .get_memory = device_memory,
-                   .get_type = device_type,
-                   .get_props = device_props,
-                   .init_backend = device_init,
-                   .get_buffer_type = device_buffer_type,
-                   .supports_op = device_supports_op,
-                   .supports_buft = device_supports_buffer_type },
-    };
-    device.reg = registry;
-    return &device;
-}
-
-static void *registry_no_procedures(ggml_backend_reg_t registry, const char *name)
-{
-    (void)registry;
-    (void)name;
-    return NULL;
-}
-
-static void register_once(void)
-{
-    static struct ggml_backend_reg registry = {
-        .api_version = GGML_BACKEND_API_VERSION,
-        .iface = { .get_name = registry_name,
-                   .get_device_count = registry_device_count,
-                   .get_device = registry_device,
-                   .get_proc_address = registry_no_procedures },
-    };
-    ggml_backend_register(&registry);
-}
-
-bool icl_attention_exact_register(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, register_once);
-    return true;
-}
-
-void icl_attention_exact_set_threads(int thread_count)
-{
-    atomic_store(&default_threads, thread_count < 1 ? 1 : thread_count);
+    return icl_worker_pool_run(pool, run_units, &op);
 }
 
 #endif
