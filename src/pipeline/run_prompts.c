@@ -68,8 +68,12 @@ static icl_status build_prompt(icl_prompt *out, icl_run *run, const size_t *show
 icl_status icl_run_build_prompt(icl_prompt *out, icl_run *run, size_t query, bool with_demos)
 {
     const run_query *item = &run->queries[query];
-    return build_prompt(out, run, item->shown, with_demos ? item->shown_count : 0, item->input,
-                        query_name(run, query));
+    const icl_status status =
+        build_prompt(out, run, item->shown, with_demos ? item->shown_count : 0, item->input,
+                     query_name(run, query));
+    if (status == ICL_OK) return ICL_OK;
+    return icl_error_prefix(status, "%s:%zu", icl_dataset_name(run->data.test),
+                            icl_example_line(icl_dataset_at(run->data.test, query)));
 }
 
 static icl_status add_request(icl_run *run, const icl_answer *answer, size_t prefix,
