@@ -135,7 +135,7 @@ typedef struct icl_meter {
     uint64_t logits_rows, rows_padding, visible_cells;
     uint64_t calls;              /**< evaluations that completed */
     double seconds;              /**< spent evaluating */
-    uint64_t peak_bytes;         /**< cache, logits and planner memory, as planned */
+    uint64_t peak_bytes;         /**< beyond the weights, as planned before evaluating */
 } icl_meter;
 
 /** Called after every evaluation call; tokens of the current run. */
@@ -168,6 +168,15 @@ ICL_API icl_model *icl_engine_model(const icl_engine *engine);
 
 /** Limits the engine plans with; for icl_plan_new. */
 ICL_API icl_plan_limits icl_engine_limits(const icl_engine *engine);
+
+/**
+ * Peak memory of a run of this plan, weights excluded: cache, logits rows, intermediate results and the
+ * plan itself. Makes the model's buffers ready, as the run would; evaluates nothing.
+ * @param[out] out_bytes  within a tenth of what the process grows by
+ * @return ICL_OK; ICL_EMODEL; ICL_ENOMEM
+ */
+ICL_API icl_status icl_engine_plan_bytes(icl_engine *engine, const icl_plan *plan,
+                                         uint64_t *out_bytes);
 
 /**
  * Answers every request of the batch. Answers found in the journal are not evaluated again; a finished

@@ -299,19 +299,46 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* Cache and logits as planned, and what the planner itself holds. */
-static uint64_t planned_bytes(const engine_run *run)
+/* Most tokens held at once, each counted for every sequence that it is in. */
+static size_t sequence_tokens_peak(const icl_plan *plan)
 {
-    const icl_model_info *info = icl_model_get_info(run->engine->model);
-    const icl_plan *plan = run->plan;
+    size_t held = 0, peak = 0;
+    for (size_t c = 0; c < plan->call_count; c++) {
+        const plan_call *call = &plan->calls[c];
+        if (call->begins_wave) held = (size_t)call->keep_tokens * (call->leaf_count + 1);
+        for (size_t i = 0; i < call->token_count; i++) {
+            const icl_decode_token *token = &plan->tokens[call->token_first + i];
+            held += (size_t)(token->leaf_last - token->leaf_first + 1) + token->trunk;
+        }
+        if (held > peak) peak = held;
+    }
+    return peak;
+}
+
+static icl_status prepare_model(icl_engine *engine, const icl_plan *plan)
+{
     const icl_plan_stats *stats = &plan->stats;
-    const size_t rows = stats->call_rows_peak > stats->sequences_peak ? stats->call_rows_peak
-                                                                      : stats->sequences_peak;
-    return (uint64_t)stats->cells_peak * info->bytes_per_cell +
-           (uint64_t)(rows + info->row_floor) * info->vocab_count * sizeof(float) +
-           plan->trie.node_capacity * sizeof(trie_node) + plan->trie.node_count * sizeof(uint32_t) +
-           plan->trie.ask_capacity * sizeof(trie_ask) +
+    return icl_model_prepare(engine->model,
+                             &(icl_decode_limits){ .cells = stats->cells_peak,
+                                                   .sequences = stats->sequences_peak,
+                                                   .call_tokens = stats->call_tokens_peak,
+                                                   .call_rows = stats->call_rows_peak,
+                                                   .sequence_tokens = sequence_tokens_peak(plan) });
+}
+
+/* What the prepared model takes, and the planner. */
+static uint64_t planned_bytes(const icl_engine *engine, const icl_plan *plan)
+{
+    return icl_model_working_bytes(engine->model) + plan->trie.node_capacity * sizeof(trie_node) +
+           plan->trie.node_count * sizeof(uint32_t) + plan->trie.ask_capacity * sizeof(trie_ask) +
            plan->token_capacity * (sizeof(icl_decode_token) + sizeof(uint32_t));
+}
+
+icl_status icl_engine_plan_bytes(icl_engine *engine, const icl_plan *plan, uint64_t *out_bytes)
+{
+    if (plan->stats.calls > 0) ICL_TRY(prepare_model(engine, plan));
+    *out_bytes = planned_bytes(engine, plan);
+    return ICL_OK;
 }
 
 static void meter_add(engine_run *run)
@@ -325,8 +352,6 @@ static void meter_add(engine_run *run)
     meter->logits_rows += stats->logits_rows;
     meter->rows_padding += stats->rows_padding;
     meter->visible_cells += stats->visible_cells;
-    const uint64_t bytes = planned_bytes(run);
-    if (bytes > meter->peak_bytes) meter->peak_bytes = bytes;
 }
 
 static icl_status run_plan(engine_run *run)
@@ -336,11 +361,9 @@ static icl_status run_plan(engine_run *run)
     const icl_plan_stats *stats = &run->plan->stats;
     meter_add(run);
     if (stats->calls == 0) return ICL_OK;
-    ICL_TRY(icl_model_prepare(run->engine->model,
-                              &(icl_decode_limits){ .cells = stats->cells_peak,
-                                                    .sequences = stats->sequences_peak,
-                                                    .call_tokens = stats->call_tokens_peak,
-                                                    .call_rows = stats->call_rows_peak }));
+    ICL_TRY(prepare_model(run->engine, run->plan));
+    const uint64_t bytes = planned_bytes(run->engine, run->plan);
+    if (bytes > run->engine->meter.peak_bytes) run->engine->meter.peak_bytes = bytes;
     const double start = seconds_now();
     icl_status status = ICL_OK;
     for (size_t c = 0; c < run->plan->call_count && status == ICL_OK; c++)

@@ -15,6 +15,8 @@ typedef struct icl_decode_limits {
     size_t sequences;   /**< sequence ids 0..sequences-1 are used */
     size_t call_tokens; /**< most tokens of one call */
     size_t call_rows;   /**< most rows read from one call */
+    /** Most tokens held at once, each counted for every sequence that it is in; 0: unknown. */
+    size_t sequence_tokens;
 } icl_decode_limits;
 
 /** A token of a call. It belongs to sequences leaf_first..leaf_last (none when first > last) and,
@@ -56,6 +58,9 @@ typedef struct icl_model_backend {
     /** Logits [vocab_count] of the call's token at `token_index`; valid until the next decode. */
     const float *(*logits)(void *self, size_t token_index);
     void (*interrupt)(void *self, bool on); /**< may be NULL */
+    /** Bytes beyond the weights that calls within the limits of the last prepare take: cache, rows,
+     *  intermediate results, book-keeping. 0 before the first. */
+    uint64_t (*working_bytes)(const void *self);
 } icl_model_backend;
 
 /** Wraps a back end. `info` is copied, its strings are borrowed from `self_taken`, which moves in, on
@@ -69,6 +74,8 @@ ICL_API icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *
 ICL_API icl_status icl_model_decode(icl_model *model, const icl_decode_call *call);
 /** Logits [vocab_count] of a token of the last call whose `row` is set. Borrowed until the next. */
 ICL_API const float *icl_model_logits(icl_model *model, size_t token_index);
+/** As icl_model_backend.working_bytes. */
+ICL_API uint64_t icl_model_working_bytes(const icl_model *model);
 
 /**
  * The table model: exact, hand-written logits, for tests of everything above the model.
