@@ -25,10 +25,10 @@ enum { CALL_TOKENS_DEFAULT = 512 };
 
 /* ---- the library as a whole ---- */
 
-static _Thread_local char last_log[256];
+static _Thread_local char complaint[256];
 static _Thread_local double logged_buffer_mib;
 
-/* llama.cpp explains failures only in its log; the last complaint becomes part of our sentence. Nor
+/* llama.cpp explains failures only in its log; the first complaint tells why, later ones only that. Nor
  * does its interface tell the sizes of the buffers that a context allocates. */
 static void read_log(enum ggml_log_level level, const char *text, void *user)
 {
@@ -36,9 +36,9 @@ static void read_log(enum ggml_log_level level, const char *text, void *user)
     (void)user;
     const char *size = strstr(text, size_follows);
     if (size != NULL) logged_buffer_mib += strtod(size + strlen(size_follows), NULL);
-    if (level != GGML_LOG_LEVEL_ERROR) return;
-    snprintf(last_log, sizeof last_log, "%s", text);
-    last_log[strcspn(last_log, "\n")] = '\0';
+    if (level != GGML_LOG_LEVEL_ERROR || complaint[0] != '\0') return;
+    snprintf(complaint, sizeof complaint, "%s", text);
+    complaint[strcspn(complaint, "\n")] = '\0';
 }
 
 static void start_library(void)
@@ -99,10 +99,11 @@ static icl_status read_facts(file_facts *out, const char *path)
     icl_hash128 hash;
     ICL_TRY(check_magic(path));
     ICL_TRY(icl_hash_file(&hash, path));
+    complaint[0] = '\0';
     struct gguf_context *gguf =
         gguf_init_from_file(path, (struct gguf_init_params){ .no_alloc = true });
     if (gguf == NULL)
-        return icl_error_set(ICL_EMODEL, "\"%s\" is a damaged GGUF file (%s)", path, last_log);
+        return icl_error_set(ICL_EMODEL, "\"%s\" is a damaged GGUF file (%s)", path, complaint);
     file_facts facts = { .row_floor = 2 };
     for (int64_t i = 0; i < gguf_get_n_tensors(gguf); i++) {
         const size_t rows = row_floor_of(gguf_get_tensor_type(gguf, i));
@@ -123,11 +124,11 @@ static icl_status load_weights(struct llama_model **out, const char *path, bool 
     params.check_tensors = verify;
     /* Repacked weights use one kernel for groups of rows and another for the rest. */
     params.use_extra_bufts = false;
-    last_log[0] = '\0';
+    complaint[0] = '\0';
     struct llama_model *weights = llama_model_load_from_file(path, params);
     if (weights == NULL)
         return icl_error_set(ICL_EMODEL, "cannot load model \"%s\"%s%s", path,
-                             last_log[0] != '\0' ? ": " : "", last_log);
+                             complaint[0] != '\0' ? ": " : "", complaint);
     *out = weights;
     return ICL_OK;
 }
@@ -275,13 +276,13 @@ static icl_status llama_backend_prepare(void *opaque, const icl_decode_limits *l
     release_context(self);
     self->limits = *limits;
     icl_exact_device_set_threads(self->thread_count);
-    last_log[0] = '\0';
+    complaint[0] = '\0';
     logged_buffer_mib = 0;
     self->context = llama_init_from_model(self->weights, context_params(self));
     self->buffer_mib = logged_buffer_mib;
     if (self->context == NULL)
         return icl_error_set(ICL_EMODEL, "cannot create a context of %zu cells for \"%s\": %s",
-                             limits->cells, self->path, last_log);
+                             limits->cells, self->path, complaint);
     struct ggml_threadpool_params pool = ggml_threadpool_params_default(self->thread_count);
     pool.poll = 0; /* idle workers must leave their core to the attention threads */
     self->threads = ggml_threadpool_new(&pool);
@@ -348,13 +349,13 @@ static icl_status llama_backend_decode(void *opaque, const icl_decode_call *call
     self->batch.n_tokens = 0;
     for (size_t i = 0; i < call->token_count; i++) add_token(&self->batch, &call->tokens[i]);
     pad_to_floor(&self->batch, self->row_floor, (int32_t)self->limits.sequences);
-    last_log[0] = '\0';
+    complaint[0] = '\0';
     const int32_t result = llama_decode(self->context, self->batch);
     if (result == 2 || (result != 0 && atomic_load(&self->interrupted)))
         return icl_error_set(ICL_ECANCELLED, "interrupted");
     if (result != 0)
         return icl_error_set(ICL_EMODEL, "evaluation of %zu tokens failed with code %d: %s",
-                             call->token_count, result, last_log);
+                             call->token_count, result, complaint);
     return ICL_OK;
 }
 
@@ -553,10 +554,10 @@ static icl_status encoder_start(icl_encoder *encoder, const char *path, int thre
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
     params.kv_unified = true;
     params.no_perf = true;
-    last_log[0] = '\0';
+    complaint[0] = '\0';
     encoder->context = llama_init_from_model(encoder->weights, params);
     if (encoder->context == NULL)
-        return icl_error_set(ICL_EMODEL, "cannot start encoder \"%s\": %s", path, last_log);
+        return icl_error_set(ICL_EMODEL, "cannot start encoder \"%s\": %s", path, complaint);
     encoder->batch = llama_batch_init(ENCODER_CALL_TOKENS, 0, 1);
     struct ggml_threadpool_params pool = ggml_threadpool_params_default(thread_count);
     pool.poll = 0;
@@ -653,7 +654,7 @@ icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const
             held++;
         }
         if (llama_encode(encoder->context, encoder->batch) != 0)
-            return icl_error_set(ICL_EMODEL, "the encoder failed on text %zu: %s", done, last_log);
+            return icl_error_set(ICL_EMODEL, "the encoder failed on text %zu: %s", done, complaint);
         int32_t first = 0;
         for (size_t t = 0; t < held; t++) {
             pool_vectors(out + (done + t) * encoder->vector_size, encoder, first, tokens[t]);
