@@ -7,8 +7,10 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* A wave of a few calls fills its calls well; a larger one would only enlarge the cache. */
-enum { WAVE_CALLS = 4 };
+/* A wave of a few calls fills its calls well; a larger one would only enlarge the cache. The same for
+ * leaves, for each of which a back end may hold a row and a list of positions; a subtree with more gets
+ * a wave of its own. */
+enum { WAVE_CALLS = 4, WAVE_LEAVES = 128 };
 
 typedef struct plan_walker {
     icl_plan *plan;
@@ -55,11 +57,10 @@ static size_t max_size(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Ends a wave: cuts its tokens into calls of nearly equal size. */
-static icl_status end_wave(plan_walker *walker, uint32_t leaf_count)
+/* Ends a wave of the next `total` tokens: cuts them into calls of nearly equal size. */
+static icl_status end_wave(plan_walker *walker, size_t total, uint32_t leaf_count)
 {
     icl_plan *plan = walker->plan;
-    const size_t total = plan->token_count - walker->block_first;
     const size_t calls =
         (total + plan->limits.call_tokens_max - 1) / plan->limits.call_tokens_max;
     size_t first = walker->block_first;
@@ -75,7 +76,7 @@ static icl_status end_wave(plan_walker *walker, uint32_t leaf_count)
     plan->stats.waves++;
     plan->stats.cells_peak = max_size(plan->stats.cells_peak, walker->keep + total);
     plan->stats.sequences_peak = max_size(plan->stats.sequences_peak, leaf_count + 1);
-    walker->block_first = plan->token_count;
+    walker->block_first = first;
     return ICL_OK;
 }
 
@@ -110,12 +111,14 @@ typedef struct trunk_frame {
     uint32_t next;
 } trunk_frame;
 
-static bool fits(const plan_walker *walker, uint32_t depth, size_t tokens, size_t leaves, bool chain)
+static bool fits(const plan_walker *walker, uint32_t depth, size_t tokens, size_t leaves, bool first,
+                 bool chain)
 {
     const icl_plan_limits *limits = &walker->plan->limits;
     const size_t room = limits->cells_max - depth; /* depth <= cells_max: checked before */
     const size_t wave_max = limits->call_tokens_max * WAVE_CALLS;
     if (leaves > limits->sequences_max - 1) return false;
+    if (!first && leaves > WAVE_LEAVES) return false;
     return tokens <= room && (chain || tokens <= wave_max);
 }
 
@@ -131,7 +134,7 @@ static icl_status add_wave(plan_walker *walker, trunk_frame *frame, uint32_t *ou
         const trie_node *below = node_at(walker, child);
         const bool chain = leaves == 0 && below->leaf_count == 1;
         if (!fits(walker, node->depth, tokens + below->subtree_size, leaves + below->leaf_count,
-                  chain))
+                  leaves == 0, chain))
             break;
         ICL_TRY(add_subtree(walker, child, leaves + 1));
         tokens += below->subtree_size;
@@ -142,14 +145,25 @@ static icl_status add_wave(plan_walker *walker, trunk_frame *frame, uint32_t *ou
     return ICL_OK;
 }
 
-/* Trunk tokens evaluated in the same wave as leaves are their ancestors: they carry them all. */
-static void mark_trunk(plan_walker *walker, uint32_t leaf_count)
+/* New trunk tokens and leaves below them. Evaluated in one wave, each trunk token carries all leaves;
+ * a long trunk gets a wave of its own, since copying a sequence is cheaper than naming it on every
+ * token. */
+static icl_status end_leaves(plan_walker *walker, uint32_t leaf_count)
 {
     icl_plan *plan = walker->plan;
-    for (size_t i = walker->block_first; i < plan->token_count && plan->tokens[i].trunk; i++) {
-        plan->tokens[i].leaf_first = 1;
-        plan->tokens[i].leaf_last = (int32_t)leaf_count;
+    const size_t total = plan->token_count - walker->block_first;
+    size_t trunk = 0;
+    while (trunk < total && plan->tokens[walker->block_first + trunk].trunk) trunk++;
+    const bool apart = leaf_count > 1 && trunk * 2 >= plan->limits.call_tokens_max;
+    for (size_t i = 0; i < trunk; i++) {
+        icl_decode_token *token = &plan->tokens[walker->block_first + i];
+        token->leaf_first = 1;
+        token->leaf_last = apart ? 0 : (int32_t)leaf_count;
     }
+    if (!apart) return end_wave(walker, total, leaf_count);
+    ICL_TRY(end_wave(walker, trunk, 0));
+    walker->keep += (uint32_t)trunk;
+    return end_wave(walker, total - trunk, leaf_count);
 }
 
 static icl_status too_long(const plan_walker *walker, uint32_t depth)
@@ -199,8 +213,7 @@ static icl_status walk(plan_walker *walker, trunk_frame **frames, size_t *frame_
         uint32_t leaves = 0;
         ICL_TRY(add_wave(walker, top, &leaves));
         if (leaves > 0) {
-            mark_trunk(walker, leaves);
-            ICL_TRY(end_wave(walker, leaves));
+            ICL_TRY(end_leaves(walker, leaves));
             continue;
         }
         const trie_node *next = node_at(walker, child_at(walker, node, top->next));

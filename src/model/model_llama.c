@@ -21,7 +21,7 @@
 #include "base/text.h"
 #include "model/exact_device.h"
 
-enum { CALL_TOKENS_DEFAULT = 512 };
+enum { CALL_TOKENS_DEFAULT = 768 };
 
 /* ---- the library as a whole ---- */
 
