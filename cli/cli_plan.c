@@ -44,6 +44,7 @@ typedef struct plan_state {
     cli_setup setup;
     icl_run *run;
     icl_plan *plan;
+    uint64_t peak_bytes; /* of the run, weights excluded */
     double prefill_rate; /* tokens a second; 0: not measured */
 } plan_state;
 
@@ -51,13 +52,6 @@ static uint64_t cache_bytes(const plan_state *state)
 {
     const icl_plan_stats *stats = icl_plan_get_stats(state->plan);
     return stats->cells_peak * icl_model_get_info(state->setup.model)->bytes_per_cell;
-}
-
-static uint64_t logits_bytes(const plan_state *state)
-{
-    const icl_model_info *info = icl_model_get_info(state->setup.model);
-    return (icl_plan_get_stats(state->plan)->call_rows_peak + info->row_floor) * info->vocab_count *
-           sizeof(float);
 }
 
 /* Weights are mapped from the file. */
@@ -111,7 +105,7 @@ static json_t *plan_object(const plan_state *state)
                    { "depth_max", stats->depth_max },
                    { "weights_bytes", weights_bytes(state) },
                    { "cache_bytes", cache_bytes(state) },
-                   { "logits_bytes", logits_bytes(state) } };
+                   { "peak_bytes", state->peak_bytes } };
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         json_object_set_new(object, texts[i].name, json_string(texts[i].value));
@@ -159,9 +153,9 @@ static void print_counts(const plan_state *state)
     printf("  in the trie   %" PRIu64 ", %.1f times fewer\n", stats->tokens_trie, saving);
     printf("  to evaluate   %" PRIu64 " in %zu calls, %zu waves, longest path %zu\n",
            stats->tokens_evaluated, stats->calls, stats->waves, stats->depth_max);
-    printf("memory          %.1f MiB weights, %.1f MiB cache, %.1f MiB logits\n",
-           (double)weights_bytes(state) / mib, (double)cache_bytes(state) / mib,
-           (double)logits_bytes(state) / mib);
+    printf("memory          %.1f MiB weights, %.1f MiB for the run (cache %.1f MiB)\n",
+           (double)weights_bytes(state) / mib, (double)state->peak_bytes / mib,
+           (double)cache_bytes(state) / mib);
     if (state->prefill_rate > 0)
         printf("time            about %.1f s (estimate, at %.0f tokens/s)\n",
                estimated_seconds(state), state->prefill_rate);
@@ -177,7 +171,9 @@ static icl_status prepare(plan_state *state)
     if (status == ICL_OK) status = icl_run_new(&state->run, state->setup.engine, &options);
     if (status != ICL_OK) return status;
     const icl_plan_limits limits = icl_engine_limits(state->setup.engine);
-    return icl_plan_new(&state->plan, icl_run_batch(state->run), &limits);
+    status = icl_plan_new(&state->plan, icl_run_batch(state->run), &limits);
+    if (status != ICL_OK) return status;
+    return icl_engine_plan_bytes(state->setup.engine, state->plan, &state->peak_bytes);
 }
 
 static icl_status estimate(plan_state *state)
