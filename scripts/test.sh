@@ -15,6 +15,6 @@ ninja --quiet -j "$jobs" -C build-tsan tests/model/test_worker_pool
 ninja --quiet -j "$jobs" -C build-asan
 
 export CTEST_OUTPUT_ON_FAILURE=1
-ctest --test-dir build -j "$jobs" --no-label-summary -L '^(install|headers|e2e)$'
+ctest --test-dir build -j "$jobs" --no-label-summary -L '^(install|headers|e2e|parity)$'
 ctest --test-dir build-tsan --no-label-summary -R '^model/test_worker_pool$'
 ctest --test-dir build-asan -j "$jobs" --no-label-summary

@@ -7,12 +7,28 @@
 
 typedef double lanes_double __attribute__((vector_size(ICL_LANES * sizeof(double))));
 
+static float largest(const float *values, size_t count)
+{
+    icl_lanes maxima = icl_lanes_set(-INFINITY);
+    size_t i = 0;
+    for (; i + ICL_LANES <= count; i += ICL_LANES) {
+        icl_lanes x;
+        memcpy(&x, values + i, sizeof x);
+        maxima = icl_lanes_max(x, maxima);
+    }
+    float maximum = -INFINITY;
+    for (int l = 0; l < ICL_LANES; l++)
+        if (maxima[l] > maximum) maximum = maxima[l];
+    for (; i < count; i++)
+        if (values[i] > maximum) maximum = values[i];
+    return maximum;
+}
+
 icl_logits_summary icl_logits_summarise(const float *logits, size_t count)
 {
+    const float maximum = largest(logits, count);
     size_t best = 0;
-    for (size_t i = 1; i < count; i++)
-        if (logits[i] > logits[best]) best = i;
-    const float maximum = logits[best];
+    while (best + 1 < count && logits[best] != maximum) best++;
     lanes_double sums = { 0 };
     size_t i = 0;
     icl_lanes_int not_a_number = { 0 };

@@ -17,12 +17,18 @@ SCORE = [os.environ["ICL_BIN"], "score", "--model",
          os.path.join(SOURCE, "models", "icl-seed-f32.gguf"), "--kv", "f32", "--threads", "1"]
 TOLERANCE = 1e-3
 SEED = 7
+# Sanitizers slow the model down; there every eighth prompt is enough to watch the code. The whole file
+# is checked with the release build.
+EVERY = 1 if os.environ.get("ICL_SANITIZE", "off") == "off" else 8
 
 
 def golden_rows():
     with open(os.path.join(SOURCE, "tests", "golden", "parity_seed.jsonl"),
               encoding="utf-8") as f:
-        return [json.loads(line) for line in f]
+        rows = [json.loads(line) for line in f]
+    prompts = list(dict.fromkeys(row["id"].partition("/")[0] for row in rows))
+    kept = set(prompts[::EVERY])
+    return [row for row in rows if row["id"].partition("/")[0] in kept]
 
 
 def score(rows):
@@ -69,7 +75,7 @@ class ParitySeed(unittest.TestCase):
         differing = [want["id"] for want, got in zip(self.golden, self.answers)
                      if want["greedy"] is not got["greedy"]]
         self.assertEqual(differing, [])
-        self.assertGreater(sum(want["greedy"] for want in self.golden), 50)
+        self.assertGreater(sum(want["greedy"] for want in self.golden), 50 // EVERY)
 
     def test_best_label_equals_the_reference(self):
         best = {"want": {}, "got": {}}
