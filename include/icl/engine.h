@@ -104,7 +104,7 @@ typedef struct icl_plan_stats {
     size_t calls, waves;
     /** Most cells and sequences held at once; most tokens and read rows of a call. */
     size_t cells_peak, sequences_peak, call_tokens_peak, call_rows_peak;
-    size_t depth_max;          /**< tokens of the longest path */
+    size_t depth_max; /**< tokens of the longest path */
 } icl_plan_stats;
 
 /**
@@ -133,9 +133,9 @@ typedef struct icl_meter {
     uint64_t tokens_asked, tokens_trie, tokens_evaluated;
     /** As in icl_plan_stats. */
     uint64_t logits_rows, rows_padding, visible_cells;
-    uint64_t calls;              /**< evaluations that completed */
-    double seconds;              /**< spent evaluating */
-    uint64_t peak_bytes;         /**< beyond the weights, as planned before evaluating */
+    uint64_t calls;      /**< evaluations that completed */
+    double seconds;      /**< spent evaluating */
+    uint64_t peak_bytes; /**< beyond the weights, as planned before evaluating */
 } icl_meter;
 
 /** Called after every evaluation call; tokens of the current run. */
@@ -170,8 +170,8 @@ ICL_API icl_model *icl_engine_model(const icl_engine *engine);
 ICL_API icl_plan_limits icl_engine_limits(const icl_engine *engine);
 
 /**
- * Peak memory of a run of this plan, weights excluded: cache, logits rows, intermediate results and the
- * plan itself. Makes the model's buffers ready, as the run would; evaluates nothing.
+ * Peak memory of a run of this plan, weights excluded: cache, logits rows, intermediate results and
+ * the plan itself. Makes the model's buffers ready, as the run would; evaluates nothing.
  * @param[out] out_bytes  within a tenth of what the process grows by
  * @return ICL_OK; ICL_EMODEL; ICL_ENOMEM
  */
@@ -179,8 +179,8 @@ ICL_API icl_status icl_engine_plan_bytes(icl_engine *engine, const icl_plan *pla
                                          uint64_t *out_bytes);
 
 /**
- * Answers every request of the batch. Answers found in the journal are not evaluated again; a finished
- * answer is in the journal before the function returns, whatever it returns.
+ * Answers every request of the batch. Answers found in the journal are not evaluated again; a
+ * finished answer is in the journal before the function returns, whatever it returns.
  * @return ICL_OK; ICL_ECONTEXT; ICL_EMODEL; ICL_EIO: journal; ICL_ECANCELLED: interrupted
  */
 ICL_API icl_status icl_engine_run(icl_engine *engine, icl_batch *batch);
@@ -188,8 +188,8 @@ ICL_API icl_status icl_engine_run(icl_engine *engine, icl_batch *batch);
 ICL_API icl_meter icl_engine_get_meter(const icl_engine *engine);
 
 /**
- * Plain prefill rate of the same model on the same build: one sequence evaluated in calls of the same
- * size with about the same number of visible cells per token. The 1 of eta_machine.
+ * Plain prefill rate of the same model on the same build: one sequence evaluated in calls of the
+ * same size with about the same number of visible cells per token. The 1 of eta_machine.
  * @param[out] out_tokens_per_second  evaluated for about `seconds_max`
  */
 ICL_API icl_status icl_engine_measure_prefill(icl_engine *engine, size_t call_tokens,

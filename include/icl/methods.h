@@ -33,7 +33,7 @@ typedef struct icl_method {
     const char *cost;    /**< questions asked of the model */
     const char *needs;   /**< "nothing", or a comma-separated list such as "embeddings, labels" */
     const icl_method_option *options; /**< [option_count] */
-    size_t option_count;  /**< may be 0 */
+    size_t option_count;              /**< may be 0 */
 } icl_method;
 
 /** Stages in the order of a run: select, order, score, calibrate. */

@@ -38,7 +38,7 @@ typedef struct icl_metrics {
     double macro_f1;          /**< mean over labels that stand in gold or predicted; 0 for 0/0 */
     double majority_accuracy; /**< accuracy of always answering majority_label */
     double majority_ci95[2];  /**< its Wilson interval */
-    bool has_probabilities; /**< false: ece and brier are 0 and mean nothing */
+    bool has_probabilities;   /**< false: ece and brier are 0 and mean nothing */
     double ece;   /**< expected calibration error, 10 bins of the highest probability, see below */
     double brier; /**< mean over queries of sum over labels of (p - [label is gold])^2, in 0..2 */
 } icl_metrics;

@@ -28,10 +28,10 @@ typedef enum icl_kv_type { ICL_KV_F32 = 0, ICL_KV_F16 = 1 } icl_kv_type;
 
 /** See icl_model_options_default(). */
 typedef struct icl_model_options {
-    int thread_count;          /**< 0: free physical cores */
-    icl_kv_type kv_type;       /**< default ICL_KV_F32 */
-    size_t call_tokens_max;    /**< tokens of one evaluation call; 0: the model's tuned value */
-    bool verify;               /**< check tensor data while loading */
+    int thread_count;       /**< 0: free physical cores */
+    icl_kv_type kv_type;    /**< default ICL_KV_F32 */
+    size_t call_tokens_max; /**< tokens of one evaluation call; 0: the model's tuned value */
+    bool verify;            /**< check tensor data while loading */
 } icl_model_options;
 
 /** Free cores, f32 cache, the model's own call size, no verification. */
@@ -48,21 +48,22 @@ typedef struct icl_model_info {
     size_t window_tokens;      /**< longest sequence the model was made for */
     /** Blocks, and the width between them. */
     size_t layer_count, embedding_size;
-    uint64_t parameter_count;  /**< weights of the file */
-    int32_t bos;               /**< token put before every prompt, or -1 when the model wants none */
-    int32_t eos;               /**< -1 when unknown */
-    size_t bytes_per_cell;     /**< cache bytes of one token */
-    size_t call_tokens_max;    /**< tokens of one evaluation call */
-    size_t row_floor;          /**< fewest rows of a call for which its kernels keep their bits */
-    bool exact;                /**< answers do not depend on what shares a call; see docs/adr/0002 */
-    int thread_count;          /**< workers of an evaluation */
+    uint64_t parameter_count; /**< weights of the file */
+    int32_t bos;              /**< token put before every prompt, or -1 when the model wants none */
+    int32_t eos;              /**< -1 when unknown */
+    size_t bytes_per_cell;    /**< cache bytes of one token */
+    size_t call_tokens_max;   /**< tokens of one evaluation call */
+    size_t row_floor;         /**< fewest rows of a call for which its kernels keep their bits */
+    bool exact;               /**< answers do not depend on what shares a call; see docs/adr/0002 */
+    int thread_count;         /**< workers of an evaluation */
 } icl_model_info;
 
 /**
  * Opens a GGUF file.
  * @param[out] out  yours: icl_model_close
  * @return ICL_OK; ICL_EIO: cannot read; ICL_EMODEL: not a GGUF model, truncated, or an architecture
- *         the engine does not know; ICL_EUNSUPPORTED: a model whose state cannot be shared by prefix
+ *         the engine does not know; ICL_EUNSUPPORTED: a model whose state cannot be shared by
+ * prefix
  */
 ICL_API icl_status icl_model_open(icl_model **out, const char *path,
                                   const icl_model_options *options);
@@ -83,8 +84,8 @@ ICL_API icl_status icl_model_tokenize(icl_model *model, int32_t *out_tokens, siz
 
 /** Bytes of one token, not NUL-terminated; control tokens give their spelling.
  *  @param[out] out_length  needed bytes, also when they exceed capacity (then ICL_EINVAL) */
-ICL_API icl_status icl_model_piece(icl_model *model, char *out, size_t capacity,
-                                   size_t *out_length, int32_t token);
+ICL_API icl_status icl_model_piece(icl_model *model, char *out, size_t capacity, size_t *out_length,
+                                   int32_t token);
 
 /** Stops a running evaluation soon, from any thread or a signal handler; it returns ICL_ECANCELLED.
  *  Sticky until icl_model_clear_interrupt. */
@@ -110,8 +111,8 @@ ICL_API size_t icl_encoder_vector_size(const icl_encoder *encoder);
 ICL_API const char *icl_encoder_identity(const icl_encoder *encoder);
 
 /**
- * Mean-pooled, L2-normalised sentence vectors, many texts a call. A vector's bits do not depend on its
- * neighbours; texts beyond the encoder's window are cut.
+ * Mean-pooled, L2-normalised sentence vectors, many texts a call. A vector's bits do not depend on
+ * its neighbours; texts beyond the encoder's window are cut.
  * @param[out] out  [count][vector_size]
  */
 ICL_API icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const *texts,

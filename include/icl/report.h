@@ -26,8 +26,8 @@ ICL_API double icl_report_eta_machine(const icl_report_meter *meter);
 
 /**
  * Writes DIR/results.json (summary and per-class figures) and DIR/samples.jsonl (a line per query),
- * each atomically. Both hold only what the inputs determine, so they are byte-equal between runs; what
- * a run cost goes to DIR/meter.json.
+ * each atomically. Both hold only what the inputs determine, so they are byte-equal between runs;
+ * what a run cost goes to DIR/meter.json.
  */
 ICL_API icl_status icl_report_write(const icl_run *run, const icl_report_meter *meter,
                                     const char *folder);

@@ -44,14 +44,14 @@ typedef enum icl_overflow {
 
 /** Which run it is; see icl_run_options_default(). */
 typedef struct icl_run_options {
-    const icl_task *task;     /**< borrowed until icl_run_free */
-    const char *strategy;     /**< NULL or "": the task's, else ICL_STRATEGY_DEFAULT */
-    uint64_t seed;            /**< key of all randomness */
-    size_t limit;             /**< first so many queries; 0: all */
-    icl_boundary boundary;    /**< how prompt and answer become tokens */
-    icl_overflow overflow;    /**< what happens to a prompt beyond the window */
-    bool chat;                /**< write prompts through the model's own chat template */
-    bool zero_shot;           /**< also ask without demonstrations, for the line beside the result */
+    const icl_task *task;  /**< borrowed until icl_run_free */
+    const char *strategy;  /**< NULL or "": the task's, else ICL_STRATEGY_DEFAULT */
+    uint64_t seed;         /**< key of all randomness */
+    size_t limit;          /**< first so many queries; 0: all */
+    icl_boundary boundary; /**< how prompt and answer become tokens */
+    icl_overflow overflow; /**< what happens to a prompt beyond the window */
+    bool chat;             /**< write prompts through the model's own chat template */
+    bool zero_shot;        /**< also ask without demonstrations, for the line beside the result */
     const char *encoder_path; /**< sentence encoder; NULL: icl_encoder_default_path() */
     int thread_count;         /**< of the encoder; 0: free cores */
 } icl_run_options;
@@ -69,8 +69,8 @@ ICL_API icl_run_options icl_run_options_default(void);
  */
 ICL_API icl_status icl_strategy_canonical(char **out_line, const char *line);
 
-/** Path of the shipped model: $ICL_MODEL, ../share/icl/models beside the program, the source tree, the
- *  installed folder. ICL_ENOTFOUND when there is none. *out_path malloc'd, yours. */
+/** Path of the shipped model: $ICL_MODEL, ../share/icl/models beside the program, the source tree,
+ * the installed folder. ICL_ENOTFOUND when there is none. *out_path malloc'd, yours. */
 ICL_API icl_status icl_model_default_path(char **out_path);
 /** Path of the sentence encoder: $ICL_ENCODER, $ICL_CACHE, ~/.cache/icl, share/icl/models. */
 ICL_API icl_status icl_encoder_default_path(char **out_path);
@@ -96,8 +96,8 @@ ICL_API icl_batch *icl_run_batch(icl_run *run);
  *  serves those; malloc'd, yours. */
 ICL_API icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request);
 
-/** The rendered prompt of a query as text with a bar "|" after every token, the answer of each label
- *  below it, and the counts of tokens; malloc'd, yours. */
+/** The rendered prompt of a query as text with a bar "|" after every token, the answer of each
+ * label below it, and the counts of tokens; malloc'd, yours. */
 ICL_API icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t query);
 
 /** Everything a run decided and found; deterministic. Filled by icl_run_execute, apart from the
@@ -105,33 +105,33 @@ ICL_API icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t que
 typedef struct icl_run_summary {
     /** New; the strategy in canonical form. */
     const char *task, *strategy;
-    const char *model;            /**< new; description */
-    const char *model_identity;   /**< new; hash of the file */
-    char spec_hash[33];           /**< new; over all that determines the predictions */
-    uint64_t seed;                /**< new */
+    const char *model;          /**< new; description */
+    const char *model_identity; /**< new; hash of the file */
+    char spec_hash[33];         /**< new; over all that determines the predictions */
+    uint64_t seed;              /**< new */
     /** New; shots are demonstrations per query. */
     size_t query_count, label_count, pool_count, shots;
-    size_t joins_merged;          /**< new; answers whose first token crosses the join */
+    size_t joins_merged; /**< new; answers whose first token crosses the join */
     /** New; by the window budget. */
     size_t demonstrations_dropped, queries_with_drops;
-    bool labelled;                /**< new; queries have gold labels, so there are metrics */
-    icl_metrics metrics;          /**< when labelled */
-    bool has_zero_shot;           /**< zero_shot is filled */
-    icl_metrics zero_shot;        /**< same scoring, no demonstrations, no calibration */
-    bool calibration_fell_back;   /**< nothing to calibrate with */
+    bool labelled;              /**< new; queries have gold labels, so there are metrics */
+    icl_metrics metrics;        /**< when labelled */
+    bool has_zero_shot;         /**< zero_shot is filled */
+    icl_metrics zero_shot;      /**< same scoring, no demonstrations, no calibration */
+    bool calibration_fell_back; /**< nothing to calibrate with */
 } icl_run_summary;
 
 /** One query's outcome; pointers borrowed from the run. */
 typedef struct icl_run_sample {
-    const char *id;                  /**< of the query, unique in its dataset */
-    size_t gold;                     /**< ICL_LABEL_NONE when unlabelled */
-    size_t predicted;                /**< the label with the largest score */
-    const double *logprobs_nats;     /**< [label_count] after normalisation, before calibration */
-    const double *scores;            /**< [label_count] after calibration */
-    const double *probabilities;     /**< [label_count] */
-    size_t demonstration_count;      /**< in the prompt, after any drop */
+    const char *id;              /**< of the query, unique in its dataset */
+    size_t gold;                 /**< ICL_LABEL_NONE when unlabelled */
+    size_t predicted;            /**< the label with the largest score */
+    const double *logprobs_nats; /**< [label_count] after normalisation, before calibration */
+    const double *scores;        /**< [label_count] after calibration */
+    const double *probabilities; /**< [label_count] */
+    size_t demonstration_count;  /**< in the prompt, after any drop */
     const char *const *demonstration_ids; /**< in order of showing, nearest to the query last */
-    char prompt_hash[33];            /**< of the prompt's bytes */
+    char prompt_hash[33];                 /**< of the prompt's bytes */
 } icl_run_sample;
 
 /**

@@ -20,16 +20,16 @@ extern "C" {
 /** Result of a call: ICL_OK (0) or one negative code. The sentence is in icl_error_message(). */
 typedef enum icl_status {
     ICL_OK = 0,
-    ICL_EINVAL = -1,      /**< an argument or option value is not acceptable */
-    ICL_EPARSE = -2,      /**< input text is malformed; the message names file, line and value */
-    ICL_EIO = -3,         /**< the operating system refused: missing file, full disk, permission */
-    ICL_ENOMEM = -4,      /**< out of memory */
-    ICL_EMODEL = -5,      /**< a model file or model evaluation failed */
-    ICL_ECONTEXT = -6,    /**< a prompt does not fit the model's window */
+    ICL_EINVAL = -1,       /**< an argument or option value is not acceptable */
+    ICL_EPARSE = -2,       /**< input text is malformed; the message names file, line and value */
+    ICL_EIO = -3,          /**< the operating system refused: missing file, full disk, permission */
+    ICL_ENOMEM = -4,       /**< out of memory */
+    ICL_EMODEL = -5,       /**< a model file or model evaluation failed */
+    ICL_ECONTEXT = -6,     /**< a prompt does not fit the model's window */
     ICL_EUNSUPPORTED = -7, /**< the backend lacks a capability; the message names it */
-    ICL_ENOTFOUND = -8,   /**< unknown name; the message offers the nearest known one */
-    ICL_EBUSY = -9,       /**< another process holds the journal */
-    ICL_ECANCELLED = -10, /**< the caller asked to stop; finished work is durable */
+    ICL_ENOTFOUND = -8,    /**< unknown name; the message offers the nearest known one */
+    ICL_EBUSY = -9,        /**< another process holds the journal */
+    ICL_ECANCELLED = -10,  /**< the caller asked to stop; finished work is durable */
 } icl_status;
 
 /**

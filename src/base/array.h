@@ -6,8 +6,8 @@
 
 #include <icl/status.h>
 
-/* Grows *items (a malloc'd array of `item_bytes` elements) so that `needed` fit; doubles. ICL_ENOMEM
- * leaves it as it was. Call through icl_array_reserve(&array, &capacity, needed). */
+/* Grows *items (a malloc'd array of `item_bytes` elements) so that `needed` fit; doubles.
+ * ICL_ENOMEM leaves it as it was. Call through icl_array_reserve(&array, &capacity, needed). */
 icl_status icl_array_grow(void **items, size_t *capacity, size_t needed, size_t item_bytes);
 
 #define icl_array_reserve(items, capacity, needed)                                                 \

@@ -36,8 +36,8 @@ typedef enum icl_needs {
     ICL_NEEDS_EMBEDDINGS = 1 << 0, /* sentence vectors of pool and queries */
     ICL_NEEDS_LOGPROBS = 1 << 1,   /* questions to the language model */
     ICL_NEEDS_GENERATION = 1 << 2,
-    ICL_NEEDS_LABELS = 1 << 3,     /* a labelled pool */
-    ICL_NEEDS_TRAINING = 1 << 4,   /* a file made by `icl fit` */
+    ICL_NEEDS_LABELS = 1 << 3,       /* a labelled pool */
+    ICL_NEEDS_TRAINING = 1 << 4,     /* a file made by `icl fit` */
     ICL_NEEDS_CONTENT_FREE = 1 << 5, /* the template rendered with content-free inputs */
 } icl_needs;
 
@@ -45,10 +45,10 @@ enum { ICL_OPTIONS_MAX = 16 };
 
 typedef struct icl_card {
     const char *name;
-    const char *summary; /* one line */
-    const char *paper;   /* authors year, "title"; or "folklore" */
-    const char *cost;    /* questions asked of the model, in words; "none" */
-    unsigned needs;      /* icl_needs bits */
+    const char *summary;       /* one line */
+    const char *paper;         /* authors year, "title"; or "folklore" */
+    const char *cost;          /* questions asked of the model, in words; "none" */
+    unsigned needs;            /* icl_needs bits */
     const icl_option *options; /* [option_count], may be NULL */
     size_t option_count;
 } icl_card;

@@ -16,17 +16,28 @@ const char *icl_error_message(void)
 const char *icl_status_name(icl_status status)
 {
     switch (status) {
-    case ICL_OK: return "ok";
-    case ICL_EINVAL: return "invalid argument";
-    case ICL_EPARSE: return "malformed input";
-    case ICL_EIO: return "input/output error";
-    case ICL_ENOMEM: return "out of memory";
-    case ICL_EMODEL: return "model error";
-    case ICL_ECONTEXT: return "prompt exceeds the window";
-    case ICL_EUNSUPPORTED: return "unsupported by this backend";
-    case ICL_ENOTFOUND: return "not found";
-    case ICL_EBUSY: return "in use";
-    case ICL_ECANCELLED: return "cancelled";
+    case ICL_OK:
+        return "ok";
+    case ICL_EINVAL:
+        return "invalid argument";
+    case ICL_EPARSE:
+        return "malformed input";
+    case ICL_EIO:
+        return "input/output error";
+    case ICL_ENOMEM:
+        return "out of memory";
+    case ICL_EMODEL:
+        return "model error";
+    case ICL_ECONTEXT:
+        return "prompt exceeds the window";
+    case ICL_EUNSUPPORTED:
+        return "unsupported by this backend";
+    case ICL_ENOTFOUND:
+        return "not found";
+    case ICL_EBUSY:
+        return "in use";
+    case ICL_ECANCELLED:
+        return "cancelled";
     }
     return "unknown status";
 }

@@ -129,6 +129,7 @@ bool icl_line_read(icl_text *line, FILE *stream, bool *out_too_long)
         }
     }
     icl_text_append(line, chunk, used);
-    if (line->length > 0 && line->bytes[line->length - 1] == '\r') line->bytes[--line->length] = '\0';
+    if (line->length > 0 && line->bytes[line->length - 1] == '\r')
+        line->bytes[--line->length] = '\0';
     return any;
 }

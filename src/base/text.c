@@ -108,7 +108,8 @@ static size_t sequence_length(const unsigned char *at, size_t left)
     if (lead < 0x80) return 1;
     size_t length;
     unsigned char low = 0x80, high = 0xBF;
-    if (lead >= 0xC2 && lead <= 0xDF) length = 2;
+    if (lead >= 0xC2 && lead <= 0xDF)
+        length = 2;
     else if (lead >= 0xE0 && lead <= 0xEF) {
         length = 3;
         if (lead == 0xE0) low = 0xA0;
@@ -117,7 +118,8 @@ static size_t sequence_length(const unsigned char *at, size_t left)
         length = 4;
         if (lead == 0xF0) low = 0x90;
         if (lead == 0xF4) high = 0x8F;
-    } else return 0;
+    } else
+        return 0;
     if (left < length || at[1] < low || at[1] > high) return 0;
     for (size_t i = 2; i < length; i++)
         if ((at[i] & 0xC0) != 0x80) return 0;

@@ -1,4 +1,5 @@
-/* base/text.h - a growable byte string, always NUL-terminated, that remembers running out of memory.
+/* base/text.h - a growable byte string, always NUL-terminated, that remembers running out of
+ * memory.
  *
  *   icl_text text = { 0 };
  *   icl_text_printf(&text, "%zu rows", count);
@@ -26,7 +27,7 @@ void icl_text_append(icl_text *text, const char *bytes, size_t length);
 void icl_text_append_string(icl_text *text, const char *string);
 void icl_text_append_char(icl_text *text, char byte);
 __attribute__((format(printf, 2, 3))) void icl_text_printf(icl_text *text, const char *format, ...);
-icl_status icl_text_status(const icl_text *text); /* ICL_OK or ICL_ENOMEM, with its sentence */
+icl_status icl_text_status(const icl_text *text);  /* ICL_OK or ICL_ENOMEM, with its sentence */
 const char *icl_text_string(const icl_text *text); /* borrowed; "" when empty */
 char *icl_text_take(icl_text *text, size_t *out_length); /* malloc'd, yours; NULL when failed */
 
@@ -35,9 +36,11 @@ char *icl_text_take(icl_text *text, size_t *out_length); /* malloc'd, yours; NUL
 size_t icl_utf8_valid_length(const char *bytes, size_t length);
 size_t icl_utf8_count(const char *bytes, size_t length); /* code points of valid UTF-8 */
 
-/* Index of the name nearest to `name` by edit distance when near enough to suggest, else `count`. */
+/* Index of the name nearest to `name` by edit distance when near enough to suggest, else `count`.
+ */
 size_t icl_nearest_name(const char *name, const char *const *names, size_t count);
 
-char *icl_string_copy(const char *string, size_t length); /* malloc'd, NUL-terminated; NULL: memory */
+char *icl_string_copy(const char *string,
+                      size_t length); /* malloc'd, NUL-terminated; NULL: memory */
 
 #endif

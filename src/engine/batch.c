@@ -132,8 +132,7 @@ double icl_batch_logprob_nats(const icl_batch *batch, size_t index)
     return sum;
 }
 
-const double *icl_batch_token_logprobs_nats(const icl_batch *batch, size_t index,
-                                            size_t *out_count)
+const double *icl_batch_token_logprobs_nats(const icl_batch *batch, size_t index, size_t *out_count)
 {
     const icl_request *request = request_at(batch, index);
     assert(request->answered && request->kind == REQUEST_SCORE);

@@ -15,8 +15,9 @@ typedef struct icl_request {
     size_t prefix;
     size_t first, count; /* continuation in icl_batch.tokens; count 0 for a distribution */
     size_t top_n;
-    size_t answer_first; /* score: token log-probabilities in icl_batch.values, `count` of them;
-                            distribution: top_n log-probabilities, top tokens in icl_batch.choices */
+    size_t
+        answer_first; /* score: token log-probabilities in icl_batch.values, `count` of them;
+                         distribution: top_n log-probabilities, top tokens in icl_batch.choices */
     double entropy_nats;
     bool greedy;
     bool answered;
@@ -29,7 +30,7 @@ struct icl_batch {
     size_t prefix_count, prefix_capacity;
     icl_request *requests;
     size_t request_count, request_capacity;
-    double *values;   /* answers, parallel to choices */
+    double *values; /* answers, parallel to choices */
     int32_t *choices;
     size_t value_count, value_capacity;
 };

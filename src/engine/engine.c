@@ -37,8 +37,7 @@ icl_status icl_engine_open(icl_engine **out, icl_model *model, const icl_engine_
     engine->model = model;
     engine->options = options != NULL ? *options : icl_engine_options_default();
     if (engine->options.journal_path != NULL) {
-        const icl_status status =
-            icl_journal_open(&engine->journal, engine->options.journal_path);
+        const icl_status status = icl_journal_open(&engine->journal, engine->options.journal_path);
         if (status != ICL_OK) {
             free(engine);
             return status;
@@ -134,8 +133,9 @@ static icl_hash128 answer_key(const icl_engine *engine, const icl_batch *batch,
 {
     const icl_model_info *info = icl_model_get_info(engine->model);
     const prefix_span *span = &batch->prefixes[request->prefix];
-    const uint64_t shape[] = { strlen(info->identity), strlen(info->build), (uint64_t)request->kind,
-                               span->count, request->count, request->top_n };
+    const uint64_t shape[] = { strlen(info->identity),  strlen(info->build),
+                               (uint64_t)request->kind, span->count,
+                               request->count,          request->top_n };
     icl_hash_state state;
     icl_hash_begin(&state);
     icl_hash_add(&state, shape, sizeof shape);
@@ -218,8 +218,8 @@ static void read_distribution(icl_batch *batch, icl_request *request, const floa
     request->entropy_nats = icl_logits_entropy_nats(logits, vocab_count, log_sum);
 }
 
-static void read_ask(icl_batch *batch, const trie_ask *ask, const float *logits,
-                     size_t vocab_count, icl_logits_summary summary)
+static void read_ask(icl_batch *batch, const trie_ask *ask, const float *logits, size_t vocab_count,
+                     icl_logits_summary summary)
 {
     icl_request *request = &batch->requests[ask->request];
     if (request->kind == REQUEST_DISTRIBUTION) {

@@ -38,7 +38,8 @@ static icl_status set_up(icl_journal *journal)
     /* Exclusive mode takes the lock at the first write and keeps it until the journal is closed. */
     ICL_TRY(execute(journal, "PRAGMA locking_mode=EXCLUSIVE"));
     ICL_TRY(execute(journal, "PRAGMA journal_mode=WAL"));
-    /* Commits survive the death of the process at once, and of the machine from icl_journal_sync on. */
+    /* Commits survive the death of the process at once, and of the machine from icl_journal_sync
+     * on. */
     ICL_TRY(execute(journal, "PRAGMA synchronous=NORMAL"));
     ICL_TRY(execute(journal, "BEGIN IMMEDIATE"));
     ICL_TRY(execute(journal, "CREATE TABLE IF NOT EXISTS answer("
@@ -94,8 +95,7 @@ icl_status icl_journal_get(icl_journal *journal, icl_hash128 key, void *bytes, s
     sqlite3_reset(journal->get);
     sqlite3_bind_blob(journal->get, 1, name, sizeof name, SQLITE_TRANSIENT);
     const int code = sqlite3_step(journal->get);
-    *out_found = code == SQLITE_ROW &&
-                 (size_t)sqlite3_column_bytes(journal->get, 0) == size;
+    *out_found = code == SQLITE_ROW && (size_t)sqlite3_column_bytes(journal->get, 0) == size;
     if (*out_found) memcpy(bytes, sqlite3_column_blob(journal->get, 0), size);
     sqlite3_reset(journal->get);
     return code == SQLITE_ROW || code == SQLITE_DONE ? ICL_OK : failure(journal, code);

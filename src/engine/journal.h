@@ -1,8 +1,8 @@
 /* engine/journal.h - finished answers on disk, by content.
  *
- * One SQLite file in WAL mode, one table: key = 128-bit hash of everything that determines an answer
- * (model file, build and precision, prefix tokens, question), value = the answer's bytes. The opener
- * holds the file exclusively; a second one is refused.
+ * One SQLite file in WAL mode, one table: key = 128-bit hash of everything that determines an
+ * answer (model file, build and precision, prefix tokens, question), value = the answer's bytes.
+ * The opener holds the file exclusively; a second one is refused.
  */
 #ifndef ICL_ENGINE_JOURNAL_H
 #define ICL_ENGINE_JOURNAL_H

@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* A wave of a few calls fills its calls well; a larger one would only enlarge the cache. The same for
- * leaves, for each of which a back end may hold a row and a list of positions; a subtree with more gets
- * a wave of its own. */
+/* A wave of a few calls fills its calls well; a larger one would only enlarge the cache. The same
+ * for leaves, for each of which a back end may hold a row and a list of positions; a subtree with
+ * more gets a wave of its own. */
 enum { WAVE_CALLS = 4, WAVE_LEAVES = 128 };
 
 typedef struct plan_walker {
@@ -61,8 +61,7 @@ static size_t max_size(size_t a, size_t b)
 static icl_status end_wave(plan_walker *walker, size_t total, uint32_t leaf_count)
 {
     icl_plan *plan = walker->plan;
-    const size_t calls =
-        (total + plan->limits.call_tokens_max - 1) / plan->limits.call_tokens_max;
+    const size_t calls = (total + plan->limits.call_tokens_max - 1) / plan->limits.call_tokens_max;
     size_t first = walker->block_first;
     for (size_t c = 0; c < calls; c++) {
         const size_t count = total / calls + (c < total % calls);
@@ -111,8 +110,8 @@ typedef struct trunk_frame {
     uint32_t next;
 } trunk_frame;
 
-static bool fits(const plan_walker *walker, uint32_t depth, size_t tokens, size_t leaves, bool first,
-                 bool chain)
+static bool fits(const plan_walker *walker, uint32_t depth, size_t tokens, size_t leaves,
+                 bool first, bool chain)
 {
     const icl_plan_limits *limits = &walker->plan->limits;
     const size_t room = limits->cells_max - depth; /* depth <= cells_max: checked before */
@@ -122,8 +121,8 @@ static bool fits(const plan_walker *walker, uint32_t depth, size_t tokens, size_
     return tokens <= room && (chain || tokens <= wave_max);
 }
 
-/* Puts as many further children of the frame as fit into one wave. Returns with leaves == 0 when not
- * even the next one fits. */
+/* Puts as many further children of the frame as fit into one wave. Returns with leaves == 0 when
+ * not even the next one fits. */
 static icl_status add_wave(plan_walker *walker, trunk_frame *frame, uint32_t *out_leaves)
 {
     const trie_node *node = node_at(walker, frame->node);
@@ -145,9 +144,9 @@ static icl_status add_wave(plan_walker *walker, trunk_frame *frame, uint32_t *ou
     return ICL_OK;
 }
 
-/* New trunk tokens and leaves below them. Evaluated in one wave, each trunk token carries all leaves;
- * a long trunk gets a wave of its own, since copying a sequence is cheaper than naming it on every
- * token. */
+/* New trunk tokens and leaves below them. Evaluated in one wave, each trunk token carries all
+ * leaves; a long trunk gets a wave of its own, since copying a sequence is cheaper than naming it
+ * on every token. */
 static icl_status end_leaves(plan_walker *walker, uint32_t leaf_count)
 {
     icl_plan *plan = walker->plan;
@@ -171,8 +170,8 @@ static icl_status too_long(const plan_walker *walker, uint32_t depth)
     const icl_plan_limits *limits = &walker->plan->limits;
     if (limits->window_tokens > 0 && depth > limits->window_tokens)
         return icl_error_set(ICL_ECONTEXT,
-                             "a prompt of %u tokens exceeds the model's window of %zu tokens", depth,
-                             limits->window_tokens);
+                             "a prompt of %u tokens exceeds the model's window of %zu tokens",
+                             depth, limits->window_tokens);
     return icl_error_set(ICL_ECONTEXT,
                          "a prompt of %u tokens exceeds the cache budget of %zu tokens", depth,
                          limits->cells_max);
@@ -186,8 +185,7 @@ static icl_status grow_trunk(plan_walker *walker, trunk_frame **frames, size_t *
     uint32_t index = child_at(walker, node_at(walker, top->node), top->next++);
     for (;;) {
         const trie_node *node = node_at(walker, index);
-        if (node->depth >= walker->plan->limits.cells_max)
-            return too_long(walker, node->depth + 1);
+        if (node->depth >= walker->plan->limits.cells_max) return too_long(walker, node->depth + 1);
         ICL_TRY(add_token(walker, index, 1, true));
         if (node->child_count != 1) break;
         index = child_at(walker, node, 0);
@@ -230,8 +228,8 @@ static void count_stats(icl_plan *plan, const icl_batch *batch)
         const icl_request *request = &batch->requests[r];
         if (request->answered) continue;
         stats->request_count++;
-        stats->tokens_asked += batch->prefixes[request->prefix].count +
-                               (request->count > 0 ? request->count - 1 : 0);
+        stats->tokens_asked +=
+            batch->prefixes[request->prefix].count + (request->count > 0 ? request->count - 1 : 0);
     }
     stats->prefix_count = batch->prefix_count;
     stats->tokens_trie = plan->trie.node_count - 1;
@@ -258,9 +256,9 @@ icl_status icl_plan_new(icl_plan **out, const icl_batch *batch, const icl_plan_l
 {
     if (limits->sequences_max < 2 || limits->call_tokens_max < 1 || limits->cells_max < 1 ||
         limits->row_floor < 1)
-        return icl_error_set(ICL_EINVAL,
-                             "plan limits need at least 2 sequences, 1 cell, 1 token per call and a "
-                             "row floor of 1");
+        return icl_error_set(
+            ICL_EINVAL, "plan limits need at least 2 sequences, 1 cell, 1 token per call and a "
+                        "row floor of 1");
     icl_plan *plan = calloc(1, sizeof *plan);
     if (plan == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a plan");
     plan->limits = *limits;
@@ -311,12 +309,11 @@ icl_status icl_plan_print(char **out_text, const icl_plan *plan)
 {
     icl_text text = { 0 };
     const icl_plan_stats *stats = &plan->stats;
-    icl_text_printf(&text,
-                    "asked %llu trie %llu evaluated %llu rows %llu calls %zu waves %zu cells %zu\n",
-                    (unsigned long long)stats->tokens_asked, (unsigned long long)stats->tokens_trie,
-                    (unsigned long long)stats->tokens_evaluated,
-                    (unsigned long long)stats->logits_rows, stats->calls, stats->waves,
-                    stats->cells_peak);
+    icl_text_printf(
+        &text, "asked %llu trie %llu evaluated %llu rows %llu calls %zu waves %zu cells %zu\n",
+        (unsigned long long)stats->tokens_asked, (unsigned long long)stats->tokens_trie,
+        (unsigned long long)stats->tokens_evaluated, (unsigned long long)stats->logits_rows,
+        stats->calls, stats->waves, stats->cells_peak);
     for (size_t c = 0; c < plan->call_count; c++) {
         const plan_call *call = &plan->calls[c];
         if (call->begins_wave)

@@ -1,12 +1,12 @@
 /* engine/plan.h - the order in which a trie is evaluated: calls of bounded size over a cache of
  * bounded size. Pure: no clock, no model, no randomness.
  *
- * The planner walks the trie depth first and keeps the current path, the trunk, in sequence 0. A wave
- * is a run of complete sibling subtrees below the end of the trunk; each of its leaf paths is a
- * sequence of its own, so tokens shared inside a wave are evaluated once too. When the wave is done,
- * all of it is dropped and the trunk is cut back to where the next wave branches off. So the cache
- * never holds more than a path and a wave, and no token is evaluated twice. Cells are taken in
- * ascending order and only the tail is ever dropped, so a token's cell always lies after its
+ * The planner walks the trie depth first and keeps the current path, the trunk, in sequence 0. A
+ * wave is a run of complete sibling subtrees below the end of the trunk; each of its leaf paths is
+ * a sequence of its own, so tokens shared inside a wave are evaluated once too. When the wave is
+ * done, all of it is dropped and the trunk is cut back to where the next wave branches off. So the
+ * cache never holds more than a path and a wave, and no token is evaluated twice. Cells are taken
+ * in ascending order and only the tail is ever dropped, so a token's cell always lies after its
  * ancestors' cells, whatever the waves.
  */
 #ifndef ICL_ENGINE_PLAN_H

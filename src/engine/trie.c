@@ -111,7 +111,8 @@ static icl_status insert_request(trie_builder *builder, const icl_batch *batch, 
     return ICL_OK;
 }
 
-static icl_status insert_batch(trie_builder *builder, const icl_batch *batch, uint32_t *prefix_nodes)
+static icl_status insert_batch(trie_builder *builder, const icl_batch *batch,
+                               uint32_t *prefix_nodes)
 {
     uint32_t root;
     ICL_TRY(add_node(builder, TRIE_NONE, -1, &root));

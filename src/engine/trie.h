@@ -1,9 +1,9 @@
 /* engine/trie.h - the token trie of a batch's unanswered requests.
  *
  * A node is a token after its parent's path; every node is evaluated once. The last token of a
- * continuation is never a node: its probability is read from its parent's logits. Nodes are numbered
- * so that parents come first; children are in ascending token order, so the trie does not depend on
- * the order of requests.
+ * continuation is never a node: its probability is read from its parent's logits. Nodes are
+ * numbered so that parents come first; children are in ascending token order, so the trie does not
+ * depend on the order of requests.
  */
 #ifndef ICL_ENGINE_TRIE_H
 #define ICL_ENGINE_TRIE_H
@@ -19,8 +19,8 @@ enum { TRIE_ROOT = 0 }; /* the empty path: never evaluated */
 typedef struct trie_node {
     int32_t token;
     uint32_t parent;
-    uint32_t depth;        /* tokens of the path, this one included */
-    uint32_t child_first;  /* in trie.children */
+    uint32_t depth;       /* tokens of the path, this one included */
+    uint32_t child_first; /* in trie.children */
     uint32_t child_count;
     uint32_t rank;         /* place among its parent's children */
     uint32_t subtree_size; /* nodes below and including this one */

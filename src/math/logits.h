@@ -1,4 +1,5 @@
-/* math/logits.h - reading a row of logits: its normaliser and its first choice, in one pass each. */
+/* math/logits.h - reading a row of logits: its normaliser and its first choice, in one pass each.
+ */
 #ifndef ICL_MATH_LOGITS_H
 #define ICL_MATH_LOGITS_H
 
@@ -10,8 +11,8 @@ typedef struct icl_logits_summary {
     int32_t best;   /* index of the first maximum */
 } icl_logits_summary;
 
-/* log P(token) = logits[token] - log_sum. Exponentials are float (relative error 2e-7), sums double,
- * in an order fixed by `count` alone. */
+/* log P(token) = logits[token] - log_sum. Exponentials are float (relative error 2e-7), sums
+ * double, in an order fixed by `count` alone. */
 icl_logits_summary icl_logits_summarise(const float *logits, size_t count);
 
 /* Entropy of softmax(logits), nats. */

@@ -3,9 +3,9 @@
  * A tile is 32 query rows of one head. Rows are the lanes of the vectors, cells are visited in
  * ascending order, and every operation is vertical: score, maximum, exponential, sum and weighted
  * values of a row never mix with another row. A cell that a row does not see contributes an exact
- * zero. So the bits of a row depend only on the ordered list of what it sees. The softmax maximum is
- * taken over all cells first: with the usual running maximum, the rescaling steps would depend on
- * where block borders fall.
+ * zero. So the bits of a row depend only on the ordered list of what it sees. The softmax maximum
+ * is taken over all cells first: with the usual running maximum, the rescaling steps would depend
+ * on where block borders fall.
  *
  * Cells that no row of a tile sees are skipped, so cost follows visible cells, not the whole cache.
  */
@@ -42,15 +42,15 @@ typedef struct attention {
 
 typedef struct row_tile {
     const attention *op;
-    size_t first_row, row_count; /* at most TILE_ROWS rows */
-    size_t cell_count;           /* cells that some row of the tile sees */
-    uint32_t *cells;             /* [cell_count], ascending */
-    uint32_t *seen;              /* [cell_count], bit r: row first_row + r sees the cell */
+    size_t first_row, row_count;  /* at most TILE_ROWS rows */
+    size_t cell_count;            /* cells that some row of the tile sees */
+    uint32_t *cells;              /* [cell_count], ascending */
+    uint32_t *seen;               /* [cell_count], bit r: row first_row + r sees the cell */
     const float **keys, **values; /* [cell_count] rows of the current kv head, f32 */
-    float *converted;            /* [2][cell_count][size] room for f16 -> f32 */
-    icl_lanes *queries;          /* [key_size][VECTORS] transposed */
-    icl_lanes *scores;           /* [cell_count][VECTORS] */
-    icl_lanes *outputs;          /* [value_size][VECTORS] transposed */
+    float *converted;             /* [2][cell_count][size] room for f16 -> f32 */
+    icl_lanes *queries;           /* [key_size][VECTORS] transposed */
+    icl_lanes *scores;            /* [cell_count][VECTORS] */
+    icl_lanes *outputs;           /* [value_size][VECTORS] transposed */
 } row_tile;
 
 typedef half_bits lanes_half __attribute__((vector_size(ICL_LANES * sizeof(half_bits))));
@@ -65,8 +65,10 @@ static icl_lanes_int seen_bits(const row_tile *tile, size_t first_cell, size_t c
     icl_lanes_int bits = { 0 };
     for (size_t r = 0; r < tile->row_count; r++) {
         lanes_half halves = nothing;
-        if (cell_count == ICL_LANES) memcpy(&halves, mask + r * stride, sizeof halves);
-        else memcpy(&halves, mask + r * stride, cell_count * sizeof(half_bits));
+        if (cell_count == ICL_LANES)
+            memcpy(&halves, mask + r * stride, sizeof halves);
+        else
+            memcpy(&halves, mask + r * stride, cell_count * sizeof(half_bits));
         const icl_lanes_int wide = __builtin_convertvector(halves, icl_lanes_int);
         bits |= (wide != (int32_t)HALF_MINUS_INFINITY) & (int32_t)(1u << r);
     }
@@ -78,7 +80,8 @@ static void tile_collect_cells(row_tile *tile)
 {
     tile->cell_count = 0;
     for (size_t first = 0; first < tile->op->cell_count; first += ICL_LANES) {
-        const size_t left = tile->op->cell_count - first, count = left < ICL_LANES ? left : ICL_LANES;
+        const size_t left = tile->op->cell_count - first,
+                     count = left < ICL_LANES ? left : ICL_LANES;
         const icl_lanes_int bits = seen_bits(tile, first, count);
         for (size_t c = 0; c < count; c++) {
             if (bits[c] == 0) continue;
@@ -118,7 +121,8 @@ static void tile_load_queries(row_tile *tile, size_t head)
     }
 }
 
-/* scores[cell][row] = q[row] . k[cell] for `count` cells from `first`; each sum runs over d in order. */
+/* scores[cell][row] = q[row] . k[cell] for `count` cells from `first`; each sum runs over d in
+ * order. */
 static inline __attribute__((always_inline)) void score_cells(row_tile *tile, size_t first,
                                                               const size_t count)
 {
@@ -150,9 +154,9 @@ static void tile_score(row_tile *tile)
 /* All-ones lanes where bit `lane` of `bits` is set. */
 static inline icl_lanes_int lanes_from_bits(uint32_t bits)
 {
-    static const icl_lanes_int lane_bit = { 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5,
-                                        1 << 6, 1 << 7, 1 << 8, 1 << 9, 1 << 10, 1 << 11,
-                                        1 << 12, 1 << 13, 1 << 14, 1 << 15 };
+    static const icl_lanes_int lane_bit = { 1 << 0,  1 << 1,  1 << 2,  1 << 3, 1 << 4,  1 << 5,
+                                            1 << 6,  1 << 7,  1 << 8,  1 << 9, 1 << 10, 1 << 11,
+                                            1 << 12, 1 << 13, 1 << 14, 1 << 15 };
     const icl_lanes_int spread = lane_bit & (int32_t)(bits & 0xFFFF);
     return spread != 0;
 }
@@ -241,8 +245,8 @@ static size_t round_up(size_t bytes)
 static bool tile_carve(row_tile *tile, icl_worker_pool *pool, int thread)
 {
     const attention *op = tile->op;
-    const size_t cells = op->cell_count, size_max =
-        op->key_size > op->value_size ? op->key_size : op->value_size;
+    const size_t cells = op->cell_count,
+                 size_max = op->key_size > op->value_size ? op->key_size : op->value_size;
     const size_t parts[] = { cells * sizeof(uint32_t),
                              cells * sizeof(uint32_t),
                              cells * sizeof(float *),
@@ -304,9 +308,9 @@ static void run_units(icl_worker_pool *pool, int thread, const void *job)
 
 /* ---- the operation ---- */
 
-/* An f32 cache reaches the operation through a cast to f16. The kernel reads the original, so the cast
- * need not be done. Only for the cache itself: the memory of an intermediate result may have been
- * given away by the time the attention runs. */
+/* An f32 cache reaches the operation through a cast to f16. The kernel reads the original, so the
+ * cast need not be done. Only for the cache itself: the memory of an intermediate result may have
+ * been given away by the time the attention runs. */
 bool icl_exact_is_cache_cast(const struct ggml_tensor *tensor)
 {
     const struct ggml_tensor *from = tensor->src[0];

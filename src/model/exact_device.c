@@ -1,5 +1,5 @@
-/* The exact kernels as a device of ggml: an accelerator beside the CPU that takes the operations whose
- * stock kernels let a token's bits depend on its neighbours. */
+/* The exact kernels as a device of ggml: an accelerator beside the CPU that takes the operations
+ * whose stock kernels let a token's bits depend on its neighbours. */
 #include "model/exact_device.h"
 
 #ifndef ICL_HAVE_GGML_INTERNAL
@@ -34,8 +34,8 @@ static bool is_read_past(struct ggml_cgraph *graph, int cast_index)
     bool attended = false;
     for (int i = cast_index + 1; i < ggml_graph_n_nodes(graph) && !attended; i++) {
         const struct ggml_tensor *node = ggml_graph_node(graph, i);
-        attended = node->op == GGML_OP_FLASH_ATTN_EXT &&
-                   (node->src[1] == cast || node->src[2] == cast);
+        attended =
+            node->op == GGML_OP_FLASH_ATTN_EXT && (node->src[1] == cast || node->src[2] == cast);
     }
     return attended;
 }
@@ -154,13 +154,17 @@ static bool device_supports_op(ggml_backend_dev_t device, const struct ggml_tens
     case GGML_OP_RESHAPE:
     case GGML_OP_VIEW:
     case GGML_OP_PERMUTE:
-    case GGML_OP_TRANSPOSE: return true;
+    case GGML_OP_TRANSPOSE:
+        return true;
     case GGML_OP_CPY:
         return icl_exact_is_cache_cast(op) && op->src[0]->nb[0] == sizeof(float) &&
                op->nb[0] == sizeof(ggml_fp16_t);
-    case GGML_OP_FLASH_ATTN_EXT: return icl_exact_attention_supports(op);
-    case GGML_OP_MUL_MAT: return icl_exact_matmul_supports(op);
-    default: return false;
+    case GGML_OP_FLASH_ATTN_EXT:
+        return icl_exact_attention_supports(op);
+    case GGML_OP_MUL_MAT:
+        return icl_exact_matmul_supports(op);
+    default:
+        return false;
     }
 }
 

@@ -1,5 +1,5 @@
-/* model/exact_kernels.h - the operations of the exact device. `dst` is a ggml operation with its sources;
- * all data lie in host memory. */
+/* model/exact_kernels.h - the operations of the exact device. `dst` is a ggml operation with its
+ * sources; all data lie in host memory. */
 #ifndef ICL_MODEL_EXACT_KERNELS_H
 #define ICL_MODEL_EXACT_KERNELS_H
 
@@ -13,9 +13,11 @@
 
 #include "model/worker_pool.h"
 
-/* Attention with a causal mask, without ALiBi, soft-capping or sinks; keys and values f16 or f32. */
+/* Attention with a causal mask, without ALiBi, soft-capping or sinks; keys and values f16 or f32.
+ */
 bool icl_exact_attention_supports(const struct ggml_tensor *op);
-bool icl_exact_attention_run(icl_worker_pool *pool, const struct ggml_tensor *dst); /* false: memory */
+bool icl_exact_attention_run(icl_worker_pool *pool,
+                             const struct ggml_tensor *dst); /* false: memory */
 
 /* Whether this is the cast of a cache to f16 that the attention reads past. */
 bool icl_exact_is_cache_cast(const struct ggml_tensor *tensor);

@@ -1,13 +1,13 @@
 /* Exact matrix products on the CPU: dst[n][m] = sum over k of w[m][k] * x[n][k].
  *
  * Rows of activations are the lanes of the vectors, and each output is one chain of fused
- * multiply-adds over k in ascending order. So its bits depend on its own row and weights, never on how
- * many rows the call has, and one row takes the same path as a thousand. Weights of other types are
- * widened to f32 a few rows at a time; activations are never rounded.
+ * multiply-adds over k in ascending order. So its bits depend on its own row and weights, never on
+ * how many rows the call has, and one row takes the same path as a thousand. Weights of other types
+ * are widened to f32 a few rows at a time; activations are never rounded.
  *
  * Cost: activations are transposed once into panels of 48 rows; a chunk of weight rows stays in the
- * second-level cache while all panels pass by. The inner loop has 8 x 3 accumulators, 11 loads and 24
- * multiply-adds a step.
+ * second-level cache while all panels pass by. The inner loop has 8 x 3 accumulators, 11 loads and
+ * 24 multiply-adds a step.
  */
 #include "model/exact_kernels.h"
 
@@ -18,10 +18,10 @@
 #include "math/lanes.h"
 
 enum {
-    VECTORS = 3,                         /* vectors of a panel */
-    PANEL_ROWS = ICL_LANES * VECTORS,    /* activation rows of a panel */
-    WEIGHTS_AT_ONCE = 8,                 /* weight rows of the inner loop */
-    BLOCK_WEIGHTS = ICL_LANES,           /* weight rows whose outputs are transposed together */
+    VECTORS = 3,                           /* vectors of a panel */
+    PANEL_ROWS = ICL_LANES * VECTORS,      /* activation rows of a panel */
+    WEIGHTS_AT_ONCE = 8,                   /* weight rows of the inner loop */
+    BLOCK_WEIGHTS = ICL_LANES,             /* weight rows whose outputs are transposed together */
     CHUNK_WEIGHTS_MAX = 4 * BLOCK_WEIGHTS, /* weight rows of a unit of work */
 };
 
@@ -32,7 +32,7 @@ typedef struct matmul {
     float *out;
     size_t out_stride; /* floats */
     size_t inner, row_count, weight_count;
-    size_t chunk; /* weight rows of a unit */
+    size_t chunk;      /* weight rows of a unit */
     icl_lanes *panels; /* [panel][inner][VECTORS] */
 } matmul;
 
@@ -58,10 +58,9 @@ static size_t vectors_of(const matmul *op, size_t panel)
 #define SWAP_BLOCKS(rows, b)                                                                       \
     for (int i = 0; i < ICL_LANES; i++) {                                                          \
         if ((i & (b)) != 0) continue;                                                              \
-        const icl_lanes low = __builtin_shufflevector(rows[i], rows[i + (b)],                      \
-                                                      ALL_LANES(SWAP_LOW, b));                     \
-        rows[i + (b)] =                                                                            \
-            __builtin_shufflevector(rows[i], rows[i + (b)], ALL_LANES(SWAP_HIGH, b));              \
+        const icl_lanes low =                                                                      \
+            __builtin_shufflevector(rows[i], rows[i + (b)], ALL_LANES(SWAP_LOW, b));               \
+        rows[i + (b)] = __builtin_shufflevector(rows[i], rows[i + (b)], ALL_LANES(SWAP_HIGH, b));  \
         rows[i] = low;                                                                             \
     }
 
@@ -85,7 +84,8 @@ static void pack_rows(const matmul *op, icl_lanes *panel, size_t vectors, size_t
             if (r < count)
                 memcpy(&block[r], op->rows + (first + r) * op->row_stride + k * sizeof(float),
                        sizeof block[r]);
-            else block[r] = icl_lanes_set(0.0f);
+            else
+                block[r] = icl_lanes_set(0.0f);
         transpose(block);
         for (size_t i = 0; i < ICL_LANES; i++) panel[(k + i) * vectors + vector] = block[i];
     }
@@ -114,11 +114,9 @@ static void pack_panel(const matmul *op, size_t panel)
 }
 
 /* out[w][v] = products of `weight_count` weight rows with a panel of `vectors` vectors. */
-static inline __attribute__((always_inline)) void multiply(icl_lanes (*out)[VECTORS],
-                                                           const float *const *weights,
-                                                           const icl_lanes *panel, size_t inner,
-                                                           const size_t weight_count,
-                                                           const size_t vectors)
+static inline __attribute__((always_inline)) void
+multiply(icl_lanes (*out)[VECTORS], const float *const *weights, const icl_lanes *panel,
+         size_t inner, const size_t weight_count, const size_t vectors)
 {
     icl_lanes sums[WEIGHTS_AT_ONCE][VECTORS];
     for (size_t w = 0; w < weight_count; w++)
@@ -136,11 +134,9 @@ static inline __attribute__((always_inline)) void multiply(icl_lanes (*out)[VECT
 }
 
 /* Up to 16 weight rows with one panel, one copy of the inner loop for each panel width. */
-static inline __attribute__((always_inline)) void multiply_block(icl_lanes (*out)[VECTORS],
-                                                                 const float *const *weights,
-                                                                 const icl_lanes *panel,
-                                                                 size_t inner, size_t weight_count,
-                                                                 const size_t vectors)
+static inline __attribute__((always_inline)) void
+multiply_block(icl_lanes (*out)[VECTORS], const float *const *weights, const icl_lanes *panel,
+               size_t inner, size_t weight_count, const size_t vectors)
 {
     size_t w = 0;
     for (; w + WEIGHTS_AT_ONCE <= weight_count; w += WEIGHTS_AT_ONCE)
@@ -160,8 +156,10 @@ static void store_block(const matmul *op, icl_lanes (*products)[VECTORS], size_t
         transpose(block);
         float *to = op->out + first * op->out_stride + weight_first;
         for (size_t r = 0; r < rows; r++, to += op->out_stride)
-            if (weight_count == ICL_LANES) memcpy(to, &block[r], sizeof block[r]);
-            else memcpy(to, &block[r], weight_count * sizeof *to);
+            if (weight_count == ICL_LANES)
+                memcpy(to, &block[r], sizeof block[r]);
+            else
+                memcpy(to, &block[r], weight_count * sizeof *to);
     }
 }
 
@@ -194,9 +192,15 @@ static void run_chunk(const matmul *op, float *room, size_t first)
             icl_lanes products[BLOCK_WEIGHTS][VECTORS];
             const size_t some = count - w < BLOCK_WEIGHTS ? count - w : BLOCK_WEIGHTS;
             switch (vectors) {
-            case 1: multiply_block(products, weights + w, panel, op->inner, some, 1); break;
-            case 2: multiply_block(products, weights + w, panel, op->inner, some, 2); break;
-            default: multiply_block(products, weights + w, panel, op->inner, some, 3); break;
+            case 1:
+                multiply_block(products, weights + w, panel, op->inner, some, 1);
+                break;
+            case 2:
+                multiply_block(products, weights + w, panel, op->inner, some, 2);
+                break;
+            default:
+                multiply_block(products, weights + w, panel, op->inner, some, 3);
+                break;
             }
             store_block(op, products, first + w, some, p * PANEL_ROWS, vectors);
         }
@@ -246,8 +250,8 @@ bool icl_exact_matmul_run(icl_worker_pool *pool, const struct ggml_tensor *dst)
     const size_t shares = 4 * (size_t)icl_worker_pool_size(pool);
     op.chunk = CHUNK_WEIGHTS_MAX;
     while (op.chunk > BLOCK_WEIGHTS && op.weight_count < op.chunk * shares) op.chunk /= 2;
-    op.panels = icl_worker_shared_scratch(pool, panel_count(&op) * op.inner * VECTORS *
-                                                    sizeof *op.panels);
+    op.panels =
+        icl_worker_shared_scratch(pool, panel_count(&op) * op.inner * VECTORS * sizeof *op.panels);
     return op.panels != NULL && icl_worker_pool_run(pool, run_units, &op);
 }
 

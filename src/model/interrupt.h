@@ -1,5 +1,5 @@
-/* model/interrupt.h - the flag that icl_model_interrupt sets, for long work around the model, such as
- * encoding a pool. */
+/* model/interrupt.h - the flag that icl_model_interrupt sets, for long work around the model, such
+ * as encoding a pool. */
 #ifndef ICL_MODEL_INTERRUPT_H
 #define ICL_MODEL_INTERRUPT_H
 

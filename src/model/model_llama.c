@@ -1,4 +1,5 @@
-/* The boundary to llama.cpp: models and the sentence encoder. The only file that includes llama.h. */
+/* The boundary to llama.cpp: models and the sentence encoder. The only file that includes llama.h.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -28,8 +29,8 @@ enum { CALL_TOKENS_DEFAULT = 768 };
 static _Thread_local char complaint[256];
 static _Thread_local double logged_buffer_mib;
 
-/* llama.cpp explains failures only in its log; the first complaint tells why, later ones only that. Nor
- * does its interface tell the sizes of the buffers that a context allocates. */
+/* llama.cpp explains failures only in its log; the first complaint tells why, later ones only that.
+ * Nor does its interface tell the sizes of the buffers that a context allocates. */
 static void read_log(enum ggml_log_level level, const char *text, void *user)
 {
     static const char size_follows[] = " buffer size = ";
@@ -79,8 +80,8 @@ static icl_status check_magic(const char *path)
     return ICL_OK;
 }
 
-/* Without the exact device: K- and i-quants switch to another stock kernel at 8 rows, every other type
- * at 2. */
+/* Without the exact device: K- and i-quants switch to another stock kernel at 8 rows, every other
+ * type at 2. */
 static size_t row_floor_of(enum ggml_type type)
 {
     switch (type) {
@@ -89,8 +90,10 @@ static size_t row_floor_of(enum ggml_type type)
     case GGML_TYPE_BF16:
     case GGML_TYPE_Q8_0:
     case GGML_TYPE_Q4_0:
-    case GGML_TYPE_Q5_0: return 2;
-    default: return 8;
+    case GGML_TYPE_Q5_0:
+        return 2;
+    default:
+        return 8;
     }
 }
 
@@ -302,8 +305,7 @@ static void add_token(struct llama_batch *batch, const icl_decode_token *token)
     batch->logits[i] = token->row;
     int32_t count = 0;
     if (token->trunk) batch->seq_id[i][count++] = 0;
-    for (int32_t s = token->leaf_first; s <= token->leaf_last; s++)
-        batch->seq_id[i][count++] = s;
+    for (int32_t s = token->leaf_first; s <= token->leaf_last; s++) batch->seq_id[i][count++] = s;
     batch->n_seq_id[i] = count;
 }
 
@@ -344,8 +346,11 @@ static icl_status llama_backend_decode(void *opaque, const icl_decode_call *call
 {
     llama_backend_model *self = opaque;
     assert(self->context != NULL && call->token_count <= self->limits.call_tokens);
-    if (call->begins_wave) ICL_TRY(begin_wave(self, call));
-    else llama_memory_seq_rm(llama_get_memory(self->context), (int32_t)self->limits.sequences, -1, -1);
+    if (call->begins_wave)
+        ICL_TRY(begin_wave(self, call));
+    else
+        llama_memory_seq_rm(llama_get_memory(self->context), (int32_t)self->limits.sequences, -1,
+                            -1);
     self->batch.n_tokens = 0;
     for (size_t i = 0; i < call->token_count; i++) add_token(&self->batch, &call->tokens[i]);
     pad_to_floor(&self->batch, self->row_floor, (int32_t)self->limits.sequences);
@@ -365,9 +370,9 @@ static const float *llama_backend_logits(void *opaque, size_t token_index)
     return llama_get_logits_ith(self->context, (int32_t)token_index);
 }
 
-/* What a context takes besides its buffers. Measured with bench/memory on models of 12 and 135 million
- * parameters: three ordered trees of 48-byte nodes hold every sequence's positions; graphs, threads,
- * the journal and program code that is read on first use come to 4 MiB on both. */
+/* What a context takes besides its buffers. Measured with bench/memory on models of 12 and 135
+ * million parameters: three ordered trees of 48-byte nodes hold every sequence's positions; graphs,
+ * threads, the journal and program code that is read on first use come to 4 MiB on both. */
 enum { BYTES_PER_SEQUENCE_TOKEN = 3 * 48, BYTES_PER_CONTEXT = 4 << 20 };
 
 static uint64_t llama_backend_working_bytes(const void *opaque)
@@ -375,7 +380,8 @@ static uint64_t llama_backend_working_bytes(const void *opaque)
     const llama_backend_model *self = opaque;
     if (self->context == NULL) return 0;
     const icl_decode_limits *limits = &self->limits;
-    /* A context starts with a row per sequence and makes room for more when a call asks for them. */
+    /* A context starts with a row per sequence and makes room for more when a call asks for them.
+     */
     const size_t rows_held = limits->sequences + 1;
     const size_t rows_more = limits->call_rows > rows_held ? limits->call_rows - rows_held : 0;
     return (uint64_t)(self->buffer_mib * 1024 * 1024) +
@@ -598,8 +604,8 @@ const char *icl_encoder_identity(const icl_encoder *encoder)
     return encoder->identity;
 }
 
-/* Appends the tokens of a text with the encoder's own frame ([CLS] ... [SEP]), cut to its window, as
- * sequence `sequence` of the batch. *out_count is 0 when the batch has no room left. */
+/* Appends the tokens of a text with the encoder's own frame ([CLS] ... [SEP]), cut to its window,
+ * as sequence `sequence` of the batch. *out_count is 0 when the batch has no room left. */
 static icl_status encoder_add(icl_encoder *encoder, const char *text, int32_t sequence,
                               size_t *out_count)
 {
@@ -608,8 +614,8 @@ static icl_status encoder_add(icl_encoder *encoder, const char *text, int32_t se
     if (length > INT32_MAX - 8) return icl_error_set(ICL_EINVAL, "a text of %zu bytes", length);
     int32_t *tokens = malloc((length + 8) * sizeof *tokens);
     if (tokens == NULL) return icl_error_set(ICL_ENOMEM, "out of memory while encoding a text");
-    const int32_t found = llama_tokenize(vocab, text, (int32_t)length, tokens,
-                                         (int32_t)length + 8, true, false);
+    const int32_t found =
+        llama_tokenize(vocab, text, (int32_t)length, tokens, (int32_t)length + 8, true, false);
     assert(found > 0);
     size_t count = (size_t)found;
     if (count > encoder->window_tokens) {

@@ -1,5 +1,5 @@
-/* The exact test double: keeps each sequence's tokens, checks that the engine drives the cache by its
- * rules, and asks the caller's function for the logits of a whole context. */
+/* The exact test double: keeps each sequence's tokens, checks that the engine drives the cache by
+ * its rules, and asks the caller's function for the logits of a whole context. */
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -137,7 +137,8 @@ static uint64_t table_working_bytes(const void *opaque)
 {
     const table_model *self = opaque;
     const icl_decode_limits *limits = &self->limits;
-    return (uint64_t)limits->sequences * (sizeof *self->sequences + limits->cells * sizeof(int32_t)) +
+    return (uint64_t)limits->sequences *
+               (sizeof *self->sequences + limits->cells * sizeof(int32_t)) +
            (uint64_t)limits->call_tokens * VOCAB_COUNT * sizeof *self->rows;
 }
 

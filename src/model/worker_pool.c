@@ -26,7 +26,7 @@ struct icl_worker_pool {
     icl_worker_job run;
     const void *job;
     atomic_size_t next_unit;
-    atomic_int waiting;         /* threads at the barrier */
+    atomic_int waiting; /* threads at the barrier */
     atomic_uint barriers_passed;
     atomic_bool failed;
     scratch_area scratches[THREADS_MAX], shared;

@@ -1,4 +1,5 @@
-/* model/worker_pool.h - a few threads that run one job at a time, each with scratch memory of its own.
+/* model/worker_pool.h - a few threads that run one job at a time, each with scratch memory of its
+ * own.
  *
  * Idle helpers sleep: they must leave their core to the threads of the operations in between.
  */
@@ -10,7 +11,8 @@
 
 typedef struct icl_worker_pool icl_worker_pool;
 
-/* Runs on every thread of the pool, the caller's included; takes its share through icl_worker_take. */
+/* Runs on every thread of the pool, the caller's included; takes its share through icl_worker_take.
+ */
 typedef void (*icl_worker_job)(icl_worker_pool *pool, int thread, const void *job);
 
 /* NULL when out of memory. Fewer threads than asked for are fine: results never depend on them. */
@@ -29,8 +31,8 @@ size_t icl_worker_take(icl_worker_pool *pool);
 /* Waits for all threads of the job, then counts units from 0 again. */
 void icl_worker_barrier(icl_worker_pool *pool);
 
-/* Scratch of a thread, aligned to 64 bytes, at least `bytes`; its old content may be lost. NULL when
- * out of memory. */
+/* Scratch of a thread, aligned to 64 bytes, at least `bytes`; its old content may be lost. NULL
+ * when out of memory. */
 void *icl_worker_scratch(icl_worker_pool *pool, int thread, size_t bytes);
 
 /* The same, one for all threads; call it before the job is run. */

@@ -35,9 +35,12 @@ static void describe_needs(char *out, size_t capacity, unsigned needs)
         unsigned bit;
         const char *word;
     } words[] = {
-        { ICL_NEEDS_EMBEDDINGS, "embeddings" },   { ICL_NEEDS_LOGPROBS, "log-probabilities" },
-        { ICL_NEEDS_GENERATION, "generation" },   { ICL_NEEDS_LABELS, "labels" },
-        { ICL_NEEDS_TRAINING, "a trained file" }, { ICL_NEEDS_CONTENT_FREE, "content-free prompts" },
+        { ICL_NEEDS_EMBEDDINGS, "embeddings" },
+        { ICL_NEEDS_LOGPROBS, "log-probabilities" },
+        { ICL_NEEDS_GENERATION, "generation" },
+        { ICL_NEEDS_LABELS, "labels" },
+        { ICL_NEEDS_TRAINING, "a trained file" },
+        { ICL_NEEDS_CONTENT_FREE, "content-free prompts" },
     };
     out[0] = '\0';
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -134,8 +134,8 @@ static icl_status embed(run_vectors *out, const icl_run *run)
     if (out->pool == NULL || out->queries == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for sentence vectors");
     if (status == ICL_OK)
-        status = embed_texts(encoder, out->pool, run->pool_texts, run->pool_count,
-                             cancel_flag(run));
+        status =
+            embed_texts(encoder, out->pool, run->pool_texts, run->pool_count, cancel_flag(run));
     if (status == ICL_OK)
         status = embed_texts(encoder, out->queries, run->query_texts, run->query_count,
                              cancel_flag(run));
@@ -151,15 +151,15 @@ static const char **query_ids(const icl_run *run)
     return ids;
 }
 
-/* Where a query also stands in the pool (the same file, or the same id), it never demonstrates itself. */
+/* Where a query also stands in the pool (the same file, or the same id), it never demonstrates
+ * itself. */
 static size_t *query_selves(const icl_run *run)
 {
     size_t *selves = rows_of(run->query_count, sizeof *selves);
     for (size_t q = 0; selves != NULL && q < run->query_count; q++) {
-        selves[q] = icl_dataset_find(run->data.train,
-                                     icl_example_id(icl_dataset_at(run->data.test, q)));
-        if (selves[q] != SIZE_MAX &&
-            strcmp(run->pool_texts[selves[q]], run->query_texts[q]) != 0)
+        selves[q] =
+            icl_dataset_find(run->data.train, icl_example_id(icl_dataset_at(run->data.test, q)));
+        if (selves[q] != SIZE_MAX && strcmp(run->pool_texts[selves[q]], run->query_texts[q]) != 0)
             selves[q] = SIZE_MAX; /* another item that happens to carry the same id */
     }
     return selves;
@@ -352,7 +352,8 @@ icl_run_sample icl_run_sample_at(const icl_run *run, size_t query)
 static double *cell_of(icl_run *run, const run_request *made)
 {
     switch (made->purpose) {
-    case PURPOSE_QUERY: return run->raw_nats + made->owner * run->label_count + made->label;
+    case PURPOSE_QUERY:
+        return run->raw_nats + made->owner * run->label_count + made->label;
     case PURPOSE_ZERO_SHOT:
         return run->zero_shot_nats + made->owner * run->label_count + made->label;
     default:
@@ -381,12 +382,11 @@ static icl_status collect_scores(icl_run *run)
         matrix_of(run->group_count * ICL_CONTENT_FREE_COUNT * run->label_count);
     if (run->raw_nats == NULL || run->zero_shot_nats == NULL || run->content_free_nats == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu scores", cells);
-    const icl_normalise normalise =
-        icl_score_normalise(&run->strategy.options[ICL_STAGE_SCORE]);
+    const icl_normalise normalise = icl_score_normalise(&run->strategy.options[ICL_STAGE_SCORE]);
     for (size_t r = 0; r < run->request_count; r++) {
         const run_request *made = &run->requests[r];
-        const double score = icl_normalise_logprob(icl_batch_logprob_nats(run->batch, r), normalise,
-                                                   &made->size);
+        const double score =
+            icl_normalise_logprob(icl_batch_logprob_nats(run->batch, r), normalise, &made->size);
         double *cell = cell_of(run, made);
         const double both[2] = { *cell, score };
         *cell = made->name == 0 ? score : icl_logsumexp(both, 2);
@@ -478,8 +478,7 @@ icl_status icl_run_execute(icl_run *run)
     ICL_TRY(calibrate(&run->calibration, run, run->raw_nats, run->strategy.calibrate,
                       &run->strategy.options[ICL_STAGE_CALIBRATE]));
     run->summary.calibration_fell_back = run->calibration.fell_back;
-    if (run->predicted == NULL)
-        run->predicted = rows_of(run->query_count, sizeof *run->predicted);
+    if (run->predicted == NULL) run->predicted = rows_of(run->query_count, sizeof *run->predicted);
     if (run->predicted == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
     ICL_TRY(measure(&run->summary.metrics, run, &run->calibration, run->predicted));
     if (run->summary.labelled && run->options.zero_shot && run->selection.k > 0)

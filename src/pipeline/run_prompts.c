@@ -101,8 +101,8 @@ static icl_status add_labels(icl_run *run, const icl_prompt *prompt, run_request
             ICL_TRY(icl_prompter_answer(&answer, run->prompter, prompt, words));
             if (answer.prefix_count != known_count) {
                 known_count = answer.prefix_count;
-                ICL_TRY(icl_batch_add_prefix(run->batch, prompt->tokens, known_count,
-                                             &known_prefix));
+                ICL_TRY(
+                    icl_batch_add_prefix(run->batch, prompt->tokens, known_count, &known_prefix));
             }
             made.label = (uint32_t)label;
             made.name = (uint32_t)name;
@@ -241,8 +241,8 @@ icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request)
     if (made->purpose == PURPOSE_ZERO_SHOT) icl_text_append_string(&id, "zero-shot/");
     if (made->purpose == PURPOSE_CONTENT_FREE)
         icl_text_printf(&id, "content-free-%u/", (unsigned)made->input);
-    const size_t query = made->purpose == PURPOSE_CONTENT_FREE ? run->group_query[made->owner]
-                                                               : made->owner;
+    const size_t query =
+        made->purpose == PURPOSE_CONTENT_FREE ? run->group_query[made->owner] : made->owner;
     icl_text_printf(&id, "%s/%s", query_name(run, query),
                     icl_label_space_name(labels, made->label));
     if (made->name > 0) icl_text_printf(&id, "/%u", (unsigned)made->name);

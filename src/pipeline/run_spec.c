@@ -40,9 +40,10 @@ static void add_labels(icl_hash_state *state, const icl_verbalizer *verbalizer)
 
 icl_status icl_run_hash_spec(icl_run *run)
 {
-    static const icl_task_key keys[] = { ICL_TASK_NAME, ICL_TASK_LABEL_FIELD, ICL_TASK_ID_FIELD,
-                                         ICL_TASK_TEMPLATE, ICL_TASK_ANSWER_PREFIX,
-                                         ICL_TASK_SEPARATOR, ICL_TASK_INSTRUCTION };
+    static const icl_task_key keys[] = { ICL_TASK_NAME,          ICL_TASK_LABEL_FIELD,
+                                         ICL_TASK_ID_FIELD,      ICL_TASK_TEMPLATE,
+                                         ICL_TASK_ANSWER_PREFIX, ICL_TASK_SEPARATOR,
+                                         ICL_TASK_INSTRUCTION };
     const icl_task *task = run->options.task;
     const icl_model_info *model = icl_model_get_info(icl_engine_model(run->engine));
     icl_hash_state state;

@@ -1,4 +1,5 @@
-/* pipeline/run_state.h - the inside of a run, shared by the files that build, execute and show it. */
+/* pipeline/run_state.h - the inside of a run, shared by the files that build, execute and show it.
+ */
 #ifndef ICL_PIPELINE_RUN_STATE_H
 #define ICL_PIPELINE_RUN_STATE_H
 
@@ -54,11 +55,11 @@ struct icl_run {
     char *strategy_line;
     icl_run_summary summary;
     /* filled by icl_run_execute */
-    double *raw_nats;       /* [query_count][label_count] */
-    double *zero_shot_nats; /* the same, or NULL */
+    double *raw_nats;          /* [query_count][label_count] */
+    double *zero_shot_nats;    /* the same, or NULL */
     double *content_free_nats; /* [group_count][ICL_CONTENT_FREE_COUNT][label_count], or NULL */
     icl_calibration calibration;
-    size_t *predicted; /* [query_count] */
+    size_t *predicted;      /* [query_count] */
     const char **shown_ids; /* [query_count][shots] */
 };
 

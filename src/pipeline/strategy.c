@@ -23,10 +23,14 @@ static const stage_part parts[ICL_STAGE_COUNT] = {
 const icl_card *const *icl_stage_cards(icl_stage stage, size_t *out_count)
 {
     switch (stage) {
-    case ICL_STAGE_SELECT: return icl_select_cards(out_count);
-    case ICL_STAGE_ORDER: return icl_order_cards(out_count);
-    case ICL_STAGE_SCORE: return icl_score_cards(out_count);
-    default: return icl_calibrate_cards(out_count);
+    case ICL_STAGE_SELECT:
+        return icl_select_cards(out_count);
+    case ICL_STAGE_ORDER:
+        return icl_order_cards(out_count);
+    case ICL_STAGE_SCORE:
+        return icl_score_cards(out_count);
+    default:
+        return icl_calibrate_cards(out_count);
     }
 }
 
@@ -104,8 +108,9 @@ static icl_status read_part(icl_strategy *strategy, bool *seen, const char *text
         name == NULL ? ICL_STAGE_COUNT : icl_nearest_name(name, names, ICL_STAGE_COUNT);
     free(name);
     if (nearest < ICL_STAGE_COUNT)
-        return icl_error_set(ICL_ENOTFOUND, "unknown stage %s in the strategy; did you mean \"%s\"?",
-                             shown, names[nearest]);
+        return icl_error_set(ICL_ENOTFOUND,
+                             "unknown stage %s in the strategy; did you mean \"%s\"?", shown,
+                             names[nearest]);
     return icl_error_set(ICL_ENOTFOUND,
                          "unknown stage %s in the strategy; there are select, order, score and "
                          "calibrate",
@@ -126,8 +131,8 @@ icl_status icl_strategy_parse(icl_strategy *out, const char *line)
     }
     for (size_t s = 0; s < ICL_STAGE_COUNT && status == ICL_OK; s++)
         if (!seen[s])
-            status = read_call(&strategy, (icl_stage)s, parts[s].fallback,
-                               strlen(parts[s].fallback));
+            status =
+                read_call(&strategy, (icl_stage)s, parts[s].fallback, strlen(parts[s].fallback));
     if (status != ICL_OK) {
         icl_strategy_deinit(&strategy);
         memset(out, 0, sizeof *out);

@@ -11,13 +11,14 @@
 #include "base/text.h"
 #include "template/jinja.h"
 
-/* Tokens at the end of a prompt that are tokenised again together with an answer. An answer can only
- * change the last tokens; when even the first of these changes, the whole prompt is done again. */
+/* Tokens at the end of a prompt that are tokenised again together with an answer. An answer can
+ * only change the last tokens; when even the first of these changes, the whole prompt is done
+ * again. */
 enum { TAIL_TOKENS = 3 };
 
 /* An answer after one tail. Many prompts end alike, so these are shared. */
 typedef struct joined {
-    char *key; /* tail bytes, NUL, words */
+    char *key;   /* tail bytes, NUL, words */
     size_t kept; /* tail tokens that stay as they are; SIZE_MAX: the tail is not enough */
     int32_t *tokens;
     size_t token_count;
@@ -180,7 +181,8 @@ static icl_status write_prompt(icl_prompt *out, const icl_prompter *prompter,
     icl_status status = ICL_OK;
     if (prompter->chat != NULL)
         status = write_chat(&text, prompter, demonstrations, count, query);
-    else write_plain(&text, &prompter->options, demonstrations, count, query);
+    else
+        write_plain(&text, &prompter->options, demonstrations, count, query);
     if (status == ICL_OK) status = icl_text_status(&text);
     int32_t *tokens = NULL;
     size_t token_count = 0;
@@ -298,7 +300,8 @@ static icl_status join(const icl_prompter *prompter, int32_t **out_tokens, size_
     icl_text_append_string(&both, answer_prefix(prompter));
     icl_text_append_string(&both, words);
     icl_status status = icl_text_status(&both);
-    if (status == ICL_OK) status = tokenize(prompter, out_tokens, out_count, both.bytes, both.length);
+    if (status == ICL_OK)
+        status = tokenize(prompter, out_tokens, out_count, both.bytes, both.length);
     icl_text_deinit(&both);
     if (status != ICL_OK) return status;
     *out_kept = common_prefix(*out_tokens, *out_count, before, before_count);
@@ -314,7 +317,8 @@ static icl_status join_tail(icl_prompter *prompter, const joined **out, const ic
     icl_text key = { 0 };
     const size_t length = tail_length(prompter, prompt, tail_count);
     icl_text_append(&key, prompt->text + prompt->length - length, length);
-    icl_text_append_char(&key, '\x1f'); /* cannot stand in a prompt's last token and a label alike */
+    icl_text_append_char(&key,
+                         '\x1f'); /* cannot stand in a prompt's last token and a label alike */
     icl_text_append_string(&key, words);
     ICL_TRY(icl_text_status(&key));
     size_t index = icl_string_map_find(&prompter->map, key.bytes);
@@ -355,8 +359,8 @@ static icl_status join_tail(icl_prompter *prompter, const joined **out, const ic
 
 static icl_status keep_tokens(icl_prompter *prompter, int32_t *tokens_taken)
 {
-    const icl_status status = icl_array_reserve(&prompter->owned, &prompter->owned_capacity,
-                                                prompter->owned_count + 1);
+    const icl_status status =
+        icl_array_reserve(&prompter->owned, &prompter->owned_capacity, prompter->owned_count + 1);
     if (status != ICL_OK) {
         free(tokens_taken);
         return status;
@@ -389,14 +393,16 @@ static icl_status join_separate(icl_answer *out, icl_prompter *prompter, const i
     size_t count = 0, kept = 0;
     ICL_TRY(join(prompter, &tokens, &count, &kept, "", 0, words, NULL, 0));
     ICL_TRY(keep_tokens(prompter, tokens));
-    *out = (icl_answer){ .prefix_count = prompt->token_count, .tokens = tokens, .token_count = count };
+    *out =
+        (icl_answer){ .prefix_count = prompt->token_count, .tokens = tokens, .token_count = count };
     return ICL_OK;
 }
 
 static icl_status join_joint(icl_answer *out, icl_prompter *prompter, const icl_prompt *prompt,
                              const char *words)
 {
-    if (prompt->token_count < prompt->bos_count + TAIL_TOKENS) return join_whole(out, prompter, prompt, words);
+    if (prompt->token_count < prompt->bos_count + TAIL_TOKENS)
+        return join_whole(out, prompter, prompt, words);
     const joined *shared = NULL;
     ICL_TRY(join_tail(prompter, &shared, prompt, TAIL_TOKENS, words));
     if (shared->kept == SIZE_MAX) return join_whole(out, prompter, prompt, words);
@@ -423,7 +429,8 @@ icl_status icl_prompter_answer(icl_answer *out, icl_prompter *prompter, const ic
     icl_answer answer = { 0 };
     if (prompter->options.join == ICL_JOIN_SEPARATE)
         ICL_TRY(join_separate(&answer, prompter, prompt, words));
-    else ICL_TRY(join_joint(&answer, prompter, prompt, words));
+    else
+        ICL_TRY(join_joint(&answer, prompter, prompt, words));
     if (answer.token_count == 0)
         return icl_error_set(ICL_EINVAL, "the answer \"%s\" has no tokens", words);
     if (prompter->options.join == ICL_JOIN_HEAL) heal(&answer, prompt);

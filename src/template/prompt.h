@@ -1,5 +1,5 @@
-/* template/prompt.h - from examples to tokens: demonstrations and a query become a prompt within the
- * window, an answer becomes the tokens that are scored after it. The one place that adds BOS.
+/* template/prompt.h - from examples to tokens: demonstrations and a query become a prompt within
+ * the window, an answer becomes the tokens that are scored after it. The one place that adds BOS.
  *
  *   icl_prompter *prompter = NULL;
  *   icl_prompter_new(&prompter, model, &options);
@@ -27,8 +27,8 @@ typedef struct icl_prompter_options {
     const char *separator;     /* after the instruction and after every demonstration */
     icl_join join;
     icl_drop drop;
-    bool chat;                  /* demonstrations as turns of the model's chat template */
-    size_t answer_tokens_max;   /* longest answer, for the window budget */
+    bool chat;                /* demonstrations as turns of the model's chat template */
+    size_t answer_tokens_max; /* longest answer, for the window budget */
 } icl_prompter_options;
 
 /* A worked example: its input as rendered by the task's template, and its answer's words. */
@@ -41,7 +41,7 @@ typedef struct icl_prompt {
     size_t length;
     int32_t *tokens; /* BOS included when the model wants one */
     size_t token_count;
-    size_t bos_count; /* leading tokens that are not in `text`: 0 or 1 */
+    size_t bos_count;              /* leading tokens that are not in `text`: 0 or 1 */
     size_t first_kept, kept_count; /* demonstrations that fitted: first_kept .. +kept_count-1 */
 } icl_prompt;
 
@@ -70,7 +70,8 @@ icl_status icl_prompter_build(icl_prompt *out, icl_prompter *prompter,
                               const char *query_input, const char *name);
 void icl_prompt_deinit(icl_prompt *prompt);
 
-/* Tokens of an answer's words after the prompt. Never empty: ICL_EINVAL when the words have none. */
+/* Tokens of an answer's words after the prompt. Never empty: ICL_EINVAL when the words have none.
+ */
 icl_status icl_prompter_answer(icl_answer *out, icl_prompter *prompter, const icl_prompt *prompt,
                                const char *words);
 

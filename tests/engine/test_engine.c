@@ -125,8 +125,7 @@ static void test_engine__equals_brute_force(void **state)
         assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
         /* Float exponentials in the normaliser: 257 of relative error 2e-7 each. */
         for (size_t r = 0; r < questions.count; r++)
-            assert_near(icl_batch_logprob_nats(batch, r), reference_score(&questions, r),
-                               5e-6);
+            assert_near(icl_batch_logprob_nats(batch, r), reference_score(&questions, r), 5e-6);
         icl_batch_free(batch);
         icl_engine_close(engine);
         icl_model_close(model);

@@ -1,4 +1,5 @@
-/* Any bytes as a strategy line: refused with a sentence, or a canonical form that reads as itself. */
+/* Any bytes as a strategy line: refused with a sentence, or a canonical form that reads as itself.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (icl_strategy_canonical(&canonical, line) == ICL_OK) {
         assert(icl_strategy_canonical(&again, canonical) == ICL_OK);
         assert(strcmp(canonical, again) == 0);
-    } else assert(icl_error_message()[0] != '\0');
+    } else
+        assert(icl_error_message()[0] != '\0');
     free(line);
     free(canonical);
     free(again);

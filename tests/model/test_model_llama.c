@@ -34,8 +34,7 @@ static void draw_questions(question_set *out, size_t vocab_count)
             out->prefix[r][i] =
                 (int32_t)icl_rng_below(r % 2 == 0 && i < 200 ? &shared : &rng, vocab_count);
         out->label_length[r] = 1 + icl_rng_below(&rng, 3);
-        for (size_t i = 0; i < 3; i++)
-            out->label[r][i] = (int32_t)icl_rng_below(&rng, vocab_count);
+        for (size_t i = 0; i < 3; i++) out->label[r][i] = (int32_t)icl_rng_below(&rng, vocab_count);
     }
 }
 
@@ -63,9 +62,9 @@ static void ask(double *out, icl_model *model, const question_set *questions, co
     for (size_t i = 0; i < count; i++) {
         size_t prefix, request;
         const size_t r = order[i];
-        assert_int_equal(icl_batch_add_prefix(batch, questions->prefix[r],
-                                              questions->prefix_length[r], &prefix),
-                         ICL_OK);
+        assert_int_equal(
+            icl_batch_add_prefix(batch, questions->prefix[r], questions->prefix_length[r], &prefix),
+            ICL_OK);
         assert_int_equal(icl_batch_add_score(batch, prefix, questions->label[r],
                                              questions->label_length[r], &request),
                          ICL_OK);
@@ -178,9 +177,9 @@ static void test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works(void
     size_t prefix, request;
     assert_int_equal(icl_engine_open(&engine, model, &options), ICL_OK);
     assert_int_equal(icl_batch_new(&batch), ICL_OK);
-    assert_int_equal(icl_batch_add_prefix(batch, questions.prefix[0], questions.prefix_length[0],
-                                          &prefix),
-                     ICL_OK);
+    assert_int_equal(
+        icl_batch_add_prefix(batch, questions.prefix[0], questions.prefix_length[0], &prefix),
+        ICL_OK);
     assert_int_equal(icl_batch_add_score(batch, prefix, questions.label[0], 1, &request), ICL_OK);
     assert_int_equal(icl_engine_run(engine, batch), ICL_ECANCELLED);
     icl_engine_close(engine);
@@ -201,9 +200,9 @@ static void test_model_llama__tokens_spell_their_text(void **state)
     const char text[] = "Text: play  caf\xc3\xa9 \xe4\xbd\xa0\xe5\xa5\xbd\n\nLabel: music";
     int32_t tokens[sizeof text + 8];
     size_t count = 0, at = 0;
-    assert_int_equal(icl_model_tokenize(model, tokens, sizeof text + 8, &count, text,
-                                        sizeof text - 1, false),
-                     ICL_OK);
+    assert_int_equal(
+        icl_model_tokenize(model, tokens, sizeof text + 8, &count, text, sizeof text - 1, false),
+        ICL_OK);
     for (size_t i = 0; i < count; i++) {
         char piece[64];
         size_t length;

@@ -101,8 +101,7 @@ static icl_run *execute(test_world *world, const char *strategy)
     options.task = world->task;
     options.strategy = strategy;
     icl_run *run = NULL;
-    if (icl_run_new(&run, world->engine, &options) != ICL_OK ||
-        icl_run_execute(run) != ICL_OK)
+    if (icl_run_new(&run, world->engine, &options) != ICL_OK || icl_run_execute(run) != ICL_OK)
         fail_msg("%s", icl_error_message());
     return run;
 }
@@ -143,8 +142,8 @@ static void test_run__scores_are_the_models_log_probabilities(void **state)
     icl_run_free(run);
 }
 
-/* Content-free inputs see the same demonstrations, so contextual calibration takes away exactly what
- * the copying adds: all labels come out equal. */
+/* Content-free inputs see the same demonstrations, so contextual calibration takes away exactly
+ * what the copying adds: all labels come out equal. */
 static void test_run__contextual_calibration_removes_a_bias_of_the_demonstrations(void **state)
 {
     test_world *world = *state;

@@ -14,10 +14,11 @@
 #include "base/text.h"
 #include "template/prompt.h"
 
-/* ---- a model that only tokenises: longest match from the left over these, then single bytes ---- */
+/* ---- a model that only tokenises: longest match from the left over these, then single bytes ----
+ */
 
-static const char *const words[] = { "<s>",  "Answer", "Ans",  "wer", " good", " go", "od",
-                                     " bad", "\n\n",   "\n",   "::",  "ab",    "abc", "bc" };
+static const char *const words[] = { "<s>",  "Answer", "Ans", "wer", " good", " go", "od",
+                                     " bad", "\n\n",   "\n",  "::",  "ab",    "abc", "bc" };
 enum { WORD_COUNT = sizeof words / sizeof words[0], BOS = 256, FIRST_WORD = 256 };
 
 static size_t longest_word(const char *text, size_t length, bool special)
@@ -61,10 +62,9 @@ static void toy_close(void *self)
 {
 }
 
-static const icl_model_backend toy = { .name = "toy",
-                                       .close = toy_close,
-                                       .tokenize = toy_tokenize,
-                                       .piece = toy_piece };
+static const icl_model_backend toy = {
+    .name = "toy", .close = toy_close, .tokenize = toy_tokenize, .piece = toy_piece
+};
 
 static icl_model *open_toy(size_t window_tokens, const char *chat_template)
 {
@@ -87,14 +87,15 @@ static icl_prompter_options plain_options(void)
 static icl_prompter *open_prompter(icl_model *model, const icl_prompter_options *options)
 {
     icl_prompter *prompter = NULL;
-    if (icl_prompter_new(&prompter, model, options) != ICL_OK)
-        fail_msg("%s", icl_error_message());
+    if (icl_prompter_new(&prompter, model, options) != ICL_OK) fail_msg("%s", icl_error_message());
     return prompter;
 }
 
 /* ---- tests ---- */
 
-static const icl_demonstration three[] = { { "one:", "good" }, { "two:", "bad" }, { "three:", "good" } };
+static const icl_demonstration three[] = { { "one:", "good" },
+                                           { "two:", "bad" },
+                                           { "three:", "good" } };
 
 static void test_prompt__demonstrations_stand_before_the_query(void **state)
 {
@@ -198,8 +199,7 @@ static void test_prompt__shared_tails_equal_whole_tokenisation(void **state)
         memcpy(whole + query_length, answer, answer_length + 1);
         toy_tokenize(NULL, tokens, 32, &count, whole, query_length + answer_length, false);
         assert_int_equal(found.prefix_count - 1 + found.token_count, count);
-        assert_memory_equal(prompt.tokens + 1, tokens,
-                            (found.prefix_count - 1) * sizeof *tokens);
+        assert_memory_equal(prompt.tokens + 1, tokens, (found.prefix_count - 1) * sizeof *tokens);
         assert_memory_equal(found.tokens, tokens + found.prefix_count - 1,
                             found.token_count * sizeof *tokens);
         icl_prompt_deinit(&prompt);
@@ -240,9 +240,10 @@ static void test_prompt__what_does_not_fit_is_refused_by_name(void **state)
     assert_int_equal(icl_prompter_build(&prompt, prompter, three, 3, "a long query:", "query 7"),
                      ICL_ECONTEXT);
     assert_null(prompt.text);
-    assert_string_equal(icl_error_message(),
-                        "query 7: a prompt of 14 tokens and an answer of up to 1 exceed the model's "
-                        "window of 8 tokens");
+    assert_string_equal(
+        icl_error_message(),
+        "query 7: a prompt of 14 tokens and an answer of up to 1 exceed the model's "
+        "window of 8 tokens");
     icl_prompter_free(prompter);
     options.drop = ICL_DROP_NEVER;
     prompter = open_prompter(model, &options);

@@ -27,11 +27,11 @@ typedef struct icl_decode_token {
     /** Sequences, from 1; both ends belong. */
     int32_t leaf_first, leaf_last;
     bool trunk; /**< belongs to sequence 0 */
-    bool row; /**< its logits are read */
+    bool row;   /**< its logits are read */
 } icl_decode_token;
 
-/** One evaluation. When `begins_wave`: first every sequence but 0 is dropped, sequence 0 is cut to its
- *  first keep_tokens tokens, and sequences 1..leaf_count become copies of it. */
+/** One evaluation. When `begins_wave`: first every sequence but 0 is dropped, sequence 0 is cut to
+ * its first keep_tokens tokens, and sequences 1..leaf_count become copies of it. */
 typedef struct icl_decode_call {
     bool begins_wave;               /**< the cache is cut first, as above */
     size_t keep_tokens;             /**< of sequence 0; when it begins a wave */
@@ -63,10 +63,10 @@ typedef struct icl_model_backend {
     uint64_t (*working_bytes)(const void *self);
 } icl_model_backend;
 
-/** Wraps a back end. `info` is copied, its strings are borrowed from `self_taken`, which moves in, on
- *  failure too. */
-ICL_API icl_status icl_model_new(icl_model **out, const icl_model_backend *backend, void *self_taken,
-                                 const icl_model_info *info);
+/** Wraps a back end. `info` is copied, its strings are borrowed from `self_taken`, which moves in,
+ * on failure too. */
+ICL_API icl_status icl_model_new(icl_model **out, const icl_model_backend *backend,
+                                 void *self_taken, const icl_model_info *info);
 
 /** Makes an empty cache of at least this size ready; what it held is dropped. */
 ICL_API icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits);
