@@ -120,7 +120,7 @@ static void append_meter(icl_text *out, const icl_report_meter *report)
         icl_text_append_char(out, '\n');
     }
     append_name(out, "memory");
-    icl_text_printf(out, "%9.1f MiB   cache, logits and planner at their peak\n",
+    icl_text_printf(out, "%9.1f MiB   at the peak, weights excluded\n",
                     (double)meter->peak_bytes / (1024.0 * 1024.0));
 }
 
