@@ -245,7 +245,7 @@ static void test_report__table_reads_as_expected(void **state)
         "  in the trie              900   1371.7 times fewer\n"
         "  evaluated              1 000   eta_trie 0.900\n"
         "tokens/s                 2 000   0.50 s, eta_machine 0.80 of plain prefill\n"
-        "memory                 3.0 MiB   cache, logits and planner at their peak\n";
+        "memory                 3.0 MiB   at the peak, weights excluded\n";
     finished_run fixture;
     char *table = NULL;
     const icl_report_meter meter = known_meter();
