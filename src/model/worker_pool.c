@@ -164,10 +164,3 @@ void icl_worker_fail(icl_worker_pool *pool)
 {
     atomic_store(&pool->failed, true);
 }
-
-size_t icl_worker_pool_bytes(const icl_worker_pool *pool)
-{
-    size_t bytes = pool->shared.bytes;
-    for (int i = 0; i < pool->thread_count; i++) bytes += pool->scratches[i].bytes;
-    return bytes;
-}

@@ -40,7 +40,4 @@ void *icl_worker_shared_scratch(icl_worker_pool *pool, size_t bytes);
 
 void icl_worker_fail(icl_worker_pool *pool);
 
-/* Bytes of all scratch memory held now. */
-size_t icl_worker_pool_bytes(const icl_worker_pool *pool);
-
 #endif
