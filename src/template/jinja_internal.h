@@ -359,7 +359,6 @@ jinja_value icl_jinja_integer(int64_t integer);
 jinja_value icl_jinja_count(size_t count);
 jinja_value icl_jinja_float(double number);
 jinja_value icl_jinja_text(jinja_string text);
-jinja_value icl_jinja_text_of(const char *literal); /* borrows */
 __attribute__((format(printf, 2, 3))) jinja_value icl_jinja_undefined(jinja_state *state,
                                                                       const char *format, ...);
 bool icl_jinja_given(jinja_value argument); /* was the optional argument passed? */

@@ -48,11 +48,6 @@ jinja_value icl_jinja_text(jinja_string text)
     return (jinja_value){ .kind = JINJA_TEXT, .text = text };
 }
 
-jinja_value icl_jinja_text_of(const char *literal)
-{
-    return icl_jinja_text((jinja_string){ literal, strlen(literal) });
-}
-
 jinja_value icl_jinja_undefined(jinja_state *state, const char *format, ...)
 {
     char message[512];
