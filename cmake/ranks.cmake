@@ -38,6 +38,7 @@ set(ICL_HEADER_FOLDERS
     reformat.h reformat
     order.h order
     instruct.h instruct
+    train.h train
     report.h report)
 
 # Rank of a folder, from 0; a folder that nobody ranked is an error.
