@@ -49,39 +49,84 @@ static int write_all(int descriptor, const char *bytes, size_t length)
     return 0;
 }
 
-icl_status icl_file_write_atomic(const char *path, const char *bytes, size_t length)
+static void sync_folder_of(const char *path)
 {
-    icl_text temporary = { 0 };
     char *folder = folder_of(path);
-    icl_text_printf(&temporary, "%s.tmp-XXXXXX", path);
-    if (folder == NULL || temporary.failed) {
-        free(folder);
-        icl_text_deinit(&temporary);
-        return icl_error_set(ICL_ENOMEM, "out of memory while writing \"%s\"", path);
-    }
-    int failure = 0;
-    const int descriptor = mkstemp(temporary.bytes);
-    if (descriptor < 0) failure = errno;
-    if (failure == 0) {
-        failure = write_all(descriptor, bytes, length);
-        if (failure == 0 && fchmod(descriptor, 0644) != 0) failure = errno;
-        if (failure == 0 && fsync(descriptor) != 0) failure = errno;
-        if (close(descriptor) != 0 && failure == 0) failure = errno;
-        if (failure == 0 && rename(temporary.bytes, path) != 0) failure = errno;
-        if (failure != 0) unlink(temporary.bytes);
-    }
-    if (failure == 0) {
-        const int directory = open(folder, O_RDONLY);
-        if (directory >= 0) {
-            fsync(directory); /* some file systems refuse to sync folders; the rename stands */
-            close(directory);
-        }
+    const int directory = folder == NULL ? -1 : open(folder, O_RDONLY);
+    if (directory >= 0) {
+        fsync(directory); /* some file systems refuse to sync folders; the rename stands */
+        close(directory);
     }
     free(folder);
-    icl_text_deinit(&temporary);
-    if (failure != 0)
-        return icl_error_set(ICL_EIO, "cannot write \"%s\": %s", path, strerror(failure));
-    return ICL_OK;
+}
+
+static icl_status cannot_write(const char *path, int failure)
+{
+    return icl_error_set(ICL_EIO, "cannot write \"%s\": %s", path, strerror(failure));
+}
+
+static void forget(icl_file_draft *draft)
+{
+    free(draft->path);
+    free(draft->temporary);
+    *draft = (icl_file_draft){ 0 };
+}
+
+icl_status icl_file_draft_open(icl_file_draft *out, const char *path)
+{
+    icl_file_draft draft = { .path = icl_string_copy(path, strlen(path)) };
+    icl_text temporary = { 0 };
+    icl_text_printf(&temporary, "%s.tmp-XXXXXX", path);
+    draft.temporary = icl_text_take(&temporary, NULL);
+    icl_status status = ICL_OK;
+    if (draft.path == NULL || draft.temporary == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory while writing \"%s\"", path);
+    else if ((draft.descriptor = mkstemp(draft.temporary)) < 0)
+        status = cannot_write(path, errno);
+    if (status == ICL_OK)
+        *out = draft;
+    else
+        forget(&draft);
+    return status;
+}
+
+void icl_file_draft_write(icl_file_draft *draft, const void *bytes, size_t length)
+{
+    if (draft->failure == 0) draft->failure = write_all(draft->descriptor, bytes, length);
+}
+
+icl_status icl_file_commit(icl_file_draft *draft)
+{
+    int failure = draft->failure;
+    if (failure == 0 && fchmod(draft->descriptor, 0644) != 0) failure = errno;
+    if (failure == 0 && fsync(draft->descriptor) != 0) failure = errno;
+    if (close(draft->descriptor) != 0 && failure == 0) failure = errno;
+    if (failure == 0 && rename(draft->temporary, draft->path) != 0) failure = errno;
+    icl_status status = ICL_OK;
+    if (failure == 0) {
+        sync_folder_of(draft->path);
+    } else {
+        unlink(draft->temporary);
+        status = cannot_write(draft->path, failure);
+    }
+    forget(draft);
+    return status;
+}
+
+void icl_file_abandon(icl_file_draft *draft)
+{
+    if (draft->path == NULL) return;
+    close(draft->descriptor);
+    unlink(draft->temporary);
+    forget(draft);
+}
+
+icl_status icl_file_write_atomic(const char *path, const char *bytes, size_t length)
+{
+    icl_file_draft draft = { 0 };
+    ICL_TRY(icl_file_draft_open(&draft, path));
+    icl_file_draft_write(&draft, bytes, length);
+    return icl_file_commit(&draft);
 }
 
 icl_status icl_folder_create(const char *path)

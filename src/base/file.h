@@ -14,8 +14,21 @@
  * ICL_EPARSE. */
 icl_status icl_file_read(icl_text *out, const char *path, size_t bytes_max);
 
-/* Writes a sibling temporary file, syncs it, renames it over `path` and syncs the folder:
- * readers see the old bytes or the new ones, never a part. */
+/* A file that takes shape beside its place: readers of `path` see the old bytes or the new ones,
+ * never a part. After a successful open, either icl_file_commit or icl_file_abandon. */
+typedef struct icl_file_draft {
+    char *path, *temporary; /* NULL when not open */
+    int descriptor;
+    int failure; /* errno of the first write that failed; later ones do nothing */
+} icl_file_draft;
+icl_status icl_file_draft_open(icl_file_draft *out, const char *path);
+void icl_file_draft_write(icl_file_draft *draft, const void *bytes, size_t length);
+/* Syncs the draft, renames it over its path and syncs the folder. ICL_EIO, also for what a write
+ * met: the draft is gone and `path` as it was. */
+icl_status icl_file_commit(icl_file_draft *draft);
+void icl_file_abandon(icl_file_draft *draft); /* nothing happens to one that is not open */
+
+/* A draft of these bytes, committed. */
 icl_status icl_file_write_atomic(const char *path, const char *bytes, size_t length);
 
 /* Creates the folder and its parents; existing is fine. ICL_EIO names the part that failed. */

@@ -81,6 +81,29 @@ static void test_file__a_failed_write_leaves_the_old_file_and_no_litter(void **s
     assert_int_equal(files_here(), 1);
 }
 
+static void test_file__a_draft_is_seen_when_it_is_committed_and_never_when_abandoned(void **state)
+{
+    icl_text text = { 0 };
+    icl_file_draft draft = { 0 };
+    icl_file_abandon(&draft);
+    assert_int_equal(icl_file_write_atomic("a.txt", "old", 3), ICL_OK);
+    assert_int_equal(icl_file_draft_open(&draft, "a.txt"), ICL_OK);
+    icl_file_draft_write(&draft, "new", 3);
+    icl_file_abandon(&draft);
+    assert_int_equal(files_here(), 1);
+    assert_int_equal(icl_file_draft_open(&draft, "a.txt"), ICL_OK);
+    icl_file_draft_write(&draft, "one, ", 5);
+    icl_file_draft_write(&draft, "two", 3);
+    assert_int_equal(icl_file_read(&text, "a.txt", 100), ICL_OK);
+    assert_string_equal(text.bytes, "old");
+    assert_int_equal(icl_file_commit(&draft), ICL_OK);
+    icl_text_clear(&text);
+    assert_int_equal(icl_file_read(&text, "a.txt", 100), ICL_OK);
+    assert_string_equal(text.bytes, "one, two");
+    assert_int_equal(files_here(), 1);
+    icl_text_deinit(&text);
+}
+
 static void test_file__folders_are_created_with_their_parents(void **state)
 {
     struct stat info;
@@ -166,6 +189,9 @@ int main(void)
                                         enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(test_file__a_failed_write_leaves_the_old_file_and_no_litter,
                                         enter_scratch, leave_scratch),
+        cmocka_unit_test_setup_teardown(
+            test_file__a_draft_is_seen_when_it_is_committed_and_never_when_abandoned, enter_scratch,
+            leave_scratch),
         cmocka_unit_test_setup_teardown(test_file__folders_are_created_with_their_parents,
                                         enter_scratch, leave_scratch),
         cmocka_unit_test(test_file__lines_end_in_newline_or_the_end),
