@@ -117,6 +117,8 @@ typedef struct icl_attention_options {
  * (grouped queries). Returns [head_width * heads, tokens]. */
 icl_value *icl_op_attention(icl_graph *graph, icl_value *q, icl_value *k, icl_value *v,
                             const icl_attention_options *options);
+/* What it mixed the values by, [length keys, length queries, heads, batch]; needs keep_scores. */
+icl_value *icl_attention_scores(icl_graph *graph, icl_value *attention);
 
 /* --- losses, one number each --- */
 

@@ -34,10 +34,13 @@ struct icl_transformer {
 /* With kv_heads and head_width filled in; the sizes must have been checked. */
 icl_transformer_config icl_transformer_config_resolved(const icl_transformer_config *config);
 
+/* Whether one of the parts occurs in the name; `parts` ends with NULL and may be NULL. */
+bool icl_name_contains(const char *name, const char *const *parts);
+
 /* ICL_EINVAL: rank 0, a rank or alpha out of range. */
 icl_status icl_lora_check(const icl_lora_options *lora);
-/* Adds the adapters of the linear map `name` when it is a target. */
-icl_status icl_lora_declare(icl_linear_map *map, icl_parameters *parameters, const char *name,
+/* Adds the adapters of the linear map of `weight` when it is a target. */
+icl_status icl_lora_declare(icl_linear_map *map, icl_parameters *parameters, const char *weight,
                             const icl_lora_options *lora);
 /* ICL_EINVAL names the target that no linear map has in its name. */
 icl_status icl_lora_check_targets(const icl_parameters *parameters, const icl_lora_options *lora);
