@@ -13,8 +13,8 @@ target_compile_definitions(icl_flags INTERFACE
     ICL_DATA_DIR="${CMAKE_INSTALL_FULL_DATADIR}/icl"
     ICL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 # Compilers differ in where they fuse a multiply and an add; without it a number has the same bits in
-# every folder and on both.
-target_compile_options(icl_flags INTERFACE -ffp-contract=off
+# every folder and on both. Nobody asks errno about a square root, and without that roots are vectors.
+target_compile_options(icl_flags INTERFACE -ffp-contract=off -fno-math-errno
     -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror)
 
 if(NOT ICL_SANITIZE STREQUAL "off")

@@ -28,7 +28,10 @@ typedef struct icl_optimizer_options {
 /* Cosine from 1e-3 to 1e-4, 100 warm-up steps, betas 0.9 and 0.95, epsilon 1e-8, decay 0.1,
  * clip 1.0. */
 icl_optimizer_options icl_optimizer_options_default(void);
-/* Learning rate of step 0, 1, ... */
+/* ICL_EINVAL names the field that is out of range. */
+icl_status icl_optimizer_options_check(const icl_optimizer_options *options);
+/* Learning rate of step 0, 1, ... The warm-up rises in equal parts from step 0 and is over at step
+ * warmup_steps, which has the peak; step_count - 1 has the end. */
 double icl_optimizer_rate(const icl_optimizer_options *options, uint64_t step);
 
 typedef struct icl_optimizer icl_optimizer;
@@ -42,6 +45,7 @@ typedef struct icl_optimizer_report {
 icl_status icl_optimizer_new(icl_optimizer **out, icl_parameters *parameters,
                              const icl_optimizer_options *options);
 void icl_optimizer_free(icl_optimizer *optimizer);
+/* ICL_EMODEL: the device failed. */
 icl_status icl_optimizer_step(icl_optimizer *optimizer, size_t micro_batches,
                               icl_optimizer_report *report);
 /* Steps of this schedule taken; for checkpoints. Adam's bias correction counts all steps since the
@@ -49,7 +53,8 @@ icl_status icl_optimizer_step(icl_optimizer *optimizer, size_t micro_batches,
 uint64_t icl_optimizer_steps(const icl_optimizer *optimizer);
 void icl_optimizer_set_steps(icl_optimizer *optimizer, uint64_t schedule_steps, uint64_t adam_steps);
 uint64_t icl_optimizer_adam_steps(const icl_optimizer *optimizer);
-/* Another schedule from here on (a recipe's next phase); moments stay. */
+/* Another schedule from here on (a recipe's next phase); moments stay. The options must pass
+ * icl_optimizer_options_check. */
 void icl_optimizer_set_options(icl_optimizer *optimizer, const icl_optimizer_options *options);
 
 #endif
