@@ -109,7 +109,8 @@ typedef struct icl_attention_options {
     icl_value *first;   /* int32[tokens] or NULL: token i sees no token before this index of its
                            sequence. Packs short sequences side by side. */
     icl_value *bias;    /* [length keys, length queries] or [.., .., 1, batch], added to the scores;
-                           -INFINITY hides. NULL: none. May need a gradient. */
+                           -INFINITY hides. NULL: none. May need a gradient; with `linear` it is
+                           a mask of 0 and -INFINITY. */
     bool keep_scores;   /* probabilities can be read (icl_attention_scores) */
 } icl_attention_options;
 

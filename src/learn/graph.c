@@ -1,0 +1,439 @@
+#include "learn/graph_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ggml-alloc.h>
+#include <ggml-backend.h>
+
+#include "base/error.h"
+#include "learn/device.h"
+
+/* Room for the deepest model (128 layers, about 25 values and 120 nodes each, both directions). The
+ * bookkeeping is reserved once, so that no operation can fail on its own; untouched pages cost
+ * nothing. */
+enum { VALUES_MAX = 8192, NODES_MAX = 32768, TENSORS_MAX = 65536, CONSTANTS_MAX = 16 };
+enum { LOSSES_MAX = 64 };
+
+typedef struct constant {
+    struct ggml_tensor *tensor;
+    icl_fill *fill;
+    float argument;
+} constant;
+
+typedef struct weighted_loss {
+    icl_value *value;
+    float weight;
+} weighted_loss;
+
+struct icl_graph {
+    icl_parameters *parameters;
+    icl_device *device;
+    struct ggml_context *context;
+    struct ggml_cgraph *nodes;
+    ggml_gallocr_t allocator;
+    icl_value *values; /* the tape */
+    size_t value_count;
+    icl_value **parameter_values; /* by index; NULL: not used */
+    weighted_loss losses[LOSSES_MAX];
+    size_t loss_count;
+    constant constants[CONSTANTS_MAX];
+    size_t constant_count;
+    float *workspace;
+    size_t workspace_floats; /* of one thread */
+    double flops;
+    bool finished;
+};
+
+/* --- building --- */
+
+static struct ggml_context *new_context(void)
+{
+    const struct ggml_init_params settings = {
+        .mem_size = (size_t)TENSORS_MAX * ggml_tensor_overhead() +
+                    ggml_graph_overhead_custom(NODES_MAX, false),
+        .no_alloc = true,
+    };
+    return ggml_init(settings);
+}
+
+icl_status icl_graph_new(icl_graph **out, icl_parameters *parameters)
+{
+    icl_graph *graph = calloc(1, sizeof *graph);
+    if (graph == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a graph");
+    graph->parameters = parameters;
+    graph->device = icl_parameters_device(parameters);
+    graph->values = calloc(VALUES_MAX, sizeof *graph->values);
+    graph->parameter_values =
+        calloc(icl_parameters_count(parameters) + 1, sizeof(icl_value *));
+    graph->context = new_context();
+    if (graph->values == NULL || graph->parameter_values == NULL || graph->context == NULL) {
+        icl_graph_free(graph);
+        return icl_error_set(ICL_ENOMEM, "out of memory for a graph");
+    }
+    graph->nodes = ggml_new_graph_custom(graph->context, NODES_MAX, false);
+    *out = graph;
+    return ICL_OK;
+}
+
+void icl_graph_free(icl_graph *graph)
+{
+    if (graph == NULL) return;
+    ggml_gallocr_free(graph->allocator);
+    ggml_free(graph->context);
+    free(graph->values);
+    free(graph->parameter_values);
+    free(graph->workspace);
+    free(graph);
+}
+
+struct ggml_context *icl_graph_context(icl_graph *graph)
+{
+    return graph->context;
+}
+
+bool icl_graph_fused(const icl_graph *graph)
+{
+    return icl_device_fused(graph->device);
+}
+
+void icl_graph_count_flops(icl_graph *graph, double flops)
+{
+    graph->flops += flops;
+}
+
+icl_value *icl_graph_push(icl_graph *graph, struct ggml_tensor *tensor, icl_value *const *parents,
+                          size_t parent_count, icl_backward *backward)
+{
+    assert(!graph->finished && graph->value_count < VALUES_MAX);
+    assert(parent_count <= ICL_PARENTS_MAX && ggml_is_contiguous(tensor));
+    icl_value *value = &graph->values[graph->value_count++];
+    value->tensor = tensor;
+    value->backward = backward;
+    for (size_t i = 0; i < parent_count; i++) {
+        value->parents[i] = parents[i];
+        value->needs_gradient |= backward != NULL && parents[i] != NULL && parents[i]->needs_gradient;
+    }
+    return value;
+}
+
+void *icl_graph_next_notes(icl_graph *graph)
+{
+    assert(graph->value_count < VALUES_MAX);
+    return graph->values[graph->value_count].notes;
+}
+
+/* Readable after a run: the allocator must not give its memory to others. */
+static void protect(struct ggml_tensor *tensor)
+{
+    ggml_set_output(tensor);
+    if (tensor->view_src != NULL) ggml_set_output(tensor->view_src);
+}
+
+static icl_value *push_input(icl_graph *graph, struct ggml_tensor *tensor, const char *name)
+{
+    ggml_set_name(tensor, name);
+    ggml_set_input(tensor);
+    protect(tensor); /* one that is not set again keeps its numbers */
+    return icl_graph_push(graph, tensor, NULL, 0, NULL);
+}
+
+icl_value *icl_graph_input(icl_graph *graph, const char *name, int64_t width, int64_t rows,
+                           bool wants_gradient)
+{
+    icl_value *value = push_input(
+        graph, ggml_new_tensor_2d(graph->context, GGML_TYPE_F32, width, rows), name);
+    value->needs_gradient = wants_gradient;
+    return value;
+}
+
+icl_value *icl_graph_input_ids(icl_graph *graph, const char *name, int64_t count)
+{
+    return push_input(graph, ggml_new_tensor_1d(graph->context, GGML_TYPE_I32, count), name);
+}
+
+icl_value *icl_graph_parameter(icl_graph *graph, size_t index)
+{
+    const icl_parameter *parameter = icl_parameters_at(graph->parameters, index);
+    icl_value **value = &graph->parameter_values[index];
+    if (*value == NULL) {
+        *value = icl_graph_push(graph, parameter->tensor, NULL, 0, NULL);
+        (*value)->needs_gradient = !parameter->frozen;
+        (*value)->is_parameter = true;
+        (*value)->gradient = parameter->gradient;
+    }
+    return *value;
+}
+
+void icl_graph_keep(icl_graph *graph, icl_value *x)
+{
+    assert(!graph->finished);
+    x->kept = true;
+    protect(x->tensor);
+}
+
+void icl_graph_add_loss(icl_graph *graph, const char *name, icl_value *loss, float weight)
+{
+    assert(graph->loss_count < LOSSES_MAX && ggml_nelements(loss->tensor) == 1);
+    ggml_set_name(loss->tensor, name);
+    icl_graph_keep(graph, loss);
+    graph->losses[graph->loss_count++] = (weighted_loss){ loss, weight };
+}
+
+struct ggml_tensor *icl_graph_constant(icl_graph *graph, int64_t n0, int64_t n1, icl_fill *fill,
+                                       float argument)
+{
+    for (size_t i = 0; i < graph->constant_count; i++) {
+        const constant *known = &graph->constants[i];
+        if (known->fill == fill && !(known->argument < argument) && !(known->argument > argument) &&
+            known->tensor->ne[0] == n0 && known->tensor->ne[1] == n1)
+            return known->tensor;
+    }
+    assert(graph->constant_count < CONSTANTS_MAX);
+    struct ggml_tensor *tensor = ggml_new_tensor_2d(graph->context, GGML_TYPE_F32, n0, n1);
+    ggml_set_input(tensor);
+    protect(tensor);
+    graph->constants[graph->constant_count++] = (constant){ tensor, fill, argument };
+    return tensor;
+}
+
+/* --- gradients --- */
+
+void icl_gradient_add(icl_graph *graph, icl_value *value, struct ggml_tensor *contribution)
+{
+    if (!value->needs_gradient) return;
+    assert(ggml_are_same_shape(value->tensor, contribution));
+    if (value->is_parameter) {
+        value->gradient = ggml_add_inplace(graph->context, value->gradient, contribution);
+        ggml_build_forward_expand(graph->nodes, value->gradient);
+    } else if (value->gradient != NULL) {
+        value->gradient = ggml_add(graph->context, value->gradient, contribution);
+    } else {
+        value->gradient = contribution;
+    }
+}
+
+void icl_gradient_replace(icl_value *value, struct ggml_tensor *gradient)
+{
+    assert(!value->is_parameter && ggml_are_same_shape(value->tensor, gradient));
+    value->gradient = gradient;
+}
+
+struct ggml_tensor *icl_kernel_node(icl_graph *graph, const int64_t ne[4],
+                                    struct ggml_tensor *const *sources, size_t source_count,
+                                    ggml_custom_op_t kernel, void *notes)
+{
+    struct ggml_tensor *arguments[GGML_MAX_SRC] = { NULL };
+    assert(source_count < GGML_MAX_SRC);
+    for (size_t i = 0; i < source_count; i++) arguments[i] = sources[i];
+    return ggml_custom_4d(graph->context, GGML_TYPE_F32, ne[0], ne[1], ne[2], ne[3], arguments,
+                          (int)source_count, kernel, GGML_N_TASKS_MAX, notes);
+}
+
+void icl_gradient_kernel(icl_graph *graph, icl_value *value, struct ggml_tensor *const *sources,
+                         size_t source_count, ggml_custom_op_t kernel, void *notes)
+{
+    if (!value->needs_gradient) return;
+    struct ggml_tensor *arguments[GGML_MAX_SRC] = { value->gradient };
+    assert(source_count <= ICL_SOURCES_MAX);
+    for (size_t i = 0; i < source_count; i++) arguments[i + 1] = sources[i];
+    if (!value->is_parameter) {
+        value->gradient = icl_kernel_node(graph, value->tensor->ne, arguments, source_count + 1,
+                                          kernel, notes);
+        return;
+    }
+    value->gradient =
+        ggml_custom_inplace(graph->context, value->gradient, arguments + 1, (int)source_count,
+                            kernel, GGML_N_TASKS_MAX, notes);
+    ggml_build_forward_expand(graph->nodes, value->gradient);
+}
+
+struct ggml_tensor *icl_slice(icl_graph *graph, struct ggml_tensor *packed, int64_t offset,
+                              const struct ggml_tensor *like)
+{
+    return ggml_view_4d(graph->context, packed, like->ne[0], like->ne[1], like->ne[2], like->ne[3],
+                        like->nb[1], like->nb[2], like->nb[3], (size_t)offset * sizeof(float));
+}
+
+void icl_graph_want_workspace(icl_graph *graph, size_t floats)
+{
+    if (floats > graph->workspace_floats) graph->workspace_floats = floats;
+}
+
+float *icl_graph_workspace(const icl_graph *graph, int thread)
+{
+    return &graph->workspace[(size_t)thread * graph->workspace_floats];
+}
+
+/* --- finishing --- */
+
+/* What a loss or a kept value depends on. */
+static void mark_reached(icl_graph *graph)
+{
+    for (size_t i = graph->value_count; i-- > 0;) {
+        icl_value *value = &graph->values[i];
+        value->reached |= value->kept;
+        if (!value->reached) continue;
+        for (size_t p = 0; p < ICL_PARENTS_MAX; p++)
+            if (value->parents[p] != NULL) value->parents[p]->reached = true;
+    }
+}
+
+static void build_forward(icl_graph *graph)
+{
+    for (size_t i = 0; i < graph->value_count; i++) {
+        const icl_value *value = &graph->values[i];
+        if (!value->reached) continue;
+        ggml_build_forward_expand(graph->nodes, value->tensor);
+        graph->flops += value->flops;
+    }
+}
+
+static void fill_value(float *out, int64_t n0, int64_t n1, float argument)
+{
+    for (int64_t i = 0; i < n0 * n1; i++) out[i] = argument;
+}
+
+static void build_backward(icl_graph *graph)
+{
+    for (size_t i = 0; i < graph->loss_count; i++) {
+        const weighted_loss *loss = &graph->losses[i];
+        icl_gradient_add(graph, loss->value,
+                         icl_graph_constant(graph, 1, 1, fill_value, loss->weight));
+    }
+    for (size_t i = graph->value_count; i-- > 0;) {
+        icl_value *value = &graph->values[i];
+        if (value->gradient == NULL || !value->needs_gradient || value->is_parameter) continue;
+        if (value->backward != NULL) {
+            value->backward(graph, value);
+        } else { /* an input */
+            protect(value->gradient);
+            ggml_build_forward_expand(graph->nodes, value->gradient);
+        }
+    }
+}
+
+static icl_status allocate(icl_graph *graph)
+{
+    const size_t threads = icl_device_thread_count(graph->device);
+    if (graph->workspace_floats > 0) {
+        graph->workspace_floats = (graph->workspace_floats + 15) / 16 * 16;
+        graph->workspace =
+            aligned_alloc(64, threads * graph->workspace_floats * sizeof *graph->workspace);
+        if (graph->workspace == NULL) return ICL_ENOMEM;
+    }
+    graph->allocator = ggml_gallocr_new(
+        ggml_backend_get_default_buffer_type(icl_device_backend(graph->device)));
+    if (graph->allocator == NULL || !ggml_gallocr_alloc_graph(graph->allocator, graph->nodes))
+        return ICL_ENOMEM;
+    return ICL_OK;
+}
+
+static icl_status upload_constants(icl_graph *graph)
+{
+    for (size_t i = 0; i < graph->constant_count; i++) {
+        const constant *item = &graph->constants[i];
+        if (item->tensor->buffer == NULL) continue; /* nothing uses it */
+        const size_t bytes = ggml_nbytes(item->tensor);
+        float *numbers = malloc(bytes);
+        if (numbers == NULL) return ICL_ENOMEM;
+        item->fill(numbers, item->tensor->ne[0], item->tensor->ne[1], item->argument);
+        ggml_backend_tensor_set(item->tensor, numbers, 0, bytes);
+        free(numbers);
+    }
+    return ICL_OK;
+}
+
+icl_status icl_graph_finish(icl_graph *graph, bool backward)
+{
+    assert(!graph->finished);
+    mark_reached(graph);
+    build_forward(graph);
+    if (backward) build_backward(graph);
+    graph->finished = true;
+    icl_status status = allocate(graph);
+    if (status == ICL_OK) status = upload_constants(graph);
+    if (status != ICL_OK)
+        return icl_error_set(status, "out of memory: the intermediate results of %d operations",
+                             ggml_graph_n_nodes(graph->nodes));
+    return ICL_OK;
+}
+
+uint64_t icl_graph_bytes(const icl_graph *graph)
+{
+    assert(graph->finished);
+    const size_t threads = icl_device_thread_count(graph->device);
+    return ggml_gallocr_get_buffer_size(graph->allocator, 0) +
+           threads * graph->workspace_floats * sizeof *graph->workspace;
+}
+
+double icl_graph_flops(const icl_graph *graph)
+{
+    return graph->flops;
+}
+
+/* --- running --- */
+
+static void set_input(const icl_graph *graph, icl_value *input, const void *numbers)
+{
+    assert(graph->finished && (input->tensor->flags & GGML_TENSOR_FLAG_INPUT));
+    (void)graph;
+    if (input->tensor->buffer == NULL) return; /* nothing uses it */
+    ggml_backend_tensor_set(input->tensor, numbers, 0, ggml_nbytes(input->tensor));
+}
+
+void icl_graph_set(icl_graph *graph, icl_value *input, const float *values)
+{
+    assert(input->tensor->type == GGML_TYPE_F32);
+    set_input(graph, input, values);
+}
+
+void icl_graph_set_ids(icl_graph *graph, icl_value *input, const int32_t *ids)
+{
+    assert(input->tensor->type == GGML_TYPE_I32);
+    set_input(graph, input, ids);
+}
+
+icl_status icl_graph_run(icl_graph *graph)
+{
+    assert(graph->finished);
+    const enum ggml_status status =
+        ggml_backend_graph_compute(icl_device_backend(graph->device), graph->nodes);
+    if (status != GGML_STATUS_SUCCESS)
+        return icl_error_set(ICL_EMODEL, "the %s back end failed: %s",
+                             icl_device_name(graph->device), ggml_status_to_string(status));
+    return ICL_OK;
+}
+
+void icl_graph_get(const icl_graph *graph, const icl_value *value, float *out)
+{
+    assert(graph->finished && (value->kept || value->tensor->buffer != NULL));
+    (void)graph;
+    ggml_backend_tensor_get(value->tensor, out, 0, ggml_nbytes(value->tensor));
+}
+
+float icl_graph_scalar(const icl_graph *graph, const icl_value *value)
+{
+    assert(ggml_nelements(value->tensor) == 1);
+    float number = 0;
+    icl_graph_get(graph, value, &number);
+    return number;
+}
+
+void icl_graph_get_gradient(const icl_graph *graph, const icl_value *input, float *out)
+{
+    assert(graph->finished && input->needs_gradient);
+    (void)graph;
+    if (input->gradient == NULL) /* no loss depends on it */
+        memset(out, 0, ggml_nbytes(input->tensor));
+    else
+        ggml_backend_tensor_get(input->gradient, out, 0, ggml_nbytes(input->gradient));
+}
+
+int64_t icl_value_size(const icl_value *value, size_t axis)
+{
+    assert(axis < GGML_MAX_DIMS);
+    return value->tensor->ne[axis];
+}
