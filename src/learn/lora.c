@@ -31,13 +31,15 @@ icl_status icl_lora_declare(icl_linear_map *map, icl_parameters *parameters, con
                             const icl_lora_options *lora)
 {
     if (!icl_name_contains(weight, targets_of(lora))) return ICL_OK;
-    const int64_t *shape = icl_parameters_at(parameters, map->weight)->shape;
+    const icl_parameter base = *icl_parameters_at(parameters, map->weight); /* adding moves it */
     const int64_t rank = (int64_t)lora->rank;
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "%s.lora_a", weight);
-    ICL_TRY(icl_parameters_add(&map->lora_a, parameters, name, (int64_t[]){ shape[0], rank }, 2));
+    ICL_TRY(icl_parameters_add(&map->lora_a, parameters, name, (int64_t[]){ base.shape[0], rank },
+                               2));
     snprintf(name, sizeof name, "%s.lora_b", weight);
-    return icl_parameters_add(&map->lora_b, parameters, name, (int64_t[]){ rank, shape[1] }, 2);
+    return icl_parameters_add(&map->lora_b, parameters, name, (int64_t[]){ rank, base.shape[1] },
+                              2);
 }
 
 static bool adapts(const icl_parameters *parameters, const char *target)
