@@ -214,6 +214,19 @@ void icl_row_cross_entropy(float *nll, float *log_sum, const float *logits, int6
     *nll = *log_sum - logits[target];
 }
 
+float icl_row_soft_entropy(const float *logits, const float *expected, int64_t classes)
+{
+    const icl_lanes log_sum = icl_lanes_set(row_log_sum(logits, classes));
+    icl_lanes sum = icl_lanes_set(0.0f);
+    int64_t i = 0;
+    for (; i + ICL_LANES <= classes; i += ICL_LANES)
+        sum += load(&expected[i]) * (log_sum - load(&logits[i]));
+    if (i < classes)
+        sum += load_some(&expected[i], classes - i, 0) *
+               (log_sum - load_some(&logits[i], classes - i, 0));
+    return sum_of(sum);
+}
+
 /* exp() of lanes_exp is for x <= 0, which log sums guarantee up to rounding. */
 ICL_LANES_INLINE icl_lanes probability(icl_lanes x, float log_sum)
 {
@@ -222,17 +235,25 @@ ICL_LANES_INLINE icl_lanes probability(icl_lanes x, float log_sum)
                                           shifted));
 }
 
-void icl_row_cross_entropy_gradient(float *out, const float *logits, float log_sum, float weight,
-                                    int64_t classes, int32_t target)
+void icl_row_cross_entropy_gradient(float *out, const float *before, const float *logits,
+                                    float log_sum, float weight, int64_t classes, int32_t target)
 {
+    if (before == NULL)
+        memset(out, 0, (size_t)classes * sizeof *out);
+    else if (before != out)
+        memcpy(out, before, (size_t)classes * sizeof *out);
+    if (!(weight < 0.0f || weight > 0.0f)) return;
+    const icl_lanes factor = icl_lanes_set(weight);
     int64_t i = 0;
     for (; i + ICL_LANES <= classes; i += ICL_LANES)
-        store(&out[i], probability(load(&logits[i]), log_sum) * icl_lanes_set(weight));
-    if (i < classes)
+        store(&out[i], load(&out[i]) + probability(load(&logits[i]), log_sum) * factor);
+    if (i < classes) {
+        const int64_t left = classes - i;
         store_some(&out[i],
-                   probability(load_some(&logits[i], classes - i, 0), log_sum) *
-                       icl_lanes_set(weight),
-                   classes - i);
+                   load_some(&out[i], left, 0) +
+                       probability(load_some(&logits[i], left, 0), log_sum) * factor,
+                   left);
+    }
     out[target] -= weight;
 }
 

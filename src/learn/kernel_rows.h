@@ -30,9 +30,12 @@ void icl_rows_rope(float *y, const float *x, const float *cosines, const float *
 /* -log softmax(logits)[target] in nats, and log sum exp(logits). */
 void icl_row_cross_entropy(float *nll, float *log_sum, const float *logits, int64_t classes,
                            int32_t target);
-/* weight * (softmax(logits) - onehot(target)). */
-void icl_row_cross_entropy_gradient(float *out, const float *logits, float log_sum, float weight,
-                                    int64_t classes, int32_t target);
+/* -sum of expected * log softmax(logits), nats. */
+float icl_row_soft_entropy(const float *logits, const float *expected, int64_t classes);
+/* weight * (softmax(logits) - onehot(target)), plus `before` when it is not NULL (it may be out
+ * itself). Weight 0 adds exactly nothing. */
+void icl_row_cross_entropy_gradient(float *out, const float *before, const float *logits,
+                                    float log_sum, float weight, int64_t classes, int32_t target);
 
 /* Attention weights of one query over keys: exp(scale * score + bias - log sum), in place; returns
  * log sum. bias may be NULL. Without any visible key the row is zero and the log sum is 0. */

@@ -2,7 +2,6 @@
 #include "learn/graph_internal.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "learn/kernel_rows.h"
 
@@ -43,16 +42,11 @@ static void gradient_row(struct ggml_tensor *out, int64_t row)
     const float log_sum = ((const float *)out->src[4]->data)[logits->ne[1] + row];
     const float weight =
         ((const float *)out->src[3]->data)[row] * *(const float *)out->src[5]->data;
-    const int64_t classes = logits->ne[0];
-    float *to = (float *)out->data + row * classes;
-    if (weight < 0.0f || weight > 0.0f)
-        icl_row_cross_entropy_gradient(to, (const float *)logits->data + row * classes, log_sum,
-                                       weight, classes, target);
-    else
-        memset(to, 0, (size_t)classes * sizeof *to);
-    if (before == NULL) return;
-    const float *from = (const float *)before->data + row * classes;
-    for (int64_t i = 0; i < classes; i++) to[i] += from[i];
+    const int64_t at = row * logits->ne[0];
+    icl_row_cross_entropy_gradient((float *)out->data + at,
+                                   before != NULL ? (const float *)before->data + at : NULL,
+                                   (const float *)logits->data + at, log_sum, weight,
+                                   logits->ne[0], target);
 }
 
 static void run_gradient(struct ggml_tensor *out, int thread, int thread_count, void *notes)

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <float.h>
 
+#include "learn/kernel_rows.h"
+
 struct ggml_tensor *icl_normalised_weights(icl_graph *graph, const icl_value *weights,
                                            float norm_value)
 {
@@ -55,13 +57,30 @@ icl_value *icl_loss_mse(icl_graph *graph, icl_value *x, icl_value *target, icl_v
 
 /* --- cross-entropy against distributions --- */
 
+static void run_soft_entropy(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+{
+    (void)notes;
+    const struct ggml_tensor *logits = out->src[0], *expected = out->src[1];
+    const int64_t classes = logits->ne[0];
+    for (int64_t r = thread; r < out->ne[0]; r += thread_count)
+        ((float *)out->data)[r] =
+            icl_row_soft_entropy((const float *)logits->data + r * classes,
+                                 (const float *)expected->data + r * classes, classes);
+}
+
 /* -sum over rows and classes of expected * log softmax(logits); expected may sum to any weight. */
-static struct ggml_tensor *soft_entropy(struct ggml_context *context, struct ggml_tensor *logits,
+static struct ggml_tensor *soft_entropy(icl_graph *graph, struct ggml_tensor *logits,
                                         struct ggml_tensor *expected)
 {
-    /* ggml takes the mean over rows. */
-    return ggml_scale(context, ggml_cross_entropy_loss(context, logits, expected),
-                      (float)ggml_nrows(logits));
+    struct ggml_context *context = icl_graph_context(graph);
+    const int64_t rows = ggml_nrows(logits);
+    /* ggml adds up thread by thread, so its bits depend on their number, and takes the mean. */
+    if (!icl_graph_fused(graph))
+        return ggml_scale(context, ggml_cross_entropy_loss(context, logits, expected),
+                          (float)rows);
+    struct ggml_tensor *sources[] = { logits, expected };
+    return ggml_sum(context, icl_kernel_node(graph, (int64_t[]){ rows, 1, 1, 1 }, sources, 2,
+                                             run_soft_entropy, NULL));
 }
 
 typedef struct soft_notes {
@@ -106,8 +125,8 @@ icl_value *icl_loss_kl(icl_graph *graph, icl_value *student, icl_value *teacher,
     notes.expected = ggml_mul(context, ggml_soft_max(context, goal), notes.weights);
     notes.logits = ggml_scale(context, student->tensor, 1.0f / temperature);
     struct ggml_tensor *tensor =
-        ggml_sub(context, soft_entropy(context, notes.logits, notes.expected),
-                 soft_entropy(context, goal, notes.expected));
+        ggml_sub(context, soft_entropy(graph, notes.logits, notes.expected),
+                 soft_entropy(graph, goal, notes.expected));
     icl_value *loss =
         icl_graph_push_of(graph, tensor, backward_kl, student, icl_op_detach(graph, teacher),
                           icl_op_detach(graph, weights));
@@ -135,7 +154,7 @@ icl_value *icl_loss_contrastive(icl_graph *graph, icl_value *queries, icl_value 
     notes.expected = ggml_scale(context, positives->tensor, 1.0f / (float)rows);
     notes.weights = ggml_sum_rows(context, notes.expected);
     icl_value *loss =
-        icl_graph_push_of(graph, soft_entropy(context, notes.logits, notes.expected),
+        icl_graph_push_of(graph, soft_entropy(graph, notes.logits, notes.expected),
                           backward_contrastive, logits, icl_op_detach(graph, positives));
     *icl_value_notes(soft_notes, loss) = notes;
     return loss;
