@@ -170,6 +170,7 @@ icl_value *icl_graph_parameter(icl_graph *graph, size_t index)
 void icl_graph_keep(icl_graph *graph, icl_value *x)
 {
     assert(!graph->finished);
+    (void)graph;
     x->kept = true;
     protect(x->tensor);
 }
