@@ -25,6 +25,8 @@ libjansson-dev|mod jansson
 libfyaml-dev|mod libfyaml
 libxxhash-dev|mod libxxhash
 libutf8proc-dev|mod libutf8proc
+zlib1g-dev|mod zlib
+libzstd-dev|mod libzstd
 libcmocka-dev|mod cmocka'
 packages_test='
 clang-14|cmd clang-14
