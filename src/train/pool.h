@@ -6,7 +6,7 @@
  *     novels:  { file: text/text_en_novels.jsonl.zst, text: text, cut: sentences, words: 4-30 }
  *     intents: { file: clinc150/train.jsonl, text: text, label: label }
  * Files are looked for below the folder of `icl train --data DIR`, else beside the recipe. JSON
- * lines, CSV or plain text; .gz and .zst are opened as they are.
+ * lines, CSV, TSV or plain text (one text); .gz and .zst are opened as they are.
  */
 #ifndef ICL_TRAIN_POOL_H
 #define ICL_TRAIN_POOL_H
@@ -27,25 +27,28 @@ typedef struct icl_pool_options {
     const char *label_field; /* NULL: unlabelled */
     const char *where_field, *where_value; /* keep only these items; NULL: all */
     icl_cut cut;
-    size_t words_min, words_max; /* pieces outside are dropped (sentences) or cut (whole) */
-    size_t items_max;        /* 0: all; else a seeded draw without replacement */
-    size_t vectors_max;      /* items that may get sentence vectors; 0: all */
-    const char *terms;       /* licence, for the model card */
+    size_t words_min, words_max; /* pieces outside are dropped; whole texts are cut to words_max
+                                    instead. 0: no bound */
+    size_t items_max;            /* 0: all; else a seeded draw without replacement */
+    size_t vectors_max;          /* items that may get sentence vectors; 0: all */
+    const char *terms;           /* licence, for the model card */
     uint64_t seed;
 } icl_pool_options;
 
 typedef struct icl_pool {
     char *name;
     size_t count;
-    char **texts;           /* [count] valid UTF-8, blanks normalised */
-    uint32_t *labels;       /* [count] index into label_names; NULL: unlabelled */
+    char **texts;     /* [count] valid UTF-8, in a seeded order, without repeats; runs of
+                         blanks are one blank or, in ICL_CUT_WHOLE, one line end */
+    char *storage;    /* backing of all texts */
+    uint32_t *labels; /* [count] index into label_names; NULL: unlabelled */
     size_t label_count;
-    char **label_names;     /* underscores read as spaces */
+    char **label_names; /* underscores read as spaces */
     size_t vector_size;
-    float *vectors;         /* [vector_count][vector_size] unit length, of the first items; NULL
-                               before icl_pool_embed */
+    float *vectors; /* [vector_count][vector_size] unit length, of the first items; NULL
+                       before icl_pool_embed */
     size_t vector_count;
-    uint64_t bytes;         /* of all texts */
+    uint64_t bytes; /* of all texts */
 } icl_pool;
 
 /* ICL_EIO; ICL_EPARSE names file and line; ICL_ENOTFOUND: no such field, with the nearest. */

@@ -36,13 +36,14 @@ typedef struct icl_meaning {
 } icl_meaning;
 
 typedef struct icl_sequence {
-    int32_t *tokens;      /* [count] */
-    uint8_t *targets;     /* [count] icl_target of predicting tokens[i] from those before; [0] NONE */
-    float *weights;       /* [count] */
+    int32_t *tokens;  /* [count] */
+    uint8_t *targets; /* [count] icl_target of predicting tokens[i] from those before; [0] NONE */
+    float *weights;   /* [count] */
     size_t count, capacity;
     icl_meaning *meanings;
     size_t meaning_count, meaning_capacity;
-    int32_t *candidates;  /* what an answer may be; without repeats */
+    int32_t *candidates; /* what an answer may be, without repeats: first the first token of each
+                            class's label, in order of the classes, then their further tokens */
     size_t candidate_count, candidate_capacity;
     /* The query, for evaluation: its answer token stands at `answer`; SIZE_MAX: there is none. */
     size_t answer;
@@ -64,17 +65,17 @@ typedef struct icl_source_world {
     size_t pool_count;
     const char *const *label_words; /* [label_word_count] of the recipe, trained on */
     size_t label_word_count;
-    const char *const *held_words;  /* kept apart for evaluation; may be empty */
+    const char *const *held_words; /* kept apart for evaluation; may be empty */
     size_t held_word_count;
-    size_t context;                 /* longest sequence */
+    size_t context; /* longest sequence */
     uint64_t seed;
 } icl_source_world;
 
 /* An opened source: `self` is what open made. */
 typedef struct icl_source_kind {
     icl_card card;
-    /* Whether it needs sentence vectors of its pool. */
-    bool needs_vectors;
+    /* Whether a call with these options needs sentence vectors of its pool; NULL: never. */
+    bool (*needs_vectors)(const icl_options *options);
     icl_status (*open)(void **out_self, const icl_source_world *world, const icl_options *options);
     void (*close)(void *self);
     /* Fills a cleared sequence of at most world->context tokens. */
@@ -86,13 +87,24 @@ typedef struct icl_source icl_source;
 /* `call` as in a recipe: "labelled(data=intents, classes=2-8)". ICL_ENOTFOUND, ICL_EINVAL. */
 icl_status icl_source_open(icl_source **out, const char *call, const icl_source_world *world);
 void icl_source_close(icl_source *source);
-/* Which pool a call names and whether it needs that pool's vectors, before pools are loaded. */
+/* Which pool a call names (yours; NULL: none) and whether it needs that pool's vectors, before
+ * pools are loaded. */
 icl_status icl_source_inspect(char **out_pool_name, bool *out_needs_vectors, const char *call);
 icl_status icl_source_draw(icl_source *source, icl_sequence *out, uint64_t index);
 const char *icl_source_name(const icl_source *source); /* canonical call */
 
-/* All kinds and their cards; static. */
+/* All kinds, and their cards in the same order; static. */
 const icl_source_kind *const *icl_source_kinds(size_t *out_count);
+const icl_card *const *icl_source_cards(size_t *out_count);
+
+/* For kinds: the pool that the option `data` names. ICL_EINVAL, ICL_ENOTFOUND. */
+icl_status icl_source_pool(const icl_pool **out, const icl_source_world *world,
+                           const icl_options *options);
+/* The option itself. */
+#define ICL_SOURCE_OPTION_DATA                                                                     \
+    {                                                                                              \
+        .name = "data", .type = ICL_OPTION_TEXT, .fallback = "", .help = "name of a pool"          \
+    }
 
 /* --- packing --- */
 
@@ -106,18 +118,20 @@ typedef struct icl_batch_limits {
 typedef struct icl_train_batch {
     icl_batch_limits limits;
     int32_t *tokens, *positions, *first;
+    size_t *row_counts; /* [rows] tokens that stand in a row */
     /* Predictions: hidden row (row * context + position of the token before), target token (for
      * answers: index into candidates), weight. Filled up with weight 0. */
     int32_t *answer_rows, *answer_targets; /* [answers_max] */
     float *answer_weights;
-    uint32_t *answer_sources;              /* [answers_max] which source of the mixture */
-    int32_t *text_rows, *text_targets;     /* [texts_max] */
+    uint32_t *answer_sources;          /* [answers_max] which source of the mixture */
+    int32_t *text_rows, *text_targets; /* [texts_max] */
     float *text_weights;
     uint32_t *text_sources;
-    int32_t *meaning_rows;                 /* [meanings_max] */
-    float *meaning_targets;                /* [meanings_max][vector_size] */
+    int32_t *meaning_rows;  /* [meanings_max] */
+    float *meaning_targets; /* [meanings_max][vector_size] */
     float *meaning_weights;
-    int32_t *candidates;                   /* [candidates_max], filled up with repeats */
+    int32_t *candidates; /* [candidates_max], filled up with repeats of the first,
+                            which a loss must leave out */
     size_t answer_count, text_count, meaning_count, candidate_count, token_count;
     size_t vector_size;
     uint64_t sequence_count;
@@ -127,8 +141,8 @@ icl_status icl_train_batch_new(icl_train_batch **out, const icl_batch_limits *li
                                size_t vector_size);
 void icl_train_batch_free(icl_train_batch *batch);
 void icl_train_batch_clear(icl_train_batch *batch);
-/* True: it was added; false: it does not fit any more (rows or a list are full). Sources keep a
- * sequence within context and lists (asserted). */
+/* True: it was added; false: it does not fit any more (rows or a list are full). A sequence is at
+ * most `context` long (asserted). */
 bool icl_train_batch_add(icl_train_batch *batch, const icl_sequence *sequence, uint32_t source);
 
 #endif
