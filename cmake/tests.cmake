@@ -39,6 +39,9 @@ foreach(source IN LISTS unit_tests)
     set_target_properties(${name} PROPERTIES
                           RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/${folder}")
     target_link_libraries(${name} PRIVATE icl_flags icl_test_settings PkgConfig::CMOCKA)
+    if(name MATCHES "^test_model_file_")
+        target_link_libraries(${name} PRIVATE icl_llama_headers) # to play the other side of a file
+    endif()
     add_test(NAME ${folder}/${name} COMMAND ${name}
              WORKING_DIRECTORY "${PROJECT_BINARY_DIR}/tests/${folder}")
     icl_test_settings(${folder}/${name} ${folder})
