@@ -3,8 +3,11 @@
 #include <assert.h>
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 #include <cblas.h>
+
+#include "math/lanes.h"
 
 void icl_matrix_multiply_transposed(float *out, const float *a, size_t a_rows, const float *b,
                                     size_t b_rows, size_t columns)
@@ -23,6 +26,29 @@ double icl_vector_dot(const float *a, const float *b, size_t count)
     double sum = 0;
     for (size_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
     return sum;
+}
+
+static float dot_single(const float *a, const float *b, size_t count)
+{
+    icl_lanes sums = { 0 };
+    size_t i = 0;
+    for (; i + ICL_LANES <= count; i += ICL_LANES) {
+        icl_lanes some_a, some_b;
+        memcpy(&some_a, a + i, sizeof some_a);
+        memcpy(&some_b, b + i, sizeof some_b);
+        sums += some_a * some_b;
+    }
+    float sum = 0;
+    for (size_t lane = 0; lane < ICL_LANES; lane++) sum += sums[lane];
+    for (; i < count; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+void icl_vector_dots(float *out, const float *rows, size_t count, size_t columns,
+                     const float *vector)
+{
+    for (size_t row = 0; row < count; row++)
+        out[row] = dot_single(rows + row * columns, vector, columns);
 }
 
 double icl_vector_distance_squared(const float *a, const float *b, size_t count)
@@ -53,4 +79,14 @@ size_t icl_matrix_finite_rows(const float *in, size_t rows, size_t columns)
             if (!isfinite(in[row * columns + i])) return row;
     }
     return rows;
+}
+
+void icl_matrix_centre_columns(float *rows, size_t count, size_t columns)
+{
+    for (size_t column = 0; column < columns; column++) {
+        double sum = 0.0;
+        for (size_t row = 0; row < count; row++) sum += (double)rows[row * columns + column];
+        const float mean = count > 0 ? (float)(sum / (double)count) : 0.0f;
+        for (size_t row = 0; row < count; row++) rows[row * columns + column] -= mean;
+    }
 }

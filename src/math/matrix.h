@@ -16,11 +16,19 @@ void icl_matrix_multiply_transposed(float *out, const float *a, size_t a_rows, c
 /* Dot product summed from the first element to the last in double: the same bits everywhere. */
 double icl_vector_dot(const float *a, const float *b, size_t count);
 
-/* Squared Euclidean distance, summed likewise. */
+/* out[i] = rows[i] . vector for rows [count][columns], in single precision; the order of summing
+ * depends on `columns` alone, so the bits are the same everywhere. */
+void icl_vector_dots(float *out, const float *rows, size_t count, size_t columns,
+                     const float *vector);
+
+/* Squared Euclidean distance, summed as icl_vector_dot does. */
 double icl_vector_distance_squared(const float *a, const float *b, size_t count);
 
 /* Each row of `in` divided by its Euclidean length; a zero row stays zero. May alias. */
 void icl_matrix_normalise_rows(float *out, const float *in, size_t rows, size_t columns);
+
+/* Subtracts from every column its mean. */
+void icl_matrix_centre_columns(float *rows, size_t count, size_t columns);
 
 /* Index of the first row that holds a NaN or an infinity, or `rows`. */
 size_t icl_matrix_finite_rows(const float *in, size_t rows, size_t columns);
