@@ -40,6 +40,27 @@ static void test_matrix__product_equals_the_definition(void **state)
     }
 }
 
+/* Alone, in company and at any place in memory the same bits. */
+static void test_matrix__dots_are_those_of_double_and_keep_their_bits(void **state)
+{
+    (void)state;
+    icl_rng rng = icl_rng_new(3, "matrix", "", "dots");
+    float rows[ROWS_MAX * COLUMNS_MAX + 1], vector[COLUMNS_MAX], out[ROWS_MAX], alone;
+    for (size_t columns = 0; columns <= COLUMNS_MAX; columns++) {
+        for (size_t shift = 0; shift < 2; shift++) {
+            fill(rows, sizeof rows / sizeof *rows, &rng);
+            fill(vector, COLUMNS_MAX, &rng);
+            icl_vector_dots(out, rows + shift, ROWS_MAX, columns, vector);
+            for (size_t i = 0; i < ROWS_MAX; i++) {
+                const float *row = rows + shift + i * columns;
+                assert_true(fabs((double)out[i] - icl_vector_dot(row, vector, columns)) < 1e-4);
+                icl_vector_dots(&alone, row, 1, columns, vector);
+                assert_memory_equal(&alone, &out[i], sizeof alone);
+            }
+        }
+    }
+}
+
 static void test_matrix__no_columns_give_zeros_and_no_rows_nothing(void **state)
 {
     (void)state;
@@ -85,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matrix__product_equals_the_definition),
+        cmocka_unit_test(test_matrix__dots_are_those_of_double_and_keep_their_bits),
         cmocka_unit_test(test_matrix__no_columns_give_zeros_and_no_rows_nothing),
         cmocka_unit_test(test_matrix__rows_get_length_one_and_zero_stays_zero),
         cmocka_unit_test(test_matrix__vector_kernels_have_closed_forms),
