@@ -162,13 +162,18 @@ static icl_status pool_fill(icl_pool *pool, gathering *from, const size_t *order
 static icl_status nothing_left(const icl_pool_options *options)
 {
     char shown[ICL_QUOTE_BYTES];
+    icl_text wanted = { 0 };
     if (options->where_field != NULL)
-        return icl_error_set(ICL_EPARSE, "%s: no text has %s = %s and %zu-%zu words", options->path,
-                             options->where_field,
-                             icl_quote(shown, options->where_value, strlen(options->where_value)),
-                             options->words_min, options->words_max);
-    return icl_error_set(ICL_EPARSE, "%s: no text has %zu-%zu words", options->path,
-                         options->words_min, options->words_max);
+        icl_text_printf(&wanted, " with %s = %s", options->where_field,
+                        icl_quote(shown, options->where_value, strlen(options->where_value)));
+    if (options->words_min > 0)
+        icl_text_printf(&wanted, " of %zu words or more", options->words_min);
+    if (options->words_max > 0)
+        icl_text_printf(&wanted, " of at most %zu words", options->words_max);
+    icl_error_set(ICL_EPARSE, "%s: pool \"%s\" finds no text%s", options->path, options->name,
+                  icl_text_string(&wanted));
+    icl_text_deinit(&wanted);
+    return ICL_EPARSE;
 }
 
 static icl_status finish(icl_pool **out, gathering *from)
