@@ -28,8 +28,16 @@ static bool is_wide_space(utf8proc_int32_t code)
            code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
+/* The letters of Unicode 15.1 (ideographs, extension I). llama.cpp knows them, utf8proc 2.8 not
+ * yet; nothing else divides the two. */
+static bool is_new_letter(utf8proc_int32_t code)
+{
+    return code >= 0x2EBF0 && code <= 0x2EE5D;
+}
+
 static glyph_kind kind_of(utf8proc_int32_t code)
 {
+    if (is_new_letter(code)) return LETTER;
     switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:

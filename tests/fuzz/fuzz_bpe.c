@@ -1,6 +1,6 @@
-/* Hazards: words that never end, merges of overlapping pairs, tokens reached in two ways, bytes that
- * are no text. Half of the input trains, the other half is encoded; words tile the text, encoding by
- * words equals encoding at once, and pieces join to the text. */
+/* Hazards: words that never end, merges of overlapping pairs, tokens reached in two ways, bytes
+ * that are no text. Half of the input trains, the other half is encoded; words tile the text,
+ * encoding by words equals encoding at once, and pieces join to the text. */
 #undef NDEBUG /* the checks are the point, in any build */
 #include <assert.h>
 #include <stdint.h>

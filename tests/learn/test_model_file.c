@@ -3,11 +3,13 @@
 #include "learn/written_model.h"
 
 #include <jansson.h>
+#include <utf8proc.h>
 
 #include <icl/sys/model.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "learn/bpe_model.h"
 
 static const icl_model_file_options f32_options = { .type = ICL_WEIGHT_F32, .name = "small" };
 
@@ -64,7 +66,7 @@ static double compare_with_file(icl_transformer *trained, const char *path)
 
 static void check_logits(const icl_transformer_config *config)
 {
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     icl_transformer *trained = random_model(device, config);
     assert_ok(icl_model_file_write("model.gguf", trained, bpe, &f32_options));
@@ -92,7 +94,7 @@ static void test_model_file__the_engine_gives_the_trainers_logits(void **state)
 /* As far from the exact weights as these types round. */
 static void test_model_file__smaller_types_stay_near(void **state)
 {
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     icl_transformer_config config = written_config();
     config.feed_width = 64;
@@ -162,7 +164,7 @@ static void test_model_file__what_is_written_is_read_back(void **state)
         icl_weight_type type;
         double error;
     } cases[] = { { ICL_WEIGHT_F32, 0.0 }, { ICL_WEIGHT_F16, 1e-3 }, { ICL_WEIGHT_Q8_0, 1e-2 } };
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     icl_transformer_config config = written_config();
     config.feed_width = 64;
@@ -187,7 +189,7 @@ static void test_model_file__what_is_written_is_read_back(void **state)
 static void test_model_file__a_model_trained_elsewhere_goes_on_here(void **state)
 {
     static const char *const names[] = { "icl-seed-f32.gguf", "icl-seed-q8_0.gguf" };
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/models/%s", ICL_SOURCE_DIR, names[i]);
@@ -235,7 +237,7 @@ static void each_probe(icl_model *model, const icl_bpe *bpe)
 
 static void test_model_file__the_engine_splits_texts_as_the_tokenizer_does(void **state)
 {
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     const icl_transformer_config config = written_config();
     icl_transformer *trained = random_model(device, &config);
@@ -250,9 +252,62 @@ static void test_model_file__the_engine_splits_texts_as_the_tokenizer_does(void 
     icl_device_close(device);
 }
 
+/* A tokenizer whose only merges are "a", "1", "!" or a blank with the first byte of a code point:
+ * its tokens show whether the split took the code point for a letter, a number, neither or white
+ * space. */
+static icl_bpe *splitting_bpe(void)
+{
+    icl_bpe *bpe = NULL;
+    icl_text joined = { 0 };
+    assert_ok(icl_bpe_new(&bpe));
+    assert_ok(icl_bpe_add_token(bpe, "<|endoftext|>", 13, true));
+    bpe->end_of_text = 0;
+    for (int byte = 0; byte < 256; byte++)
+        assert_ok(icl_bpe_add_token(bpe, bpe->byte_spellings[byte],
+                                    strnlen(bpe->byte_spellings[byte], 2), false));
+    for (const char *left = "a1! "; *left != '\0'; left++)
+        for (int lead = 0xC2; lead <= 0xF4; lead++) {
+            const icl_pair pair = { bpe->byte_ids[(unsigned char)*left], bpe->byte_ids[lead] };
+            assert_int_equal(icl_bpe_joined(bpe, pair, &joined), -1);
+            assert_ok(icl_bpe_add_token(bpe, joined.bytes, joined.length, false));
+            assert_ok(icl_bpe_add_merge(bpe, pair, (int32_t)icl_bpe_vocab_count(bpe) - 1));
+        }
+    assert_ok(icl_bpe_finish(bpe));
+    icl_text_deinit(&joined);
+    return bpe;
+}
+
+/* Every eighth code point beyond ASCII. Other versions of Unicode have other letters. */
+static void test_model_file__the_engine_sees_the_same_letters_and_numbers(void **state)
+{
+    if (strcmp(utf8proc_unicode_version(), "15.0.0") != 0) skip();
+    icl_device *device = open_cpu();
+    icl_bpe *bpe = splitting_bpe();
+    icl_transformer_config config = written_config();
+    config.vocab_count = icl_bpe_vocab_count(bpe);
+    icl_transformer *trained = random_model(device, &config);
+    assert_ok(icl_model_file_write("model.gguf", trained, bpe, &f32_options));
+    icl_model *model = open_model("model.gguf");
+    icl_text text = { 0 };
+    for (int32_t code = 0x80; code < 0x110000; code += 8) {
+        utf8proc_uint8_t glyph[4];
+        if (!utf8proc_codepoint_valid(code)) continue;
+        const int length = (int)utf8proc_encode_char(code, glyph);
+        icl_text_clear(&text);
+        icl_text_printf(&text, "a%.*s1%.*s!%.*s %.*s\t", length, (char *)glyph, length,
+                        (char *)glyph, length, (char *)glyph, length, (char *)glyph);
+        assert_same_tokens(model, bpe, text.bytes, text.length);
+    }
+    icl_text_deinit(&text);
+    icl_model_close(model);
+    icl_transformer_free(trained);
+    icl_bpe_free(bpe);
+    icl_device_close(device);
+}
+
 static void test_model_file__a_tokenizer_is_read_back(void **state)
 {
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *written = small_bpe(), *read = NULL;
     const icl_transformer_config config = written_config();
     icl_transformer *trained = random_model(device, &config);
@@ -318,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_model_file__what_is_written_is_read_back),
         cmocka_unit_test(test_model_file__a_model_trained_elsewhere_goes_on_here),
         cmocka_unit_test(test_model_file__the_engine_splits_texts_as_the_tokenizer_does),
+        cmocka_unit_test(test_model_file__the_engine_sees_the_same_letters_and_numbers),
         cmocka_unit_test(test_model_file__a_tokenizer_is_read_back),
         cmocka_unit_test(test_model_file__the_shipped_tokenizer_gives_the_reference_ids),
     };

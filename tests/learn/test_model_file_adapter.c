@@ -74,7 +74,7 @@ static icl_transformer *adapted_model(icl_device *device, const icl_transformer_
 static void test_adapter__llama_cpp_applies_it_as_the_trainer_does(void **state)
 {
     const icl_model_file_options options = { .type = ICL_WEIGHT_F32, .name = "small" };
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     icl_transformer_config config = written_config();
     config.tied = false;

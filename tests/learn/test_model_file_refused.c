@@ -20,7 +20,7 @@ static void assert_says(icl_status actual, icl_status expected, const char *sent
 static icl_status write_with(const icl_transformer_config *config, icl_weight_type type)
 {
     const icl_model_file_options options = { .type = type };
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     icl_transformer *model = NULL;
     assert_ok(icl_transformer_new(&model, device, config));
@@ -83,7 +83,7 @@ static void test_refused__vocabularies_and_widths_that_do_not_fit(void **state)
 
 static void test_refused__weights_that_are_not_finite(void **state)
 {
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     const icl_transformer_config config = written_config();
     icl_transformer *model = random_model(device, &config);
@@ -113,7 +113,7 @@ static void test_refused__weights_that_are_not_finite(void **state)
 /* A good file's bytes; file and text are the caller's. */
 static void write_good_file(icl_text *out_bytes)
 {
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_bpe *bpe = small_bpe();
     const icl_transformer_config config = written_config();
     icl_transformer *model = random_model(device, &config);
@@ -325,7 +325,7 @@ static void test_refused__tokenizers_of_another_kind(void **state)
 static void check_other_model(icl_transformer_config config, const char *complaint)
 {
     char sentence[200];
-    icl_device *device = cpu_device(1, false);
+    icl_device *device = open_cpu();
     icl_transformer *model = NULL;
     assert_ok(icl_transformer_new(&model, device, &config));
     snprintf(sentence, sizeof sentence, "\"good.gguf\": %s", complaint);

@@ -26,6 +26,14 @@ static inline int leave_scratch(void **state)
     return chdir("..") != 0 || system(command) != 0;
 }
 
+static inline icl_device *open_cpu(void)
+{
+    const icl_device_options options = { .name = "cpu", .thread_count = 1 };
+    icl_device *device = NULL;
+    assert_ok(icl_device_open(&device, &options));
+    return device;
+}
+
 /* 300 tokens: "<|endoftext|>", the bytes, merges. */
 static inline icl_bpe *small_bpe(void)
 {
