@@ -1,10 +1,12 @@
-/* train/recipe.h - what `icl train RECIPE.yaml` reads: strict YAML, every error with its line.
+/* train/recipe.h - what `icl train RECIPE.yaml` reads: strict YAML, every error with its place.
  *
  *   name: icl-tiny
  *   seed: 1
  *   model: { layers: 2, width: 64, heads: 4, feed: none, norm: layer, window: 64 }
  *   tokenizer: { vocabulary: 512, data: [novels] }        or { file: other.gguf }
- *   from: other.gguf                                       further training; lora: { rank: 8, alpha: 16 }
+ *   from: other.gguf                                       further training instead of `model`
+ *   lora: { rank: 8, alpha: 16, targets: [attn_q, attn_v] }
+ *   freeze: [token_embd]                                   weights whose name contains one of these
  *   encoder: all-MiniLM-L6-v2.gguf                         for sources that need sentence vectors
  *   start: random                                          a call of the start registry (train/start.h)
  *   labels: { words: [good, bad, ...], held: [...] }
@@ -16,11 +18,17 @@
  *       rows: 16                                           tokens of a step = rows * context * micro
  *       micro: 1
  *       rate: { peak: 1e-3, end: 1e-4, shape: cosine, warmup: 50 }
- *       loss: { answers: candidates, meaning: 1.0, meaning_layer: 2, text: 1.0, answer: 1.0 }
+ *       adam: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 }
+ *       loss: { over: candidates, answer: 1, text: 1, meaning: 1, meaning_layer: 2 }
+ *       room: { answers: 256, texts: 2048, meanings: 64, candidates: 128 }
  *       mixture: [ { source: "labelled(...)", weight: 1 } ]
- *   evaluate: { every: 100, episodes: 200, sets: [ { name: held, source: "labelled(...)" } ] }
+ *   evaluate: { every: 100, episodes: 200, context: 512, sets: [ { name: held, source: "..." } ] }
  *   checkpoint: { every: 200 }
- *   output: { type: q8_0, name: ..., license: ... }
+ *   log: { every: 10 }
+ *   output: { type: q8_0, also: f32, license: ..., description: ... }
+ *
+ * The model is written to NAME.gguf. `room` is how many predictions one micro-batch has room for;
+ * what is left out of `loss` has no weight and costs nothing.
  */
 #ifndef ICL_TRAIN_RECIPE_H
 #define ICL_TRAIN_RECIPE_H
@@ -28,21 +36,25 @@
 #include "learn/model_file.h"
 #include "learn/optimizer.h"
 #include "learn/transformer.h"
-#include "train/pool.h"
+#include "train/source.h"
 
 typedef struct icl_recipe_source {
     char *call;
     double weight;
 } icl_recipe_source;
 
+/* Among what an answer is a choice. */
+typedef enum icl_answers_over { ICL_OVER_CANDIDATES, ICL_OVER_VOCABULARY } icl_answers_over;
+
 typedef struct icl_recipe_phase {
     char *name;
     uint64_t steps;
-    size_t context, rows, micro_batches;
+    size_t micro_batches;
+    icl_batch_limits limits;  /* rows, context, and `room` for predictions of one micro-batch */
     icl_optimizer_options optimizer;
-    bool answers_over_all;   /* answers over the whole vocabulary instead of the candidates */
+    icl_answers_over answers_over;
     double answer_weight, text_weight, meaning_weight;
-    size_t meaning_layer;    /* the read-out reads the residual stream after this many blocks */
+    size_t meaning_layer;     /* the read-out reads the residual stream after this many blocks */
     icl_recipe_source *sources;
     size_t source_count;
 } icl_recipe_phase;
@@ -52,34 +64,49 @@ typedef struct icl_recipe_set {
     char *call;
 } icl_recipe_set;
 
+/* A pool as the recipe describes it: icl_pool_options whose texts are owned here. */
+typedef struct icl_recipe_pool {
+    char *name, *file, *text_field, *label_field, *where_field, *where_value, *terms;
+    icl_cut cut;
+    size_t words_min, words_max, items_max, vectors_max;
+} icl_recipe_pool;
+
+/* Names, ended by NULL. */
+typedef struct icl_recipe_names {
+    char **items;
+    size_t count, capacity;
+} icl_recipe_names;
+
 typedef struct icl_recipe {
     char *path, *name;
     uint64_t seed;
-    icl_transformer_config model;
-    bool tokenizer_is_file;
-    char *tokenizer_file;      /* a GGUF to take it from */
+    icl_transformer_config model; /* vocab_count is the tokenizer's, set when that is known */
+    bool model_stated;
+    char *tokenizer_file;         /* a GGUF to take it from; NULL: trained */
     size_t tokenizer_vocab;
-    char **tokenizer_pools;
-    size_t tokenizer_pool_count;
-    char *from;                /* NULL: from the start call */
-    icl_lora_options lora;     /* rank 0: none */
-    char *encoder;             /* NULL: none */
-    char *start;               /* "random" */
-    char **label_words, **held_words;
-    size_t label_word_count, held_word_count;
-    icl_pool_options *pools;   /* strings owned by the recipe; `path` as written */
+    icl_recipe_names tokenizer_pools; /* none: all */
+    char *from;                       /* NULL: from the start call */
+    icl_lora_options lora;            /* rank 0: none */
+    icl_recipe_names lora_targets, frozen;
+    char *encoder; /* NULL: none */
+    char *start;   /* "random" */
+    icl_recipe_names label_words, held_words;
+    icl_recipe_pool *pools;
     size_t pool_count;
     icl_recipe_phase *phases;
     size_t phase_count;
     icl_recipe_set *sets;
-    size_t set_count, evaluate_episodes;
-    uint64_t evaluate_every, checkpoint_every;
-    icl_model_file_options output;
-    char fingerprint[40];      /* hash of what decides the result; device and paths do not */
+    size_t set_count, evaluate_episodes, evaluate_context; /* context: the longest of the phases */
+    uint64_t evaluate_every, checkpoint_every, log_every;  /* steps; 0: only at the end */
+    icl_weight_type output_type;
+    bool output_also_f32;
+    char *license, *description;
+    char fingerprint[40]; /* hash of what decides the weights; device, folders and output do not */
 } icl_recipe;
 
 /* ICL_EPARSE: "recipe.yaml:12:3: ..." ; ICL_EIO. */
 icl_status icl_recipe_open(icl_recipe **out, const char *path);
+icl_status icl_recipe_parse(icl_recipe **out, const char *bytes, size_t length, const char *path);
 void icl_recipe_close(icl_recipe *recipe);
 
 #endif

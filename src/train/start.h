@@ -22,6 +22,9 @@ typedef struct icl_start_kind {
 } icl_start_kind;
 
 const icl_start_kind *const *icl_start_kinds(size_t *out_count);
+const icl_card *const *icl_start_cards(size_t *out_count);
+/* ICL_EPARSE, ICL_ENOTFOUND, ICL_EINVAL: what icl_start_run would say of the call alone. */
+icl_status icl_start_check(const char *call);
 /* Random start, then the called kind. */
 icl_status icl_start_run(const char *call, const icl_start_input *input);
 
