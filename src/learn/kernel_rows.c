@@ -5,31 +5,6 @@
 
 #include "math/lanes.h"
 
-ICL_LANES_INLINE icl_lanes load(const float *from)
-{
-    icl_lanes lanes;
-    memcpy(&lanes, from, sizeof lanes);
-    return lanes;
-}
-
-ICL_LANES_INLINE void store(float *to, icl_lanes lanes)
-{
-    memcpy(to, &lanes, sizeof lanes);
-}
-
-/* The last numbers of a row, those missing filled up. */
-ICL_LANES_INLINE icl_lanes load_some(const float *from, int64_t count, float fill)
-{
-    icl_lanes lanes = icl_lanes_set(fill);
-    memcpy(&lanes, from, (size_t)count * sizeof *from);
-    return lanes;
-}
-
-ICL_LANES_INLINE void store_some(float *to, icl_lanes lanes, int64_t count)
-{
-    memcpy(to, &lanes, (size_t)count * sizeof *to);
-}
-
 /* Always the same order: halves are added until one number is left. */
 ICL_LANES_INLINE float sum_of(icl_lanes lanes)
 {
@@ -54,8 +29,8 @@ float icl_row_dot(const float *a, const float *b, int64_t count)
 {
     icl_lanes sum = icl_lanes_set(0.0f);
     int64_t i = 0;
-    for (; i + ICL_LANES <= count; i += ICL_LANES) sum += load(&a[i]) * load(&b[i]);
-    if (i < count) sum += load_some(&a[i], count - i, 0) * load_some(&b[i], count - i, 0);
+    for (; i + ICL_LANES <= count; i += ICL_LANES) sum += icl_lanes_load(&a[i]) * icl_lanes_load(&b[i]);
+    if (i < count) sum += icl_lanes_load_some(&a[i], count - i, 0) * icl_lanes_load_some(&b[i], count - i, 0);
     return sum_of(sum);
 }
 
@@ -80,10 +55,10 @@ static float gained_dot(const float *dy, const float *gain, const float *x, int6
     icl_lanes sum = icl_lanes_set(0.0f);
     int64_t i = 0;
     for (; i + ICL_LANES <= width; i += ICL_LANES)
-        sum += load(&dy[i]) * load(&gain[i]) * load(&x[i]);
+        sum += icl_lanes_load(&dy[i]) * icl_lanes_load(&gain[i]) * icl_lanes_load(&x[i]);
     if (i < width)
-        sum += load_some(&dy[i], width - i, 0) * load_some(&gain[i], width - i, 0) *
-               load_some(&x[i], width - i, 0);
+        sum += icl_lanes_load_some(&dy[i], width - i, 0) * icl_lanes_load_some(&gain[i], width - i, 0) *
+               icl_lanes_load_some(&x[i], width - i, 0);
     return sum_of(sum);
 }
 
@@ -131,12 +106,12 @@ void icl_rows_silu_gate(float *y, const float *gate, const float *up, int64_t co
 {
     int64_t i = 0;
     for (; i + ICL_LANES <= count; i += ICL_LANES) {
-        const icl_lanes x = load(&gate[i]);
-        store(&y[i], x * sigmoid(x) * load(&up[i]));
+        const icl_lanes x = icl_lanes_load(&gate[i]);
+        icl_lanes_store(&y[i], x * sigmoid(x) * icl_lanes_load(&up[i]));
     }
     if (i < count) {
-        const icl_lanes x = load_some(&gate[i], count - i, 0);
-        store_some(&y[i], x * sigmoid(x) * load_some(&up[i], count - i, 0), count - i);
+        const icl_lanes x = icl_lanes_load_some(&gate[i], count - i, 0);
+        icl_lanes_store_some(&y[i], x * sigmoid(x) * icl_lanes_load_some(&up[i], count - i, 0), count - i);
     }
 }
 
@@ -155,16 +130,16 @@ void icl_rows_silu_gate_gradient(float *dgate, float *dup, const float *dy, cons
     icl_lanes for_gate, for_up;
     int64_t i = 0;
     for (; i + ICL_LANES <= count; i += ICL_LANES) {
-        gate_gradient(&for_gate, &for_up, load(&dy[i]), load(&gate[i]), load(&up[i]));
-        store(&dgate[i], for_gate);
-        store(&dup[i], for_up);
+        gate_gradient(&for_gate, &for_up, icl_lanes_load(&dy[i]), icl_lanes_load(&gate[i]), icl_lanes_load(&up[i]));
+        icl_lanes_store(&dgate[i], for_gate);
+        icl_lanes_store(&dup[i], for_up);
     }
     if (i < count) {
         const int64_t left = count - i;
-        gate_gradient(&for_gate, &for_up, load_some(&dy[i], left, 0), load_some(&gate[i], left, 0),
-                      load_some(&up[i], left, 0));
-        store_some(&dgate[i], for_gate, left);
-        store_some(&dup[i], for_up, left);
+        gate_gradient(&for_gate, &for_up, icl_lanes_load_some(&dy[i], left, 0), icl_lanes_load_some(&gate[i], left, 0),
+                      icl_lanes_load_some(&up[i], left, 0));
+        icl_lanes_store_some(&dgate[i], for_gate, left);
+        icl_lanes_store_some(&dup[i], for_up, left);
     }
 }
 
@@ -190,8 +165,8 @@ static float row_max(const float *x, int64_t count)
 {
     icl_lanes most = icl_lanes_set(-INFINITY);
     int64_t i = 0;
-    for (; i + ICL_LANES <= count; i += ICL_LANES) most = icl_lanes_max(load(&x[i]), most);
-    if (i < count) most = icl_lanes_max(load_some(&x[i], count - i, -INFINITY), most);
+    for (; i + ICL_LANES <= count; i += ICL_LANES) most = icl_lanes_max(icl_lanes_load(&x[i]), most);
+    if (i < count) most = icl_lanes_max(icl_lanes_load_some(&x[i], count - i, -INFINITY), most);
     return max_of(most);
 }
 
@@ -201,9 +176,9 @@ static float row_log_sum(const float *x, int64_t count)
     icl_lanes sum = icl_lanes_set(0.0f);
     int64_t i = 0;
     for (; i + ICL_LANES <= count; i += ICL_LANES)
-        sum += icl_lanes_exp(load(&x[i]) - icl_lanes_set(most));
+        sum += icl_lanes_exp(icl_lanes_load(&x[i]) - icl_lanes_set(most));
     if (i < count)
-        sum += icl_lanes_exp(load_some(&x[i], count - i, -INFINITY) - icl_lanes_set(most));
+        sum += icl_lanes_exp(icl_lanes_load_some(&x[i], count - i, -INFINITY) - icl_lanes_set(most));
     return most + logf(sum_of(sum));
 }
 
@@ -220,10 +195,10 @@ float icl_row_soft_entropy(const float *logits, const float *expected, int64_t c
     icl_lanes sum = icl_lanes_set(0.0f);
     int64_t i = 0;
     for (; i + ICL_LANES <= classes; i += ICL_LANES)
-        sum += load(&expected[i]) * (log_sum - load(&logits[i]));
+        sum += icl_lanes_load(&expected[i]) * (log_sum - icl_lanes_load(&logits[i]));
     if (i < classes)
-        sum += load_some(&expected[i], classes - i, 0) *
-               (log_sum - load_some(&logits[i], classes - i, 0));
+        sum += icl_lanes_load_some(&expected[i], classes - i, 0) *
+               (log_sum - icl_lanes_load_some(&logits[i], classes - i, 0));
     return sum_of(sum);
 }
 
@@ -246,12 +221,12 @@ void icl_row_cross_entropy_gradient(float *out, const float *before, const float
     const icl_lanes factor = icl_lanes_set(weight);
     int64_t i = 0;
     for (; i + ICL_LANES <= classes; i += ICL_LANES)
-        store(&out[i], load(&out[i]) + probability(load(&logits[i]), log_sum) * factor);
+        icl_lanes_store(&out[i], icl_lanes_load(&out[i]) + probability(icl_lanes_load(&logits[i]), log_sum) * factor);
     if (i < classes) {
         const int64_t left = classes - i;
-        store_some(&out[i],
-                   load_some(&out[i], left, 0) +
-                       probability(load_some(&logits[i], left, 0), log_sum) * factor,
+        icl_lanes_store_some(&out[i],
+                   icl_lanes_load_some(&out[i], left, 0) +
+                       probability(icl_lanes_load_some(&logits[i], left, 0), log_sum) * factor,
                    left);
     }
     out[target] -= weight;
@@ -270,15 +245,15 @@ float icl_row_softmax(float *scores, const float *bias, float scale, int64_t cou
     icl_lanes sums = icl_lanes_set(0.0f);
     int64_t i = 0;
     for (; i + ICL_LANES <= count; i += ICL_LANES) {
-        const icl_lanes e = icl_lanes_exp(load(&scores[i]) - icl_lanes_set(most));
+        const icl_lanes e = icl_lanes_exp(icl_lanes_load(&scores[i]) - icl_lanes_set(most));
         sums += e;
-        store(&scores[i], e);
+        icl_lanes_store(&scores[i], e);
     }
     if (i < count) {
         const icl_lanes e =
-            icl_lanes_exp(load_some(&scores[i], count - i, -INFINITY) - icl_lanes_set(most));
+            icl_lanes_exp(icl_lanes_load_some(&scores[i], count - i, -INFINITY) - icl_lanes_set(most));
         sums += e;
-        store_some(&scores[i], e, count - i);
+        icl_lanes_store_some(&scores[i], e, count - i);
     }
     const float sum = sum_of(sums), inverse = 1.0f / sum;
     for (i = 0; i < count; i++) scores[i] *= inverse;
@@ -294,10 +269,10 @@ void icl_row_softmax_again(float *scores, const float *bias, float scale, float 
     }
     int64_t i = 0;
     for (; i + ICL_LANES <= count; i += ICL_LANES)
-        store(&scores[i], probability(load(&scores[i]) * icl_lanes_set(scale), log_sum));
+        icl_lanes_store(&scores[i], probability(icl_lanes_load(&scores[i]) * icl_lanes_set(scale), log_sum));
     if (i < count)
-        store_some(&scores[i],
-                   probability(load_some(&scores[i], count - i, 0) * icl_lanes_set(scale), log_sum),
+        icl_lanes_store_some(&scores[i],
+                   probability(icl_lanes_load_some(&scores[i], count - i, 0) * icl_lanes_set(scale), log_sum),
                    count - i);
 }
 

@@ -48,30 +48,6 @@ static size_t vectors_of(const matmul *op, size_t panel)
     return left >= PANEL_ROWS ? VECTORS : (left + ICL_LANES - 1) / ICL_LANES;
 }
 
-#define SWAP_LOW(b, l)  ((l) & (b) ? ICL_LANES + (l) - (b) : (l))
-#define SWAP_HIGH(b, l) ((l) & (b) ? ICL_LANES + (l) : (l) + (b))
-#define ALL_LANES(f, b)                                                                            \
-    f(b, 0), f(b, 1), f(b, 2), f(b, 3), f(b, 4), f(b, 5), f(b, 6), f(b, 7), f(b, 8), f(b, 9),      \
-        f(b, 10), f(b, 11), f(b, 12), f(b, 13), f(b, 14), f(b, 15)
-
-/* Exchanges the off-diagonal b x b blocks of every 2b x 2b block. */
-#define SWAP_BLOCKS(rows, b)                                                                       \
-    for (int i = 0; i < ICL_LANES; i++) {                                                          \
-        if ((i & (b)) != 0) continue;                                                              \
-        const icl_lanes low =                                                                      \
-            __builtin_shufflevector(rows[i], rows[i + (b)], ALL_LANES(SWAP_LOW, b));               \
-        rows[i + (b)] = __builtin_shufflevector(rows[i], rows[i + (b)], ALL_LANES(SWAP_HIGH, b));  \
-        rows[i] = low;                                                                             \
-    }
-
-static inline __attribute__((always_inline)) void transpose(icl_lanes rows[ICL_LANES])
-{
-    SWAP_BLOCKS(rows, 8)
-    SWAP_BLOCKS(rows, 4)
-    SWAP_BLOCKS(rows, 2)
-    SWAP_BLOCKS(rows, 1)
-}
-
 /* One vector's worth of rows into a panel: panel[k][vector] holds x[first + lane][k]. */
 static void pack_rows(const matmul *op, icl_lanes *panel, size_t vectors, size_t vector,
                       size_t first)
@@ -86,7 +62,7 @@ static void pack_rows(const matmul *op, icl_lanes *panel, size_t vectors, size_t
                        sizeof block[r]);
             else
                 block[r] = icl_lanes_set(0.0f);
-        transpose(block);
+        icl_lanes_transpose(block);
         for (size_t i = 0; i < ICL_LANES; i++) panel[(k + i) * vectors + vector] = block[i];
     }
     for (; k < op->inner; k++) {
@@ -153,7 +129,7 @@ static void store_block(const matmul *op, icl_lanes (*products)[VECTORS], size_t
         icl_lanes block[ICL_LANES];
         for (size_t w = 0; w < ICL_LANES; w++)
             block[w] = w < weight_count ? products[w][v] : icl_lanes_set(0.0f);
-        transpose(block);
+        icl_lanes_transpose(block);
         float *to = op->out + first * op->out_stride + weight_first;
         for (size_t r = 0; r < rows; r++, to += op->out_stride)
             if (weight_count == ICL_LANES)
