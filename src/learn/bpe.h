@@ -24,7 +24,7 @@ typedef struct icl_bpe_trainer icl_bpe_trainer;
 
 typedef struct icl_bpe_options {
     size_t vocab_count;               /* with specials and the 256 bytes */
-    uint64_t pair_count_min;          /* a pair seen less often is not merged; default 2 */
+    uint64_t pair_count_min;          /* a pair seen less often is not merged; 0: 2 */
     const char *const *specials;      /* NULL-terminated; they get the first ids. NULL: one,
                                          "<|endoftext|>", id 0, BOS and EOS */
 } icl_bpe_options;

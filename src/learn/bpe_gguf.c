@@ -199,7 +199,7 @@ icl_status icl_bpe_to_gguf(struct gguf_context *gguf, const icl_bpe *bpe)
     }
     if (status == ICL_OK && bpe->padding >= 0)
         gguf_set_val_u32(gguf, "tokenizer.ggml.padding_token_id", (uint32_t)bpe->padding);
-    gguf_set_val_bool(gguf, "tokenizer.ggml.add_bos_token", bpe->adds_bos);
+    gguf_set_val_bool(gguf, "tokenizer.ggml.add_bos_token", bpe->adds_bos && bpe->end_of_text >= 0);
     gguf_set_val_bool(gguf, "tokenizer.ggml.add_eos_token", false);
     icl_arena_deinit(&arena);
     return status;

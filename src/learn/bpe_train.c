@@ -153,11 +153,10 @@ static icl_status queue_touched(bpe_training *training)
         pair_state *state = &training->pairs[training->touched[i]];
         ICL_TRY(icl_array_reserve(&training->entries, &training->entry_capacity,
                                   training->entry_count + 1));
-        training->entries[training->entry_count] = state->fresh;
+        const size_t entry = training->entry_count++;
+        training->entries[entry] = state->fresh;
         state->fresh = (word_list){ 0 };
-        if (state->count > 0)
-            ICL_TRY(push_entry(training, state->pair, state->count, training->entry_count));
-        training->entry_count++;
+        if (state->count > 0) ICL_TRY(push_entry(training, state->pair, state->count, entry));
     }
     training->touched_count = 0;
     return ICL_OK;
@@ -245,6 +244,7 @@ static icl_status merge_pair(bpe_training *training, icl_pair pair, const word_l
 static icl_status merge_pairs(bpe_training *training, const icl_bpe_options *options,
                               icl_text *scratch)
 {
+    const uint64_t count_min = options->pair_count_min == 0 ? 2 : options->pair_count_min;
     while (training->bpe->spellings.count < options->vocab_count && training->queue.count > 0) {
         const icl_heap_entry entry = icl_heap_pop(&training->queue);
         const icl_pair pair = icl_pair_of_key(entry.second);
@@ -255,7 +255,7 @@ static icl_status merge_pairs(bpe_training *training, const icl_bpe_options *opt
             ICL_TRY(push_entry(training, pair, (int64_t)count, entry.value));
             continue;
         }
-        if (count < 1 || count < options->pair_count_min) break;
+        if (count < count_min) break;
         word_list words = training->entries[entry.value];
         training->entries[entry.value] = (word_list){ 0 };
         const icl_status status = merge_pair(training, pair, &words, scratch);

@@ -105,7 +105,7 @@ def main():
         texts = [random_text(draw, letters, 60) for _ in range(draw.randint(1, 8))]
         probes = [random_text(draw, letters, 40) for _ in range(3)]
         vocab_count = 257 + draw.choice([1, 5, 20, 60, 1000])
-        case(f"random {i}", texts, vocab_count, probes, draw.choice([0, 1, 2, 2, 3]))
+        case(f"random {i}", texts, vocab_count, probes, draw.choice([1, 1, 2, 2, 3]))
 
 
 main()

@@ -165,6 +165,33 @@ static void test_refused__heads_that_are_cut_off(void **state)
     icl_text_deinit(&good);
 }
 
+/* A byte of the head is wrong: either the file still makes sense, or there is a sentence. */
+static void test_refused__heads_with_a_wrong_byte(void **state)
+{
+    enum { DAMAGES = 400, HEAD_BYTES = 8000 };
+    icl_text good = { 0 };
+    icl_rng rng = icl_rng_new(1, "damage", NULL, NULL);
+    write_good_file(&good);
+    for (int i = 0; i < DAMAGES; i++) {
+        const size_t at = icl_rng_below(&rng, HEAD_BYTES);
+        const char kept = good.bytes[at];
+        icl_transformer_config config;
+        icl_bpe *bpe = NULL;
+        good.bytes[at] = (char)icl_rng_u32(&rng);
+        FILE *file = fopen("damaged.gguf", "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(good.bytes, 1, good.length, file), good.length);
+        assert_int_equal(fclose(file), 0);
+        const icl_status status = icl_model_file_config(&config, "damaged.gguf");
+        if (status == ICL_OK) assert_ok(icl_transformer_config_check(&config));
+        if (icl_bpe_open_gguf(&bpe, "damaged.gguf") != ICL_OK)
+            assert_null(strchr(icl_error_message(), '\n'));
+        icl_bpe_free(bpe);
+        good.bytes[at] = kept;
+    }
+    icl_text_deinit(&good);
+}
+
 /* ---- files of other models ---- */
 
 typedef void change(struct gguf_context *head);
@@ -389,6 +416,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused__files_that_are_cut_off_or_no_models,
                                         enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(test_refused__heads_that_are_cut_off, enter_scratch,
+                                        leave_scratch),
+        cmocka_unit_test_setup_teardown(test_refused__heads_with_a_wrong_byte, enter_scratch,
                                         leave_scratch),
         cmocka_unit_test_setup_teardown(test_refused__models_that_the_trainer_cannot_hold,
                                         enter_scratch, leave_scratch),
