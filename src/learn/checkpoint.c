@@ -130,8 +130,7 @@ static void add_tensors(struct gguf_context *file, struct ggml_context *scratch,
     gguf_add_tensor(file, ggml_set_name(checksum, checksum_name));
 }
 
-static icl_status put_header(hashed_draft *out, const entry_list *list,
-                             const icl_checkpoint *state)
+static icl_status put_header(hashed_draft *out, const entry_list *list, const icl_checkpoint *state)
 {
     const struct ggml_init_params settings = {
         .mem_size = (list->count + 1) * ggml_tensor_overhead(),
@@ -234,8 +233,7 @@ static icl_status map(mapped_file *file)
     }
     file->length = (size_t)info.st_size;
     void *bytes = MAP_FAILED;
-    if (file->length > 0)
-        bytes = mmap(NULL, file->length, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (file->length > 0) bytes = mmap(NULL, file->length, PROT_READ, MAP_PRIVATE, descriptor, 0);
     const int failure = errno;
     close(descriptor);
     if (file->length == 0)
@@ -273,9 +271,10 @@ static icl_status read_counters(icl_checkpoint *out, const mapped_file *file)
     if (version < 0 || recipe < 0)
         return icl_error_set(ICL_EPARSE, "\"%s\" is not a checkpoint", file->path);
     if (gguf_get_val_u32(file->gguf, version) != VERSION)
-        return icl_error_set(ICL_EINVAL, "\"%s\" is a checkpoint of version %" PRIu32
-                             "; this program reads version %d", file->path,
-                             gguf_get_val_u32(file->gguf, version), VERSION);
+        return icl_error_set(ICL_EINVAL,
+                             "\"%s\" is a checkpoint of version %" PRIu32
+                             "; this program reads version %d",
+                             file->path, gguf_get_val_u32(file->gguf, version), VERSION);
     const char *fingerprint = gguf_get_val_str(file->gguf, recipe);
     if (strlen(fingerprint) >= sizeof out->recipe)
         return icl_error_set(ICL_EPARSE, "\"%s\" has a fingerprint of %zu bytes, at most %zu",

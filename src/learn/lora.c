@@ -35,8 +35,8 @@ icl_status icl_lora_declare(icl_linear_map *map, icl_parameters *parameters, con
     const int64_t rank = (int64_t)lora->rank;
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "%s.lora_a", weight);
-    ICL_TRY(icl_parameters_add(&map->lora_a, parameters, name, (int64_t[]){ base.shape[0], rank },
-                               2));
+    ICL_TRY(
+        icl_parameters_add(&map->lora_a, parameters, name, (int64_t[]){ base.shape[0], rank }, 2));
     snprintf(name, sizeof name, "%s.lora_b", weight);
     return icl_parameters_add(&map->lora_b, parameters, name, (int64_t[]){ rank, base.shape[1] },
                               2);
@@ -62,13 +62,14 @@ icl_status icl_lora_check_targets(const icl_parameters *parameters, const icl_lo
 }
 
 /* w[out][in] += scale * b[out][r] a[r][in], summed in double. */
-static void add_product(float *w, const float *b, const float *a, size_t out, size_t rank, size_t in,
-                        double scale)
+static void add_product(float *w, const float *b, const float *a, size_t out, size_t rank,
+                        size_t in, double scale)
 {
     for (size_t o = 0; o < out; o++) {
         for (size_t i = 0; i < in; i++) {
             double sum = 0.0;
-            for (size_t k = 0; k < rank; k++) sum += (double)b[o * rank + k] * (double)a[k * in + i];
+            for (size_t k = 0; k < rank; k++)
+                sum += (double)b[o * rank + k] * (double)a[k * in + i];
             w[o * in + i] = (float)((double)w[o * in + i] + scale * sum);
         }
     }
@@ -90,8 +91,8 @@ icl_status icl_transformer_merged(const icl_transformer *model, size_t index, fl
     const size_t a_count = icl_parameters_at(parameters, a_index)->count;
     const size_t b_count = icl_parameters_at(parameters, b_index)->count;
     float *a = malloc((a_count + b_count) * sizeof *a);
-    if (a == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for the adapter of \"%s\"",
-                                        weight->name);
+    if (a == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for the adapter of \"%s\"", weight->name);
     float *b = a + a_count;
     icl_parameters_get(parameters, a_index, a);
     icl_parameters_get(parameters, b_index, b);

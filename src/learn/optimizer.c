@@ -96,9 +96,8 @@ icl_status icl_optimizer_step(icl_optimizer *optimizer, size_t micro_batches,
     ICL_TRY(update->square_sum(update, &square_sum));
     const double norm = sqrt(square_sum) / (double)micro_batches;
     const double rate = icl_optimizer_rate(&optimizer->options, optimizer->schedule_steps);
-    *report = (icl_optimizer_report){ .rate = rate,
-                                      .gradient_norm = norm,
-                                      .skipped = !isfinite(norm) };
+    *report =
+        (icl_optimizer_report){ .rate = rate, .gradient_norm = norm, .skipped = !isfinite(norm) };
     if (report->skipped) {
         icl_parameters_zero_gradients(optimizer->parameters);
         return ICL_OK;

@@ -15,8 +15,8 @@ typedef struct composed_update {
     icl_update base;
     icl_parameters *parameters;
     size_t trained_count;
-    float *sums_read;                      /* [trained_count] */
-    struct ggml_context *fixed, *graphs;   /* what outlasts a run; nodes and graphs */
+    float *sums_read;                    /* [trained_count] */
+    struct ggml_context *fixed, *graphs; /* what outlasts a run; nodes and graphs */
     ggml_backend_buffer_t fixed_buffer;
     struct ggml_tensor *sums;              /* [trained_count] squared gradients, summed */
     struct ggml_tensor *settings, *factor; /* [7, trained_count], [1] */
@@ -58,8 +58,8 @@ static icl_status apply(icl_update *update, const icl_adam_settings *settings, f
 static struct ggml_context *new_context(size_t tensors, size_t graph_nodes)
 {
     const struct ggml_init_params settings = {
-        .mem_size = tensors * ggml_tensor_overhead() +
-                    2 * ggml_graph_overhead_custom(graph_nodes, false),
+        .mem_size =
+            tensors * ggml_tensor_overhead() + 2 * ggml_graph_overhead_custom(graph_nodes, false),
         .no_alloc = true,
     };
     return ggml_init(settings);

@@ -146,9 +146,8 @@ static icl_status cut(fused_update *self, const icl_parameter *const *trained, s
 /* A graph of one node that calls `share` on every thread of the device. */
 static struct ggml_cgraph *new_graph(fused_update *self, ggml_custom_op_t share)
 {
-    struct ggml_tensor *node =
-        ggml_custom_4d(self->context, GGML_TYPE_F32, 1, 1, 1, 1, NULL, 0, share, GGML_N_TASKS_MAX,
-                       self);
+    struct ggml_tensor *node = ggml_custom_4d(self->context, GGML_TYPE_F32, 1, 1, 1, 1, NULL, 0,
+                                              share, GGML_N_TASKS_MAX, self);
     struct ggml_cgraph *graph = ggml_new_graph_custom(self->context, 1, false);
     ggml_build_forward_expand(graph, node);
     return graph;
@@ -160,8 +159,7 @@ static icl_status make_graphs(fused_update *self)
         .mem_size = 2 * (ggml_tensor_overhead() + ggml_graph_overhead_custom(1, false)) + 4096,
     };
     self->context = ggml_init(settings);
-    if (self->context == NULL)
-        return icl_error_set(ICL_ENOMEM, "out of memory for an optimizer");
+    if (self->context == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for an optimizer");
     self->sum_graph = new_graph(self, sum_share);
     self->step_graph = new_graph(self, step_share);
     return ICL_OK;

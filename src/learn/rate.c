@@ -60,12 +60,15 @@ double icl_optimizer_rate(const icl_optimizer_options *options, uint64_t step)
     if (step < warmup) return peak * (double)(step + 1) / (double)(warmup + 1);
     const double progress = progress_of(options, step, warmup);
     switch (options->shape) {
-    case ICL_RATE_LINEAR: return peak - span * progress;
+    case ICL_RATE_LINEAR:
+        return peak - span * progress;
     case ICL_RATE_COSINE:
         return options->rate_end + span * 0.5 * (1.0 + cos(3.14159265358979323846 * progress));
-    case ICL_RATE_NOAM: return peak * sqrt((double)(warmup + 1) / (double)(step + 1));
+    case ICL_RATE_NOAM:
+        return peak * sqrt((double)(warmup + 1) / (double)(step + 1));
     case ICL_RATE_CONSTANT:
-    case ICL_RATE_TRIANGULAR: break;
+    case ICL_RATE_TRIANGULAR:
+        break;
     }
     return peak;
 }

@@ -98,7 +98,8 @@ static icl_status declare_block(const declaration *d, icl_block *block, int laye
 {
     const icl_transformer_config *c = d->config;
     const size_t queries = c->heads * c->head_width, keys = c->kv_heads * c->head_width;
-    *block = (icl_block){ no_norm, no_norm, no_map, no_map, no_map, no_map, no_map, no_map, no_map };
+    *block =
+        (icl_block){ no_norm, no_norm, no_map, no_map, no_map, no_map, no_map, no_map, no_map };
     ICL_TRY(declare_norm(d, &block->attention_norm, layer, "attn_norm"));
     ICL_TRY(declare_map(d, &block->q, layer, "attn_q", c->width, queries));
     ICL_TRY(declare_map(d, &block->k, layer, "attn_k", c->width, keys));

@@ -50,7 +50,8 @@ static icl_value *normalise(const building *b, const icl_norm_weights *norm, icl
     case ICL_NORM_LAYER:
         return icl_op_layer_norm(b->graph, x, weight_of(b->graph, norm->gain),
                                  weight_of(b->graph, norm->bias), c->norm_epsilon);
-    case ICL_NORM_NONE: break;
+    case ICL_NORM_NONE:
+        break;
     }
     return x;
 }

@@ -100,9 +100,12 @@ static uint64_t map_numbers(const icl_transformer_config *config, uint64_t in, u
 static uint64_t norm_numbers(const icl_transformer_config *config)
 {
     switch (config->norm) {
-    case ICL_NORM_RMS: return config->width;
-    case ICL_NORM_LAYER: return 2 * (uint64_t)config->width;
-    case ICL_NORM_NONE: break;
+    case ICL_NORM_RMS:
+        return config->width;
+    case ICL_NORM_LAYER:
+        return 2 * (uint64_t)config->width;
+    case ICL_NORM_NONE:
+        break;
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* learn/transformer_parts.h - what the files of the transformer share: which weight stands where. */
+/* learn/transformer_parts.h - what the files of the transformer share: which weight stands where.
+ */
 #ifndef ICL_LEARN_TRANSFORMER_PARTS_H
 #define ICL_LEARN_TRANSFORMER_PARTS_H
 

@@ -111,8 +111,8 @@ static void test_lora__training_moves_adapters_alone(void **state)
     for (size_t i = 0; i < icl_parameters_count(base.parameters); i++) {
         const icl_parameter *item = icl_parameters_at(base.parameters, i);
         float *start = copy_weight(base.parameters, i);
-        float *now = copy_weight(adapted.parameters,
-                                 icl_parameters_find(adapted.parameters, item->name));
+        float *now =
+            copy_weight(adapted.parameters, icl_parameters_find(adapted.parameters, item->name));
         assert_memory_equal(now, start, item->count * sizeof *now);
         free(now);
         free(start);
@@ -127,9 +127,10 @@ static void test_lora__merged_weights_answer_alike(void **state)
     icl_device *device = cpu_device(1, false);
     icl_transformer_config config = small_config();
     config.tied = false;
-    const icl_lora_options everywhere = {
-        .rank = 4, .alpha = 8.0f, .targets = (const char *const[]){ "attn_", "ffn_", "output", NULL }
-    };
+    const icl_lora_options everywhere = { .rank = 4,
+                                          .alpha = 8.0f,
+                                          .targets = (const char *const[]){ "attn_", "ffn_",
+                                                                            "output", NULL } };
     trainee adapted, merged;
     trainee_open(&adapted, device, &config, &everywhere, BATCH, LENGTH);
     scatter_weights(adapted.parameters, 0.1);

@@ -57,8 +57,8 @@ static void world_open(world *w, size_t threads, bool composed,
     size_t index = 0;
     assert_ok(icl_parameters_add(&index, w->parameters, names[0], (int64_t[]){ VECTOR }, 1));
     icl_parameters_set_rate_scale(w->parameters, index, 0.25f);
-    assert_ok(icl_parameters_add(&index, w->parameters, names[1],
-                                 (int64_t[]){ MATRIX / 100, 100 }, 2));
+    assert_ok(
+        icl_parameters_add(&index, w->parameters, names[1], (int64_t[]){ MATRIX / 100, 100 }, 2));
     assert_ok(icl_parameters_add(&index, w->parameters, names[2], (int64_t[]){ VECTOR }, 1));
     icl_parameters_set_frozen(w->parameters, index, true);
     assert_ok(icl_parameters_allocate(w->parameters));
@@ -109,7 +109,8 @@ enum { NUMBERS = VECTOR + MATRIX };
 static double gradient_at(size_t index, size_t step)
 {
     const size_t weight = index < VECTOR ? 0 : 1, at = index < VECTOR ? index : index - VECTOR;
-    return ((double)slope_of(weight, at, 2 * step) + (double)slope_of(weight, at, 2 * step + 1)) / 2;
+    return ((double)slope_of(weight, at, 2 * step) + (double)slope_of(weight, at, 2 * step + 1)) /
+           2;
 }
 
 static double norm_at(size_t step)
@@ -234,7 +235,8 @@ static void check_skip(bool composed)
     }
     assert_int_equal(icl_optimizer_steps(skipping.optimizer), 2);
     assert_int_equal(icl_optimizer_adam_steps(skipping.optimizer), 2);
-    float *expected = copy_weight(plain.parameters, 1), *actual = copy_weight(skipping.parameters, 1);
+    float *expected = copy_weight(plain.parameters, 1),
+          *actual = copy_weight(skipping.parameters, 1);
     assert_memory_equal(actual, expected, MATRIX * sizeof *actual);
     free(actual);
     free(expected);

@@ -35,8 +35,9 @@ static void test_transformer__config_names_the_bad_field(void **state)
     assert_ok(icl_transformer_config_check(&config));
     config.linear_attention = true;
     config.view = ICL_VIEW_PREFIX;
-    assert_bad_config(&config, "linear attention has no softmax, so a prefix view, which hides by a "
-                               "bias on the scores, cannot be had with it");
+    assert_bad_config(&config,
+                      "linear attention has no softmax, so a prefix view, which hides by a "
+                      "bias on the scores, cannot be had with it");
     const icl_transformer_config standard = icl_transformer_config_default();
     assert_ok(icl_transformer_config_check(&standard));
 }
@@ -55,11 +56,11 @@ static void test_transformer__weights_have_gguf_names_and_shapes(void **state)
         const char *name;
         int64_t shape[2];
     } expected[] = {
-        { "token_embd.weight", { 32, 64 } },       { "blk.0.attn_norm.weight", { 32, 1 } },
-        { "blk.0.attn_q.weight", { 32, 32 } },     { "blk.0.attn_k.weight", { 32, 16 } },
-        { "blk.0.attn_v.weight", { 32, 16 } },     { "blk.0.attn_output.weight", { 32, 32 } },
-        { "blk.0.ffn_norm.weight", { 32, 1 } },    { "blk.0.ffn_gate.weight", { 32, 48 } },
-        { "blk.0.ffn_up.weight", { 32, 48 } },     { "blk.0.ffn_down.weight", { 48, 32 } },
+        { "token_embd.weight", { 32, 64 } },    { "blk.0.attn_norm.weight", { 32, 1 } },
+        { "blk.0.attn_q.weight", { 32, 32 } },  { "blk.0.attn_k.weight", { 32, 16 } },
+        { "blk.0.attn_v.weight", { 32, 16 } },  { "blk.0.attn_output.weight", { 32, 32 } },
+        { "blk.0.ffn_norm.weight", { 32, 1 } }, { "blk.0.ffn_gate.weight", { 32, 48 } },
+        { "blk.0.ffn_up.weight", { 32, 48 } },  { "blk.0.ffn_down.weight", { 48, 32 } },
         { "output_norm.weight", { 32, 1 } },
     };
     enum { COUNT = sizeof expected / sizeof *expected };
@@ -349,8 +350,8 @@ static void test_transformer__logits_of_some_tokens_are_those_of_all(void **stat
 /* --- linear attention: one head without a softmax takes a step of gradient descent --- */
 
 /* Von Oswald et al. 2023: tokens (x_j, y_j), the query (x, 0). With keys and queries x and values y
- * the query's y becomes sum_j (x_j . x) y_j / sqrt(width): minus the gradient of the squared error at
- * weights zero. */
+ * the query's y becomes sum_j (x_j . x) y_j / sqrt(width): minus the gradient of the squared error
+ * at weights zero. */
 static void test_transformer__linear_attention_descends(void **state)
 {
     enum { WIDTH = 4, POINTS = 6 };
@@ -473,8 +474,8 @@ static void probe_open(probe *p, icl_device *device, const icl_transformer_confi
     assert_ok(icl_graph_new(&p->graph, icl_transformer_parameters(p->model)));
     p->io = (icl_transformer_io){ .token_count = TOKENS, .batch = BATCH };
     if (config->input_width > 0)
-        p->io.vectors = icl_graph_input(p->graph, "vectors", (int64_t)config->input_width, TOKENS,
-                                        true);
+        p->io.vectors =
+            icl_graph_input(p->graph, "vectors", (int64_t)config->input_width, TOKENS, true);
     if (config->view == ICL_VIEW_PREFIX)
         p->io.bias = icl_graph_input(p->graph, "bias", SHORT, SHORT, false);
     icl_transformer_build(p->model, p->graph, &p->io);
