@@ -1,7 +1,7 @@
 #include "learn/graph_internal.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +14,8 @@
 /* Room for the deepest model (128 layers, about 25 values and 120 nodes each, both directions). The
  * bookkeeping is reserved once, so that no operation can fail on its own; untouched pages cost
  * nothing. */
-enum { VALUES_MAX = 8192, NODES_MAX = 32768, TENSORS_MAX = 65536, CONSTANTS_MAX = 16 };
-enum { LOSSES_MAX = 64 };
+enum { VALUES_MAX = 8192, NODES_MAX = 32768, TENSORS_MAX = 65536, JOBS_MAX = 16384 };
+enum { LOSSES_MAX = 64, CONSTANTS_MAX = 16 };
 
 typedef struct constant {
     struct ggml_tensor *tensor;
@@ -27,6 +27,13 @@ typedef struct weighted_loss {
     icl_value *value;
     float weight;
 } weighted_loss;
+
+/* What a node with a kernel runs. */
+typedef struct job {
+    icl_graph *graph;
+    icl_kernel *kernel;
+    const void *notes;
+} job;
 
 struct icl_graph {
     icl_parameters *parameters;
@@ -41,6 +48,9 @@ struct icl_graph {
     size_t loss_count;
     constant constants[CONSTANTS_MAX];
     size_t constant_count;
+    job *jobs;
+    size_t job_count;
+    atomic_int_fast64_t units_taken; /* of the node that runs now */
     float *workspace;
     size_t workspace_floats; /* of one thread */
     double flops;
@@ -69,7 +79,9 @@ icl_status icl_graph_new(icl_graph **out, icl_parameters *parameters)
     graph->parameter_values =
         calloc(icl_parameters_count(parameters) + 1, sizeof(icl_value *));
     graph->context = new_context();
-    if (graph->values == NULL || graph->parameter_values == NULL || graph->context == NULL) {
+    graph->jobs = calloc(JOBS_MAX, sizeof *graph->jobs);
+    if (graph->values == NULL || graph->parameter_values == NULL || graph->jobs == NULL ||
+        graph->context == NULL) {
         icl_graph_free(graph);
         return icl_error_set(ICL_ENOMEM, "out of memory for a graph");
     }
@@ -85,6 +97,7 @@ void icl_graph_free(icl_graph *graph)
     ggml_free(graph->context);
     free(graph->values);
     free(graph->parameter_values);
+    free(graph->jobs);
     free(graph->workspace);
     free(graph);
 }
@@ -216,25 +229,59 @@ void icl_gradient_add(icl_graph *graph, icl_value *value, struct ggml_tensor *co
     }
 }
 
-void icl_gradient_replace(icl_value *value, struct ggml_tensor *gradient)
+/* --- kernels --- */
+
+/* What ggml calls on every thread. */
+static void run_job(struct ggml_tensor *out, int thread, int thread_count, void *what)
 {
-    assert(!value->is_parameter && ggml_are_same_shape(value->tensor, gradient));
-    value->gradient = gradient;
+    const job *work = what;
+    const icl_crew crew = { work->graph, thread, thread_count };
+    work->kernel(out, &crew, work->notes);
+}
+
+static job *new_job(icl_graph *graph, icl_kernel *kernel, const void *notes)
+{
+    assert(graph->job_count < JOBS_MAX);
+    job *work = &graph->jobs[graph->job_count++];
+    *work = (job){ graph, kernel, notes };
+    return work;
+}
+
+int64_t icl_crew_take(const icl_crew *crew, int64_t unit_count)
+{
+    const int64_t taken = atomic_fetch_add_explicit(&crew->graph->units_taken, 1,
+                                                    memory_order_relaxed);
+    if (taken < unit_count) return taken;
+    /* Each thread comes here once, so after the last of them nobody counts until the next node. */
+    if (taken == unit_count + crew->thread_count - 1)
+        atomic_store_explicit(&crew->graph->units_taken, 0, memory_order_relaxed);
+    return unit_count;
+}
+
+float *icl_crew_workspace(const icl_crew *crew)
+{
+    return &crew->graph->workspace[(size_t)crew->thread * crew->graph->workspace_floats];
+}
+
+void icl_graph_want_workspace(icl_graph *graph, size_t floats)
+{
+    if (floats > graph->workspace_floats) graph->workspace_floats = floats;
 }
 
 struct ggml_tensor *icl_kernel_node(icl_graph *graph, const int64_t ne[4],
                                     struct ggml_tensor *const *sources, size_t source_count,
-                                    ggml_custom_op_t kernel, void *notes)
+                                    icl_kernel *kernel, const void *notes)
 {
     struct ggml_tensor *arguments[GGML_MAX_SRC] = { NULL };
     assert(source_count < GGML_MAX_SRC);
     for (size_t i = 0; i < source_count; i++) arguments[i] = sources[i];
     return ggml_custom_4d(graph->context, GGML_TYPE_F32, ne[0], ne[1], ne[2], ne[3], arguments,
-                          (int)source_count, kernel, GGML_N_TASKS_MAX, notes);
+                          (int)source_count, run_job, GGML_N_TASKS_MAX,
+                          new_job(graph, kernel, notes));
 }
 
 void icl_gradient_kernel(icl_graph *graph, icl_value *value, struct ggml_tensor *const *sources,
-                         size_t source_count, ggml_custom_op_t kernel, void *notes)
+                         size_t source_count, icl_kernel *kernel, const void *notes)
 {
     if (!value->needs_gradient) return;
     struct ggml_tensor *arguments[GGML_MAX_SRC] = { value->gradient };
@@ -247,7 +294,7 @@ void icl_gradient_kernel(icl_graph *graph, icl_value *value, struct ggml_tensor 
     }
     value->gradient =
         ggml_custom_inplace(graph->context, value->gradient, arguments + 1, (int)source_count,
-                            kernel, GGML_N_TASKS_MAX, notes);
+                            run_job, GGML_N_TASKS_MAX, new_job(graph, kernel, notes));
     ggml_build_forward_expand(graph->nodes, value->gradient);
 }
 
@@ -256,16 +303,6 @@ struct ggml_tensor *icl_slice(icl_graph *graph, struct ggml_tensor *packed, int6
 {
     return ggml_view_4d(graph->context, packed, like->ne[0], like->ne[1], like->ne[2], like->ne[3],
                         like->nb[1], like->nb[2], like->nb[3], (size_t)offset * sizeof(float));
-}
-
-void icl_graph_want_workspace(icl_graph *graph, size_t floats)
-{
-    if (floats > graph->workspace_floats) graph->workspace_floats = floats;
-}
-
-float *icl_graph_workspace(const icl_graph *graph, int thread)
-{
-    return &graph->workspace[(size_t)thread * graph->workspace_floats];
 }
 
 /* --- finishing --- */

@@ -50,29 +50,40 @@ void *icl_graph_next_notes(icl_graph *graph);
 
 /* Adds a contribution to a value's gradient; nothing where none is needed. */
 void icl_gradient_add(icl_graph *graph, icl_value *value, struct ggml_tensor *contribution);
-/* The new gradient of `value`, in which what icl_value.gradient held is contained already. */
-void icl_gradient_replace(icl_value *value, struct ggml_tensor *gradient);
 
 /* --- nodes that run a kernel; CPU only --- */
 
 enum { ICL_SOURCES_MAX = GGML_MAX_SRC - 2 };
 
-/* A node of `ne` that runs `kernel` on all threads. Kernels share the work in pieces whose size does
- * not depend on the number of threads, so neither do the bits. */
+/* One of the threads that run a node together. Its work is cut into units whose size does not depend
+ * on the number of threads, so neither do the bits; whoever is free takes the next one:
+ *
+ *   for (int64_t unit; (unit = icl_crew_take(crew, unit_count)) < unit_count;) ...
+ */
+typedef struct icl_crew {
+    icl_graph *graph;
+    int thread, thread_count;
+} icl_crew;
+
+/* Every thread of a node must take until it gets `unit_count`. */
+int64_t icl_crew_take(const icl_crew *crew, int64_t unit_count);
+/* Floats that this thread may use as it likes: as many as the graph wants at most. */
+float *icl_crew_workspace(const icl_crew *crew);
+void icl_graph_want_workspace(icl_graph *graph, size_t floats);
+
+typedef void icl_kernel(struct ggml_tensor *out, const icl_crew *crew, const void *notes);
+
+/* A node of `ne` that runs `kernel` on all threads; `notes` live as long as the graph. */
 struct ggml_tensor *icl_kernel_node(icl_graph *graph, const int64_t ne[4],
                                     struct ggml_tensor *const *sources, size_t source_count,
-                                    ggml_custom_op_t kernel, void *notes);
+                                    icl_kernel *kernel, const void *notes);
 /* A node whose result is the gradient of `value`: src[0] is what it was before (NULL: nothing; the
  * result's own memory for a parameter), the sources follow. */
 void icl_gradient_kernel(icl_graph *graph, icl_value *value, struct ggml_tensor *const *sources,
-                         size_t source_count, ggml_custom_op_t kernel, void *notes);
+                         size_t source_count, icl_kernel *kernel, const void *notes);
 /* Part of a contiguous tensor, from number `offset` on, in the shape of `like`. */
 struct ggml_tensor *icl_slice(icl_graph *graph, struct ggml_tensor *packed, int64_t offset,
                               const struct ggml_tensor *like);
-
-/* Floats that kernels may use as they like, one piece per thread; valid while the graph runs. */
-void icl_graph_want_workspace(icl_graph *graph, size_t floats);
-float *icl_graph_workspace(const icl_graph *graph, int thread);
 
 /* --- constants, made once and shared --- */
 

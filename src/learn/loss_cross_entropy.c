@@ -16,7 +16,7 @@ typedef struct entropy_notes {
 
 /* --- fused --- */
 
-static void run_rows(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+static void run_rows(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const struct ggml_tensor *logits = out->src[0];
@@ -24,8 +24,9 @@ static void run_rows(struct ggml_tensor *out, int thread, int thread_count, void
     const float *weights = out->src[2]->data;
     const int64_t classes = logits->ne[0], rows = logits->ne[1];
     float *nll = out->data, *log_sums = nll + rows;
-    for (int64_t chunk = thread; chunk * CHUNK_ROWS < rows; chunk += thread_count) {
-        for (int64_t r = chunk * CHUNK_ROWS; r < rows && r < (chunk + 1) * CHUNK_ROWS; r++) {
+    const int64_t chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;) {
+        for (int64_t r = c * CHUNK_ROWS; r < rows && r < (c + 1) * CHUNK_ROWS; r++) {
             nll[r] = log_sums[r] = 0.0f;
             if (weights[r] < 0.0f || weights[r] > 0.0f)
                 icl_row_cross_entropy(&nll[r], &log_sums[r],
@@ -49,12 +50,13 @@ static void gradient_row(struct ggml_tensor *out, int64_t row)
                                    logits->ne[0], target);
 }
 
-static void run_gradient(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+static void run_gradient(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const int64_t rows = out->ne[1];
-    for (int64_t chunk = thread; chunk * CHUNK_ROWS < rows; chunk += thread_count)
-        for (int64_t r = chunk * CHUNK_ROWS; r < rows && r < (chunk + 1) * CHUNK_ROWS; r++)
+    const int64_t chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;)
+        for (int64_t r = c * CHUNK_ROWS; r < rows && r < (c + 1) * CHUNK_ROWS; r++)
             gradient_row(out, r);
 }
 

@@ -57,12 +57,12 @@ icl_value *icl_loss_mse(icl_graph *graph, icl_value *x, icl_value *target, icl_v
 
 /* --- cross-entropy against distributions --- */
 
-static void run_soft_entropy(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+static void run_soft_entropy(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const struct ggml_tensor *logits = out->src[0], *expected = out->src[1];
     const int64_t classes = logits->ne[0];
-    for (int64_t r = thread; r < out->ne[0]; r += thread_count)
+    for (int64_t r; (r = icl_crew_take(crew, out->ne[0])) < out->ne[0];)
         ((float *)out->data)[r] =
             icl_row_soft_entropy((const float *)logits->data + r * classes,
                                  (const float *)expected->data + r * classes, classes);

@@ -8,6 +8,11 @@
 /* Numbers that a thread takes at once. */
 enum { CHUNK = 16384 };
 
+static int64_t chunk_count(int64_t count)
+{
+    return (count + CHUNK - 1) / CHUNK;
+}
+
 static int64_t chunk_length(int64_t count, int64_t first)
 {
     return count - first < CHUNK ? count - first : CHUNK;
@@ -15,27 +20,31 @@ static int64_t chunk_length(int64_t count, int64_t first)
 
 /* --- gated linear unit --- */
 
-static void run_gate(struct ggml_tensor *y, int thread, int thread_count, void *notes)
+static void run_gate(struct ggml_tensor *y, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const float *gate = y->src[0]->data, *up = y->src[1]->data;
     float *out = y->data;
-    const int64_t count = ggml_nelements(y), step = (int64_t)thread_count * CHUNK;
-    for (int64_t i = (int64_t)thread * CHUNK; i < count; i += step)
+    const int64_t count = ggml_nelements(y), chunks = chunk_count(count);
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;) {
+        const int64_t i = c * CHUNK;
         icl_rows_silu_gate(&out[i], &gate[i], &up[i], chunk_length(count, i));
+    }
 }
 
 /* Both gradients, one after the other. */
-static void run_gate_gradient(struct ggml_tensor *packed, int thread, int thread_count, void *notes)
+static void run_gate_gradient(struct ggml_tensor *packed, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const float *dy = packed->src[0]->data, *gate = packed->src[1]->data;
     const float *up = packed->src[2]->data;
-    const int64_t count = ggml_nelements(packed) / 2, step = (int64_t)thread_count * CHUNK;
+    const int64_t count = ggml_nelements(packed) / 2, chunks = chunk_count(count);
     float *dgate = packed->data, *dup = dgate + count;
-    for (int64_t i = (int64_t)thread * CHUNK; i < count; i += step)
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;) {
+        const int64_t i = c * CHUNK;
         icl_rows_silu_gate_gradient(&dgate[i], &dup[i], &dy[i], &gate[i], &up[i],
                                     chunk_length(count, i));
+    }
 }
 
 static void backward_gate_fused(icl_graph *graph, icl_value *y)

@@ -11,7 +11,6 @@ enum { PARENT_Q, PARENT_K, PARENT_V, PARENT_FIRST, PARENT_BIAS };
 
 typedef struct fused_notes {
     icl_attention_shape shape;
-    const icl_graph *graph; /* for its workspace */
     struct ggml_tensor *packed; /* out, then log sums */
 } fused_notes;
 
@@ -46,28 +45,29 @@ static icl_attention_sequence sequence_at(const icl_attention_shape *shape,
     return sequence;
 }
 
-static void run_forward(struct ggml_tensor *packed, int thread, int thread_count, void *notes)
+static void run_forward(struct ggml_tensor *packed, const icl_crew *crew, const void *notes)
 {
     const fused_notes *fused = notes;
     const icl_attention_shape *shape = &fused->shape;
-    const int64_t batch = token_count(packed->src[SOURCE_Q]) / shape->length;
-    float *scratch = icl_graph_workspace(fused->graph, thread);
-    for (int64_t unit = thread; unit < batch * shape->heads; unit += thread_count) {
+    const int64_t units = token_count(packed->src[SOURCE_Q]) / shape->length * shape->heads;
+    float *scratch = icl_crew_workspace(crew);
+    for (int64_t unit; (unit = icl_crew_take(crew, units)) < units;) {
         const icl_attention_sequence sequence =
             sequence_at(shape, packed->src, packed, unit / shape->heads);
         icl_attention_head(shape, &sequence, unit % shape->heads, scratch);
     }
 }
 
-static void run_backward(struct ggml_tensor *slopes, int thread, int thread_count, void *notes)
+static void run_backward(struct ggml_tensor *slopes, const icl_crew *crew, const void *notes)
 {
     const fused_notes *fused = notes;
     const icl_attention_shape *shape = &fused->shape;
-    const int64_t tokens = token_count(slopes->src[SOURCE_Q]), batch = tokens / shape->length;
+    const int64_t tokens = token_count(slopes->src[SOURCE_Q]);
+    const int64_t units = tokens / shape->length * shape->kv_heads;
     const int64_t row = shape->heads * shape->width, kv_row = shape->kv_heads * shape->width;
     float *dq = slopes->data, *dk = dq + tokens * row, *dv = dk + tokens * kv_row;
-    float *scratch = icl_graph_workspace(fused->graph, thread);
-    for (int64_t unit = thread; unit < batch * shape->kv_heads; unit += thread_count) {
+    float *scratch = icl_crew_workspace(crew);
+    for (int64_t unit; (unit = icl_crew_take(crew, units)) < units;) {
         const int64_t b = unit / shape->kv_heads, first = b * shape->length;
         const icl_attention_sequence sequence =
             sequence_at(shape, slopes->src, slopes->src[SOURCE_PACKED], b);
@@ -113,7 +113,6 @@ static icl_value *attention_fused(icl_graph *graph, icl_value *q, icl_value *k, 
         .shape = { .length = shape->ne[2] / options->batch, .heads = shape->ne[1],
                    .kv_heads = k->tensor->ne[1], .width = shape->ne[0], .scale = scale,
                    .causal = options->causal },
-        .graph = graph,
     };
     const int64_t row = shape->ne[0] * shape->ne[1], tokens = shape->ne[2];
     struct ggml_tensor *sources[] = {

@@ -105,27 +105,35 @@ icl_value *icl_op_concat_rows(icl_graph *graph, icl_value *a, icl_value *b)
 
 /* --- rows of tables --- */
 
-/* Each thread has a range of the table and adds up its rows in the order of the ids. */
-static void run_rows_gradient(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+/* Rows of the table that a thread takes at once. */
+enum { TABLE_SLICE = 256 };
+
+static void add_slice(struct ggml_tensor *out, int64_t first, int64_t rows)
 {
-    (void)notes;
     const struct ggml_tensor *before = out->src[0], *ids = out->src[1], *y_gradient = out->src[2];
-    const int64_t width = out->ne[0], count = ids->ne[0], rows = ggml_nrows(out);
+    const int64_t width = out->ne[0], at = first * width;
+    const size_t bytes = (size_t)(rows * width) * sizeof(float);
     const int32_t *id = ids->data;
     float *table = out->data;
-    const int64_t share = (rows + thread_count - 1) / thread_count;
-    const int64_t first = share * thread < rows ? share * thread : rows;
-    const int64_t last = first + share < rows ? first + share : rows;
     if (before == NULL)
-        memset(&table[first * width], 0, (size_t)((last - first) * width) * sizeof *table);
+        memset(&table[at], 0, bytes);
     else if (before->data != out->data)
-        memcpy(&table[first * width], (const float *)before->data + first * width,
-               (size_t)((last - first) * width) * sizeof *table);
-    for (int64_t i = 0; i < count; i++) {
-        if (id[i] < first || id[i] >= last) continue;
+        memcpy(&table[at], (const float *)before->data + at, bytes);
+    for (int64_t i = 0; i < ids->ne[0]; i++) { /* always in this order */
+        if (id[i] < first || id[i] >= first + rows) continue;
         const float *from = (const float *)y_gradient->data + i * width;
         float *to = &table[id[i] * width];
         for (int64_t c = 0; c < width; c++) to[c] += from[c];
+    }
+}
+
+static void run_rows_gradient(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
+{
+    (void)notes;
+    const int64_t rows = ggml_nrows(out), slices = (rows + TABLE_SLICE - 1) / TABLE_SLICE;
+    for (int64_t s; (s = icl_crew_take(crew, slices)) < slices;) {
+        const int64_t first = s * TABLE_SLICE, left = rows - first;
+        add_slice(out, first, left < TABLE_SLICE ? left : TABLE_SLICE);
     }
 }
 

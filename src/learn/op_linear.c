@@ -19,13 +19,13 @@ static int64_t row_count(const struct ggml_tensor *tensor)
 
 /* --- kernels --- */
 
-static void run_forward(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+static void run_forward(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const struct ggml_tensor *weight = out->src[0], *x = out->src[1];
     const int64_t in_width = weight->ne[0], out_width = out->ne[0];
     const icl_slabs slabs = icl_slabs_of(row_count(out));
-    for (int64_t s = thread; s < slabs.slab_count; s += thread_count) {
+    for (int64_t s; (s = icl_crew_take(crew, slabs.slab_count)) < slabs.slab_count;) {
         int64_t first = 0;
         const int64_t rows = icl_slab(slabs, s, &first);
         icl_product((float *)out->data + first * out_width, out_width, block_of(x, first, false),
@@ -45,13 +45,13 @@ static bool start_rows(struct ggml_tensor *out, int64_t first, int64_t rows)
     return true;
 }
 
-static void run_input_gradient(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+static void run_input_gradient(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const struct ggml_tensor *weight = out->src[1], *y_gradient = out->src[2];
     const int64_t in_width = weight->ne[0], out_width = y_gradient->ne[0];
     const icl_slabs slabs = icl_slabs_of(row_count(y_gradient));
-    for (int64_t s = thread; s < slabs.slab_count; s += thread_count) {
+    for (int64_t s; (s = icl_crew_take(crew, slabs.slab_count)) < slabs.slab_count;) {
         int64_t first = 0;
         const int64_t rows = icl_slab(slabs, s, &first);
         const bool add = start_rows(out, first, rows);
@@ -61,13 +61,13 @@ static void run_input_gradient(struct ggml_tensor *out, int thread, int thread_c
     }
 }
 
-static void run_weight_gradient(struct ggml_tensor *out, int thread, int thread_count, void *notes)
+static void run_weight_gradient(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
 {
     (void)notes;
     const struct ggml_tensor *x = out->src[1], *y_gradient = out->src[2];
     const int64_t in_width = out->ne[0], out_width = row_count(out);
     const icl_slabs slabs = icl_slabs_of(out_width);
-    for (int64_t s = thread; s < slabs.slab_count; s += thread_count) {
+    for (int64_t s; (s = icl_crew_take(crew, slabs.slab_count)) < slabs.slab_count;) {
         int64_t first = 0;
         const int64_t rows = icl_slab(slabs, s, &first);
         const bool add = start_rows(out, first, rows);

@@ -31,40 +31,42 @@ static float *chunk_of(const struct ggml_tensor *x, int64_t chunk)
 
 /* --- root mean square, fused --- */
 
-static void run_rms(struct ggml_tensor *y, int thread, int thread_count, void *notes)
+static void run_rms(struct ggml_tensor *y, const icl_crew *crew, const void *notes)
 {
     const rms_notes *rms = notes;
     const struct ggml_tensor *x = y->src[0], *gain = y->src[1];
-    for (int64_t c = thread; c < chunk_count(x); c += thread_count)
+    const int64_t chunks = chunk_count(x);
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;)
         icl_rows_rms_norm(chunk_of(y, c), chunk_of(x, c), gain->data, rms->epsilon,
                           chunk_rows(x, c), x->ne[0]);
 }
 
-static void run_rms_gradient(struct ggml_tensor *dx, int thread, int thread_count, void *notes)
+static void run_rms_gradient(struct ggml_tensor *dx, const icl_crew *crew, const void *notes)
 {
     const rms_notes *rms = notes;
     const struct ggml_tensor *before = dx->src[0], *dy = dx->src[1], *x = dx->src[2];
     const struct ggml_tensor *gain = dx->src[3];
-    for (int64_t c = thread; c < chunk_count(x); c += thread_count)
+    const int64_t chunks = chunk_count(x);
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;)
         icl_rows_rms_norm_gradient(chunk_of(dx, c), before == NULL ? NULL : chunk_of(before, c),
                                    chunk_of(dy, c), chunk_of(x, c), gain->data, rms->epsilon,
                                    chunk_rows(x, c), x->ne[0]);
 }
 
-static void run_gain_parts(struct ggml_tensor *parts, int thread, int thread_count, void *notes)
+static void run_gain_parts(struct ggml_tensor *parts, const icl_crew *crew, const void *notes)
 {
     const rms_notes *rms = notes;
     const struct ggml_tensor *dy = parts->src[0], *x = parts->src[1];
-    for (int64_t c = thread; c < chunk_count(x); c += thread_count)
+    const int64_t chunks = chunk_count(x);
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;)
         icl_rows_rms_norm_gain((float *)parts->data + c * x->ne[0], chunk_of(dy, c), chunk_of(x, c),
                                rms->epsilon, chunk_rows(x, c), x->ne[0]);
 }
 
-static void run_gain_sum(struct ggml_tensor *dgain, int thread, int thread_count, void *notes)
+static void run_gain_sum(struct ggml_tensor *dgain, const icl_crew *crew, const void *notes)
 {
-    (void)thread_count;
     (void)notes;
-    if (thread != 0) return;
+    if (crew->thread != 0) return;
     const struct ggml_tensor *before = dgain->src[0], *parts = dgain->src[1];
     const int64_t width = dgain->ne[0];
     float *sum = dgain->data;

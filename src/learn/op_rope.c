@@ -25,12 +25,12 @@ typedef struct table_notes {
 /* --- fused --- */
 
 /* Row of a token: cosines [width / 2], then sines. */
-static void run_table(struct ggml_tensor *table, int thread, int thread_count, void *notes)
+static void run_table(struct ggml_tensor *table, const icl_crew *crew, const void *notes)
 {
     const table_notes *shape = notes;
     const int64_t half = shape->width / 2;
     const int32_t *positions = table->src[0]->data;
-    for (int64_t t = thread; t < table->ne[1]; t += thread_count) {
+    for (int64_t t; (t = icl_crew_take(crew, table->ne[1])) < table->ne[1];) {
         float *cosines = (float *)table->data + t * shape->width, *sines = cosines + half;
         for (int64_t i = 0; i < half; i++) {
             const double exponent = -2.0 * (double)i / (double)shape->width;
@@ -55,12 +55,13 @@ static struct ggml_tensor *table_of(icl_graph *graph, icl_value *positions, int6
     return notes->table;
 }
 
-static void turn(struct ggml_tensor *y, int thread, int thread_count, bool neox, bool back)
+static void turn(struct ggml_tensor *y, const icl_crew *crew, bool neox, bool back)
 {
     const struct ggml_tensor *x = y->src[0], *table = y->src[1];
     const int64_t width = x->ne[0], heads = x->ne[1], tokens = x->ne[2];
-    for (int64_t chunk = thread; chunk * CHUNK_TOKENS < tokens; chunk += thread_count) {
-        for (int64_t t = chunk * CHUNK_TOKENS; t < tokens && t < (chunk + 1) * CHUNK_TOKENS; t++) {
+    const int64_t chunks = (tokens + CHUNK_TOKENS - 1) / CHUNK_TOKENS;
+    for (int64_t c; (c = icl_crew_take(crew, chunks)) < chunks;) {
+        for (int64_t t = c * CHUNK_TOKENS; t < tokens && t < (c + 1) * CHUNK_TOKENS; t++) {
             const float *angles = (const float *)table->data + t * width;
             icl_rows_rope((float *)y->data + t * heads * width,
                           (const float *)x->data + t * heads * width, angles, angles + width / 2,
@@ -69,14 +70,14 @@ static void turn(struct ggml_tensor *y, int thread, int thread_count, bool neox,
     }
 }
 
-static void run_rope(struct ggml_tensor *y, int thread, int thread_count, void *notes)
+static void run_rope(struct ggml_tensor *y, const icl_crew *crew, const void *notes)
 {
-    turn(y, thread, thread_count, ((const rope_notes *)notes)->neox, false);
+    turn(y, crew, ((const rope_notes *)notes)->neox, false);
 }
 
-static void run_rope_gradient(struct ggml_tensor *dx, int thread, int thread_count, void *notes)
+static void run_rope_gradient(struct ggml_tensor *dx, const icl_crew *crew, const void *notes)
 {
-    turn(dx, thread, thread_count, ((const rope_notes *)notes)->neox, true);
+    turn(dx, crew, ((const rope_notes *)notes)->neox, true);
 }
 
 /* --- graph --- */
