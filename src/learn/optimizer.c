@@ -130,6 +130,7 @@ void icl_optimizer_set_steps(icl_optimizer *optimizer, uint64_t schedule_steps, 
 
 void icl_optimizer_set_options(icl_optimizer *optimizer, const icl_optimizer_options *options)
 {
+    assert(icl_optimizer_options_check(options) == ICL_OK);
     optimizer->options = *options;
     optimizer->schedule_steps = 0;
 }

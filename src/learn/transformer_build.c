@@ -136,6 +136,8 @@ void icl_transformer_build(icl_transformer *model, icl_graph *graph, icl_transfo
     assert((io->ids == NULL) || (io->vectors == NULL));
     assert(io->vectors != NULL || c->vocab_count > 0);
     assert(c->view != ICL_VIEW_PREFIX || io->bias != NULL);
+    assert(c->positions != ICL_POSITIONS_LEARNED ||
+           io->token_count / io->batch <= (int64_t)c->window);
     const building b = { model, graph, io };
     make_missing_inputs(&b);
     io->embedded = embed(&b);

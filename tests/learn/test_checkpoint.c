@@ -61,15 +61,16 @@ static void save_after(icl_device *device, const icl_transformer_config *config,
     trainee_close(&self);
 }
 
+/* Saved and resumed with these threads, and not stopped with one. */
 static void check_resume(size_t threads)
 {
-    icl_device *device = cpu_device(threads, false);
+    icl_device *device = cpu_device(threads, false), *single = cpu_device(1, false);
     const icl_transformer_config config = small_config();
     save_after(device, &config, 10);
 
     trainee resumed, whole;
     trainee_open(&resumed, device, &config, NULL, BATCH, LENGTH);
-    trainee_open(&whole, device, &config, NULL, BATCH, LENGTH);
+    trainee_open(&whole, single, &config, NULL, BATCH, LENGTH);
     icl_optimizer *after = new_optimizer(resumed.parameters);
     icl_optimizer *through = new_optimizer(whole.parameters);
     icl_checkpoint state;
@@ -87,6 +88,7 @@ static void check_resume(size_t threads)
     icl_optimizer_free(after);
     trainee_close(&whole);
     trainee_close(&resumed);
+    icl_device_close(single);
     icl_device_close(device);
 }
 

@@ -296,9 +296,9 @@ static void test_transformer__packed_sequences_are_alone(void **state)
     reader packed, whole;
     reader_open(&packed, device, &config, true);
     reader_open(&whole, device, &config, false);
-    int32_t tokens[LENGTH], positions[LENGTH], first[LENGTH];
+    int32_t tokens[LENGTH + CUT], positions[LENGTH], first[LENGTH];
+    for (int32_t i = 0; i < LENGTH + CUT; i++) tokens[i] = (7 * i) % VOCAB;
     for (int32_t i = 0; i < LENGTH; i++) {
-        tokens[i] = (7 * i) % VOCAB;
         first[i] = i < CUT ? 0 : CUT;
         positions[i] = i - first[i];
     }
