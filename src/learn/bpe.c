@@ -63,6 +63,15 @@ static size_t unspell(const icl_bpe *bpe, char *out, const char *spelling, size_
     return count;
 }
 
+icl_status icl_bpe_check_text(const char *text, size_t length)
+{
+    const size_t valid = icl_utf8_valid_length(text, length);
+    if (valid < length)
+        return icl_error_set(ICL_EPARSE, "the text is not UTF-8 at byte %zu (0x%02X)", valid,
+                             (unsigned)(unsigned char)text[valid]);
+    return ICL_OK;
+}
+
 /* ---- making ---- */
 
 icl_status icl_bpe_new(icl_bpe **out)

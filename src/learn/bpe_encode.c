@@ -85,10 +85,7 @@ icl_status icl_bpe_encode_word(const icl_bpe *bpe, const char *word, size_t leng
 
 icl_status icl_bpe_encode(const icl_bpe *bpe, const char *text, size_t length, icl_tokens *out)
 {
-    const size_t valid = icl_utf8_valid_length(text, length);
-    if (valid < length)
-        return icl_error_set(ICL_EPARSE, "the text is not UTF-8 at byte %zu (0x%02X)", valid,
-                             (unsigned)(unsigned char)text[valid]);
+    ICL_TRY(icl_bpe_check_text(text, length));
     const size_t count_before = out->count;
     word_chain chain = { 0 };
     icl_status status = ICL_OK;

@@ -45,6 +45,8 @@ icl_status icl_bpe_add_merge(icl_bpe *bpe, icl_pair pair, int32_t merged);
 /* ICL_EINVAL: some byte has no token. */
 icl_status icl_bpe_finish(icl_bpe *bpe);
 
+/* ICL_EPARSE: not UTF-8. */
+icl_status icl_bpe_check_text(const char *text, size_t length);
 /* Appends the ids of one word of the split, by merging alone. */
 icl_status icl_bpe_encode_word(const icl_bpe *bpe, const char *word, size_t length,
                                icl_tokens *out);

@@ -49,10 +49,7 @@ static icl_status count_word(icl_bpe_trainer *trainer, const char *word, size_t 
 icl_status icl_bpe_trainer_feed(icl_bpe_trainer *trainer, const char *text, size_t length,
                                 uint64_t times)
 {
-    const size_t valid = icl_utf8_valid_length(text, length);
-    if (valid < length)
-        return icl_error_set(ICL_EPARSE, "the text is not UTF-8 at byte %zu (0x%02X)", valid,
-                             (unsigned)(unsigned char)text[valid]);
+    ICL_TRY(icl_bpe_check_text(text, length));
     for (size_t at = 0, end; at < length; at = end) {
         end = icl_bpe_word_end(text, length, at);
         ICL_TRY(count_word(trainer, text + at, end - at, times));

@@ -49,6 +49,16 @@ icl_status icl_check_finite(const char *name, const float *values, size_t count)
     return ICL_OK;
 }
 
+size_t icl_largest_weight(const icl_parameters *parameters)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < icl_parameters_count(parameters); i++) {
+        const size_t count = icl_parameters_at(parameters, i)->count;
+        if (count > largest) largest = count;
+    }
+    return largest;
+}
+
 static icl_status check_packs(const icl_parameters *parameters, enum ggml_type type)
 {
     const int64_t block = ggml_blck_size(type);
@@ -137,22 +147,12 @@ static const void *pack(void *packed, const float *values, const icl_parameter *
     return packed;
 }
 
-static size_t largest_weight(const icl_parameters *parameters)
-{
-    size_t largest = 0;
-    for (size_t i = 0; i < icl_parameters_count(parameters); i++) {
-        const size_t count = icl_parameters_at(parameters, i)->count;
-        if (count > largest) largest = count;
-    }
-    return largest;
-}
-
 /* Writes the weights of the model, or the parts of its adapters, that the draft describes. */
 static icl_status write_weights(icl_gguf_draft *draft, const icl_transformer *model, bool adapters,
                                 enum ggml_type type)
 {
     const icl_parameters *parameters = icl_transformer_parameters(model);
-    const size_t room = largest_weight(parameters);
+    const size_t room = icl_largest_weight(parameters);
     float *values = malloc(2 * room * sizeof *values);
     if (values == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu numbers", room);
     icl_status status = ICL_OK;

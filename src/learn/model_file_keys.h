@@ -2,7 +2,7 @@
 #ifndef ICL_LEARN_MODEL_FILE_KEYS_H
 #define ICL_LEARN_MODEL_FILE_KEYS_H
 
-#include "learn/transformer.h"
+#include "learn/model_file.h"
 
 /* Values of GGUF's architecture "llama". */
 #define ICL_KEY_ARCHITECTURE "general.architecture"
@@ -19,10 +19,10 @@
 #define ICL_KEY_ROPE_BASE    "llama.rope.freq_base"
 #define ICL_KEY_VOCAB        "llama.vocab_size"
 
-/* ICL_EUNSUPPORTED names what architecture "llama" cannot say. */
-icl_status icl_model_file_check(const icl_transformer_config *config);
 /* Whether this is a part of an adapter and not a weight of the model. */
 bool icl_is_adapter_part(const char *name);
+/* Numbers of the largest weight. */
+size_t icl_largest_weight(const icl_parameters *parameters);
 /* ICL_EMODEL: `name` holds a number that is not finite. */
 icl_status icl_check_finite(const char *name, const float *values, size_t count);
 

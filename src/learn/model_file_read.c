@@ -201,11 +201,7 @@ static icl_status read_weight(icl_parameters *parameters, size_t index,
 static icl_status read_weights(icl_parameters *parameters, const struct gguf_context *gguf,
                                const char *path)
 {
-    size_t largest = 0;
-    for (size_t i = 0; i < icl_parameters_count(parameters); i++) {
-        const size_t count = icl_parameters_at(parameters, i)->count;
-        if (count > largest) largest = count;
-    }
+    const size_t largest = icl_largest_weight(parameters);
     FILE *file = fopen(path, "rb");
     float *numbers = malloc(2 * largest * sizeof *numbers);
     icl_status status = ICL_OK;
