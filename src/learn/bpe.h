@@ -42,6 +42,9 @@ void icl_bpe_trainer_free(icl_bpe_trainer *trainer);
  * calls. ICL_EPARSE: not UTF-8. */
 icl_status icl_bpe_trainer_feed(icl_bpe_trainer *trainer, const char *text, size_t length,
                                 uint64_t times);
+/* Counts the whole words of a sentence encoder's vocabulary (GGUF), in small letters and capitalised,
+ * as Zipf's law says of their rank. ICL_EUNSUPPORTED: it has none. */
+icl_status icl_bpe_trainer_feed_vocabulary(icl_bpe_trainer *trainer, const char *path);
 /* ICL_EINVAL: vocab_count below 256 + specials. Fewer merges than asked when pairs run out. */
 icl_status icl_bpe_train(icl_bpe **out, const icl_bpe_trainer *trainer,
                          const icl_bpe_options *options);
