@@ -37,8 +37,9 @@ static icl_status count_distinct(size_t *out, icl_episode *episode, size_t enoug
 static icl_status check_words(icl_episode *episode, const icl_options *options)
 {
     const icl_label_kind asked = episode->labels_asked;
-    const size_t classes = episode->classes_range.high;
-    size_t distinct = 0;
+    size_t classes = episode->classes_range.high, distinct = 0;
+    if (episode->has_names && episode->data->label_count < classes)
+        classes = episode->data->label_count;
     if (asked == ICL_LABELS_NAMES && !episode->has_names)
         return icl_error_set(ICL_EINVAL, "option labels of %s: its classes have no names",
                              options->card->name);
