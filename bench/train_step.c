@@ -61,7 +61,8 @@ int main(int argc, char **argv)
 {
     const size_t threads = bench_number(argc, argv, 1, NULL, 1);
     const size_t count = bench_number(argc, argv, 2, NULL, 3);
-    const icl_device_options options = { .name = "cpu", .thread_count = threads,
+    const icl_device_options options = { .name = "cpu",
+                                         .thread_count = threads,
                                          .composed = argc > 3 };
     const icl_transformer_config config = shape();
     icl_device *device = NULL;
@@ -90,14 +91,15 @@ int main(int argc, char **argv)
     }
     const double wall = bench_median(seconds, count), used = bench_median(processor, count);
     const double flops = icl_graph_flops(s.graph);
-    printf("{\"bench\": \"train_step\", \"engine\": \"icl\", \"threads\": %zu, \"parameters\": %llu, "
-           "\"tokens_per_second\": %.0f, \"tokens_per_cpu_second\": %.0f, \"gflops\": %.1f, "
-           "\"gflops_per_cpu_second\": %.1f, \"activation_mb\": %.1f, \"first_loss\": %.4f, "
-           "\"last_loss\": %.4f, \"load\": %.2f}\n",
-           threads,
-           (unsigned long long)icl_parameters_number_count(icl_transformer_parameters(model), true),
-           TOKENS / wall, TOKENS / used, flops / wall * 1e-9, flops / used * 1e-9,
-           (double)icl_graph_bytes(s.graph) * 1e-6, first_loss, last_loss, bench_load());
+    printf(
+        "{\"bench\": \"train_step\", \"engine\": \"icl\", \"threads\": %zu, \"parameters\": %llu, "
+        "\"tokens_per_second\": %.0f, \"tokens_per_cpu_second\": %.0f, \"gflops\": %.1f, "
+        "\"gflops_per_cpu_second\": %.1f, \"activation_mb\": %.1f, \"first_loss\": %.4f, "
+        "\"last_loss\": %.4f, \"load\": %.2f}\n",
+        threads,
+        (unsigned long long)icl_parameters_number_count(icl_transformer_parameters(model), true),
+        TOKENS / wall, TOKENS / used, flops / wall * 1e-9, flops / used * 1e-9,
+        (double)icl_graph_bytes(s.graph) * 1e-6, first_loss, last_loss, bench_load());
     free(processor);
     free(seconds);
     icl_graph_free(s.graph);

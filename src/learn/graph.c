@@ -15,7 +15,7 @@
  * bookkeeping is reserved once, so that no operation can fail on its own; untouched pages cost
  * nothing. */
 enum { VALUES_MAX = 8192, NODES_MAX = 32768, TENSORS_MAX = 65536, JOBS_MAX = 16384 };
-enum { LOSSES_MAX = 64, CONSTANTS_MAX = 16 };
+enum { LOSSES_MAX = 64, CONSTANTS_MAX = 64 };
 
 typedef struct constant {
     struct ggml_tensor *tensor;
@@ -76,8 +76,7 @@ icl_status icl_graph_new(icl_graph **out, icl_parameters *parameters)
     graph->parameters = parameters;
     graph->device = icl_parameters_device(parameters);
     graph->values = calloc(VALUES_MAX, sizeof *graph->values);
-    graph->parameter_values =
-        calloc(icl_parameters_count(parameters) + 1, sizeof(icl_value *));
+    graph->parameter_values = calloc(icl_parameters_count(parameters) + 1, sizeof(icl_value *));
     graph->context = new_context();
     graph->jobs = calloc(JOBS_MAX, sizeof *graph->jobs);
     if (graph->values == NULL || graph->parameter_values == NULL || graph->jobs == NULL ||
@@ -127,7 +126,8 @@ icl_value *icl_graph_push(icl_graph *graph, struct ggml_tensor *tensor, icl_valu
     value->backward = backward;
     for (size_t i = 0; i < parent_count; i++) {
         value->parents[i] = parents[i];
-        value->needs_gradient |= backward != NULL && parents[i] != NULL && parents[i]->needs_gradient;
+        value->needs_gradient |=
+            backward != NULL && parents[i] != NULL && parents[i]->needs_gradient;
     }
     return value;
 }
@@ -156,8 +156,8 @@ static icl_value *push_input(icl_graph *graph, struct ggml_tensor *tensor, const
 icl_value *icl_graph_input(icl_graph *graph, const char *name, int64_t width, int64_t rows,
                            bool wants_gradient)
 {
-    icl_value *value = push_input(
-        graph, ggml_new_tensor_2d(graph->context, GGML_TYPE_F32, width, rows), name);
+    icl_value *value =
+        push_input(graph, ggml_new_tensor_2d(graph->context, GGML_TYPE_F32, width, rows), name);
     value->needs_gradient = wants_gradient;
     return value;
 }
@@ -229,6 +229,23 @@ void icl_gradient_add(icl_graph *graph, icl_value *value, struct ggml_tensor *co
     }
 }
 
+static void fill_value(float *out, int64_t n0, int64_t n1, float argument)
+{
+    for (int64_t i = 0; i < n0 * n1; i++) out[i] = argument;
+}
+
+struct ggml_tensor *icl_sum_rows_to(icl_graph *graph, struct ggml_tensor *gradient,
+                                    const struct ggml_tensor *row)
+{
+    const int64_t width = gradient->ne[0], rows = ggml_nrows(gradient);
+    assert(ggml_nelements(row) == width);
+    struct ggml_tensor *flat = ggml_reshape_2d(graph->context, gradient, width, rows);
+    struct ggml_tensor *ones = icl_graph_constant(graph, 1, rows, fill_value, 1.0f);
+    /* As a product, because a GPU repeats backwards with one thread for each column. */
+    return ggml_reshape_4d(graph->context, ggml_out_prod(graph->context, flat, ones), row->ne[0],
+                           row->ne[1], row->ne[2], row->ne[3]);
+}
+
 /* --- kernels --- */
 
 /* What ggml calls on every thread. */
@@ -249,8 +266,8 @@ static job *new_job(icl_graph *graph, icl_kernel *kernel, const void *notes)
 
 int64_t icl_crew_take(const icl_crew *crew, int64_t unit_count)
 {
-    const int64_t taken = atomic_fetch_add_explicit(&crew->graph->units_taken, 1,
-                                                    memory_order_relaxed);
+    const int64_t taken =
+        atomic_fetch_add_explicit(&crew->graph->units_taken, 1, memory_order_relaxed);
     if (taken < unit_count) return taken;
     /* Each thread comes here once, so after the last of them nobody counts until the next node. */
     if (taken == unit_count + crew->thread_count - 1)
@@ -288,14 +305,32 @@ void icl_gradient_kernel(icl_graph *graph, icl_value *value, struct ggml_tensor 
     assert(source_count <= ICL_SOURCES_MAX);
     for (size_t i = 0; i < source_count; i++) arguments[i + 1] = sources[i];
     if (!value->is_parameter) {
-        value->gradient = icl_kernel_node(graph, value->tensor->ne, arguments, source_count + 1,
-                                          kernel, notes);
+        value->gradient =
+            icl_kernel_node(graph, value->tensor->ne, arguments, source_count + 1, kernel, notes);
         return;
     }
     value->gradient =
         ggml_custom_inplace(graph->context, value->gradient, arguments + 1, (int)source_count,
                             run_job, GGML_N_TASKS_MAX, new_job(graph, kernel, notes));
     ggml_build_forward_expand(graph->nodes, value->gradient);
+}
+
+void icl_gradient_kernel_over(icl_graph *graph, icl_value *value,
+                              struct ggml_tensor *const *sources, size_t source_count,
+                              icl_kernel *kernel, const void *notes)
+{
+    if (!value->needs_gradient || !value->unread || value->kept || value->use_count != 1 ||
+        value->gradient != NULL) {
+        icl_gradient_kernel(graph, value, sources, source_count, kernel, notes);
+        return;
+    }
+    struct ggml_tensor *arguments[GGML_MAX_SRC] = { NULL };
+    assert(source_count <= ICL_SOURCES_MAX);
+    for (size_t i = 0; i < source_count; i++) arguments[i] = sources[i];
+    value->gradient =
+        ggml_custom_inplace(graph->context, value->tensor, arguments, (int)source_count, run_job,
+                            GGML_N_TASKS_MAX, new_job(graph, kernel, notes));
+    value->gradient->src[0] = NULL; /* there was no gradient before */
 }
 
 struct ggml_tensor *icl_slice(icl_graph *graph, struct ggml_tensor *packed, int64_t offset,
@@ -315,7 +350,10 @@ static void mark_reached(icl_graph *graph)
         value->reached |= value->kept;
         if (!value->reached) continue;
         for (size_t p = 0; p < ICL_PARENTS_MAX; p++)
-            if (value->parents[p] != NULL) value->parents[p]->reached = true;
+            if (value->parents[p] != NULL) {
+                value->parents[p]->reached = true;
+                value->parents[p]->use_count++;
+            }
     }
 }
 
@@ -327,11 +365,6 @@ static void build_forward(icl_graph *graph)
         ggml_build_forward_expand(graph->nodes, value->tensor);
         graph->flops += value->flops;
     }
-}
-
-static void fill_value(float *out, int64_t n0, int64_t n1, float argument)
-{
-    for (int64_t i = 0; i < n0 * n1; i++) out[i] = argument;
 }
 
 static void build_backward(icl_graph *graph)
@@ -362,8 +395,8 @@ static icl_status allocate(icl_graph *graph)
             aligned_alloc(64, threads * graph->workspace_floats * sizeof *graph->workspace);
         if (graph->workspace == NULL) return ICL_ENOMEM;
     }
-    graph->allocator = ggml_gallocr_new(
-        ggml_backend_get_default_buffer_type(icl_device_backend(graph->device)));
+    graph->allocator =
+        ggml_gallocr_new(ggml_backend_get_default_buffer_type(icl_device_backend(graph->device)));
     if (graph->allocator == NULL || !ggml_gallocr_alloc_graph(graph->allocator, graph->nodes))
         return ICL_ENOMEM;
     return ICL_OK;

@@ -93,7 +93,7 @@ icl_value *icl_op_layer_norm(icl_graph *graph, icl_value *x, icl_value *gain, ic
 /* Rows divided by their Euclidean length. */
 icl_value *icl_op_unit_rows(icl_graph *graph, icl_value *x, float epsilon);
 icl_value *icl_op_silu_gate(icl_graph *graph, icl_value *gate, icl_value *up); /* silu(gate) * up */
-icl_value *icl_op_gelu(icl_graph *graph, icl_value *x);    /* the tanh form of GPT-2 */
+icl_value *icl_op_gelu(icl_graph *graph, icl_value *x); /* the tanh form of GPT-2 */
 icl_value *icl_op_relu(icl_graph *graph, icl_value *x);
 icl_value *icl_op_tanh(icl_graph *graph, icl_value *x);
 /* Rotary positions (Su et al. 2021). x[head_width, heads, tokens], positions int32[tokens].
@@ -102,16 +102,16 @@ icl_value *icl_op_rope(icl_graph *graph, icl_value *x, icl_value *positions, flo
 
 /* Who sees whom. */
 typedef struct icl_attention_options {
-    float scale;        /* of the scores; 0: 1 / sqrt(head width) */
-    int64_t batch;      /* sequences in the batch: tokens = batch * length */
-    bool causal;        /* token i sees tokens 0..i of its sequence; else all */
-    bool linear;        /* no softmax: out_i = sum_j scale (q_i . k_j) v_j over what it sees */
-    icl_value *first;   /* int32[tokens] or NULL: token i sees no token before this index of its
-                           sequence. Packs short sequences side by side. */
-    icl_value *bias;    /* [length keys, length queries] or [.., .., 1, batch], added to the scores;
-                           -INFINITY hides. NULL: none. May need a gradient; with `linear` it is
-                           a mask of 0 and -INFINITY. */
-    bool keep_scores;   /* probabilities can be read (icl_attention_scores) */
+    float scale;      /* of the scores; 0: 1 / sqrt(head width) */
+    int64_t batch;    /* sequences in the batch: tokens = batch * length */
+    bool causal;      /* token i sees tokens 0..i of its sequence; else all */
+    bool linear;      /* no softmax: out_i = sum_j scale (q_i . k_j) v_j over what it sees */
+    icl_value *first; /* int32[tokens] or NULL: token i sees no token before this index of its
+                         sequence. Packs short sequences side by side. */
+    icl_value *bias;  /* [length keys, length queries] or [.., .., 1, batch], added to the scores;
+                         -INFINITY hides. NULL: none. May need a gradient; with `linear` it is
+                         a mask of 0 and -INFINITY. */
+    bool keep_scores; /* probabilities can be read (icl_attention_scores) */
 } icl_attention_options;
 
 /* q[head_width, heads, tokens], k and v[head_width, kv_heads, tokens]; kv_heads divides heads
@@ -132,8 +132,8 @@ icl_value *icl_loss_cross_entropy(icl_graph *graph, icl_value *logits, icl_value
 icl_value *icl_loss_mse(icl_graph *graph, icl_value *x, icl_value *target, icl_value *weights);
 /* Weighted mean over rows of KL(softmax(teacher / t) || softmax(student / t)), nats; the teacher
  * gets no gradient. Hinton et al. 2015. */
-icl_value *icl_loss_kl(icl_graph *graph, icl_value *student, icl_value *teacher,
-                       icl_value *weights, float temperature);
+icl_value *icl_loss_kl(icl_graph *graph, icl_value *student, icl_value *teacher, icl_value *weights,
+                       float temperature);
 /* InfoNCE with several positives (Oord et al. 2018; Khosla et al. 2020): queries[width, n],
  * candidates[width, m], positives[m, n] with rows that sum to 1; mean over the n queries of
  * -sum_j positives_j log softmax(candidates . query / temperature)_j. Both sides get gradients. */

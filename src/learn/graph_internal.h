@@ -25,7 +25,9 @@ struct icl_value {
     bool needs_gradient;
     bool is_parameter; /* its gradient is an accumulator, updated in place */
     bool kept, reached;
-    double flops; /* of the forward part */
+    bool unread;      /* its own backward part does not read its numbers */
+    size_t use_count; /* as a parent of values that are computed */
+    double flops;     /* of the forward part */
     /* What the kernels and the backward function must know; lives as long as the graph. */
     _Alignas(max_align_t) unsigned char notes[ICL_NOTES_BYTES];
 };
@@ -55,8 +57,8 @@ void icl_gradient_add(icl_graph *graph, icl_value *value, struct ggml_tensor *co
 
 enum { ICL_SOURCES_MAX = GGML_MAX_SRC - 2 };
 
-/* One of the threads that run a node together. Its work is cut into units whose size does not depend
- * on the number of threads, so neither do the bits; whoever is free takes the next one:
+/* One of the threads that run a node together. Its work is cut into units whose size does not
+ * depend on the number of threads, so neither do the bits; whoever is free takes the next one:
  *
  *   for (int64_t unit; (unit = icl_crew_take(crew, unit_count)) < unit_count;) ...
  */
@@ -81,6 +83,10 @@ struct ggml_tensor *icl_kernel_node(icl_graph *graph, const int64_t ne[4],
  * result's own memory for a parameter), the sources follow. */
 void icl_gradient_kernel(icl_graph *graph, icl_value *value, struct ggml_tensor *const *sources,
                          size_t source_count, icl_kernel *kernel, const void *notes);
+/* The same for a value that nobody reads after the kernel: the gradient may take its place. */
+void icl_gradient_kernel_over(icl_graph *graph, icl_value *value,
+                              struct ggml_tensor *const *sources, size_t source_count,
+                              icl_kernel *kernel, const void *notes);
 /* Part of a contiguous tensor, from number `offset` on, in the shape of `like`. */
 struct ggml_tensor *icl_slice(icl_graph *graph, struct ggml_tensor *packed, int64_t offset,
                               const struct ggml_tensor *like);
@@ -90,6 +96,9 @@ struct ggml_tensor *icl_slice(icl_graph *graph, struct ggml_tensor *packed, int6
 typedef void icl_fill(float *out, int64_t n0, int64_t n1, float argument);
 struct ggml_tensor *icl_graph_constant(icl_graph *graph, int64_t n0, int64_t n1, icl_fill *fill,
                                        float argument);
+/* Rows of a gradient added up to one row like `row`. */
+struct ggml_tensor *icl_sum_rows_to(icl_graph *graph, struct ggml_tensor *gradient,
+                                    const struct ggml_tensor *row);
 /* Weights over their sum, or over norm_value when that is > 0; all zero when all are. */
 struct ggml_tensor *icl_normalised_weights(icl_graph *graph, const icl_value *weights,
                                            float norm_value);

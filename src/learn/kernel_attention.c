@@ -120,8 +120,7 @@ static void clear_head(float *rows, const icl_attention_shape *shape, int64_t kv
 {
     const int64_t stride = shape->kv_heads * shape->width;
     for (int64_t t = 0; t < shape->length; t++)
-        memset(&rows[t * stride + kv_head * shape->width], 0,
-               (size_t)shape->width * sizeof *rows);
+        memset(&rows[t * stride + kv_head * shape->width], 0, (size_t)shape->width * sizeof *rows);
 }
 
 static void tile_softmax_again(float *weights, const icl_attention_shape *shape,
@@ -171,8 +170,8 @@ static void tile_gradient(const icl_attention_shape *shape, const icl_attention_
                 head_rows(sequence->v, kv_heads, kv_head, width, t->key_first, true),
                 t->query_count, t->key_count, width, false);
     icl_product(&gradients->dv[kv_at], kv_stride, weights_turned,
-                head_rows(gradients->dout, heads, head, width, t->query_first, false),
-                t->key_count, width, t->query_count, true);
+                head_rows(gradients->dout, heads, head, width, t->query_first, false), t->key_count,
+                width, t->query_count, true);
     tile_softmax_gradient(slopes, weights, shape, sequence, gradients->dout, t, head);
     icl_product(&gradients->dq[(t->query_first * heads + head) * width], heads * width,
                 (icl_block){ slopes, t->key_count, false },

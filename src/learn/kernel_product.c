@@ -26,8 +26,8 @@ int64_t icl_slab(icl_slabs slabs, int64_t index, int64_t *first)
 
 #if defined(__AVX512F__)
 
-/* BLAS does not know every CPU with 512-bit vectors (OpenBLAS 0.3.21 takes a Zen 5 for a Haswell and
- * leaves half of its speed), so the products are ours there: a panel of b, 32 columns wide and
+/* BLAS does not know every CPU with 512-bit vectors (OpenBLAS 0.3.21 takes a Zen 5 for a Haswell
+ * and leaves half of its speed), so the products are ours there: a panel of b, 32 columns wide and
  * short enough for the first-level cache, is packed and multiplied with all rows of a (Goto and
  * van de Geijn 2008). */
 

@@ -29,8 +29,10 @@ float icl_row_dot(const float *a, const float *b, int64_t count)
 {
     icl_lanes sum = icl_lanes_set(0.0f);
     int64_t i = 0;
-    for (; i + ICL_LANES <= count; i += ICL_LANES) sum += icl_lanes_load(&a[i]) * icl_lanes_load(&b[i]);
-    if (i < count) sum += icl_lanes_load_some(&a[i], count - i, 0) * icl_lanes_load_some(&b[i], count - i, 0);
+    for (; i + ICL_LANES <= count; i += ICL_LANES)
+        sum += icl_lanes_load(&a[i]) * icl_lanes_load(&b[i]);
+    if (i < count)
+        sum += icl_lanes_load_some(&a[i], count - i, 0) * icl_lanes_load_some(&b[i], count - i, 0);
     return sum_of(sum);
 }
 
@@ -57,7 +59,8 @@ static float gained_dot(const float *dy, const float *gain, const float *x, int6
     for (; i + ICL_LANES <= width; i += ICL_LANES)
         sum += icl_lanes_load(&dy[i]) * icl_lanes_load(&gain[i]) * icl_lanes_load(&x[i]);
     if (i < width)
-        sum += icl_lanes_load_some(&dy[i], width - i, 0) * icl_lanes_load_some(&gain[i], width - i, 0) *
+        sum += icl_lanes_load_some(&dy[i], width - i, 0) *
+               icl_lanes_load_some(&gain[i], width - i, 0) *
                icl_lanes_load_some(&x[i], width - i, 0);
     return sum_of(sum);
 }
@@ -111,7 +114,8 @@ void icl_rows_silu_gate(float *y, const float *gate, const float *up, int64_t co
     }
     if (i < count) {
         const icl_lanes x = icl_lanes_load_some(&gate[i], count - i, 0);
-        icl_lanes_store_some(&y[i], x * sigmoid(x) * icl_lanes_load_some(&up[i], count - i, 0), count - i);
+        icl_lanes_store_some(&y[i], x * sigmoid(x) * icl_lanes_load_some(&up[i], count - i, 0),
+                             count - i);
     }
 }
 
@@ -130,16 +134,61 @@ void icl_rows_silu_gate_gradient(float *dgate, float *dup, const float *dy, cons
     icl_lanes for_gate, for_up;
     int64_t i = 0;
     for (; i + ICL_LANES <= count; i += ICL_LANES) {
-        gate_gradient(&for_gate, &for_up, icl_lanes_load(&dy[i]), icl_lanes_load(&gate[i]), icl_lanes_load(&up[i]));
+        gate_gradient(&for_gate, &for_up, icl_lanes_load(&dy[i]), icl_lanes_load(&gate[i]),
+                      icl_lanes_load(&up[i]));
         icl_lanes_store(&dgate[i], for_gate);
         icl_lanes_store(&dup[i], for_up);
     }
     if (i < count) {
         const int64_t left = count - i;
-        gate_gradient(&for_gate, &for_up, icl_lanes_load_some(&dy[i], left, 0), icl_lanes_load_some(&gate[i], left, 0),
-                      icl_lanes_load_some(&up[i], left, 0));
+        gate_gradient(&for_gate, &for_up, icl_lanes_load_some(&dy[i], left, 0),
+                      icl_lanes_load_some(&gate[i], left, 0), icl_lanes_load_some(&up[i], left, 0));
         icl_lanes_store_some(&dgate[i], for_gate, left);
         icl_lanes_store_some(&dup[i], for_up, left);
+    }
+}
+
+/* --- GELU: x / 2 (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3) --- */
+
+#define GELU_DOUBLED 1.59576912160573071f
+#define GELU_CUBIC   0.044715f
+
+ICL_LANES_INLINE icl_lanes gelu(icl_lanes x)
+{
+    const icl_lanes doubled =
+        x * (icl_lanes_set(GELU_DOUBLED) + x * x * icl_lanes_set(GELU_DOUBLED * GELU_CUBIC));
+    return x * sigmoid(doubled);
+}
+
+/* s + x s (1 - s) 2 du/dx. */
+ICL_LANES_INLINE icl_lanes gelu_slope(icl_lanes x)
+{
+    const icl_lanes linear = icl_lanes_set(GELU_DOUBLED), one = icl_lanes_set(1.0f);
+    const icl_lanes cubic = x * x * icl_lanes_set(GELU_DOUBLED * GELU_CUBIC);
+    const icl_lanes s = sigmoid(x * (linear + cubic));
+    return s + x * s * (one - s) * (linear + cubic * icl_lanes_set(3.0f));
+}
+
+void icl_rows_gelu(float *y, const float *x, int64_t count)
+{
+    int64_t i = 0;
+    for (; i + ICL_LANES <= count; i += ICL_LANES)
+        icl_lanes_store(&y[i], gelu(icl_lanes_load(&x[i])));
+    if (i < count)
+        icl_lanes_store_some(&y[i], gelu(icl_lanes_load_some(&x[i], count - i, 0)), count - i);
+}
+
+void icl_rows_gelu_gradient(float *dx, const float *dy, const float *x, int64_t count)
+{
+    int64_t i = 0;
+    for (; i + ICL_LANES <= count; i += ICL_LANES)
+        icl_lanes_store(&dx[i], icl_lanes_load(&dy[i]) * gelu_slope(icl_lanes_load(&x[i])));
+    if (i < count) {
+        const int64_t left = count - i;
+        icl_lanes_store_some(&dx[i],
+                             icl_lanes_load_some(&dy[i], left, 0) *
+                                 gelu_slope(icl_lanes_load_some(&x[i], left, 0)),
+                             left);
     }
 }
 
@@ -165,7 +214,8 @@ static float row_max(const float *x, int64_t count)
 {
     icl_lanes most = icl_lanes_set(-INFINITY);
     int64_t i = 0;
-    for (; i + ICL_LANES <= count; i += ICL_LANES) most = icl_lanes_max(icl_lanes_load(&x[i]), most);
+    for (; i + ICL_LANES <= count; i += ICL_LANES)
+        most = icl_lanes_max(icl_lanes_load(&x[i]), most);
     if (i < count) most = icl_lanes_max(icl_lanes_load_some(&x[i], count - i, -INFINITY), most);
     return max_of(most);
 }
@@ -178,7 +228,8 @@ static float row_log_sum(const float *x, int64_t count)
     for (; i + ICL_LANES <= count; i += ICL_LANES)
         sum += icl_lanes_exp(icl_lanes_load(&x[i]) - icl_lanes_set(most));
     if (i < count)
-        sum += icl_lanes_exp(icl_lanes_load_some(&x[i], count - i, -INFINITY) - icl_lanes_set(most));
+        sum +=
+            icl_lanes_exp(icl_lanes_load_some(&x[i], count - i, -INFINITY) - icl_lanes_set(most));
     return most + logf(sum_of(sum));
 }
 
@@ -206,28 +257,34 @@ float icl_row_soft_entropy(const float *logits, const float *expected, int64_t c
 ICL_LANES_INLINE icl_lanes probability(icl_lanes x, float log_sum)
 {
     const icl_lanes shifted = x - icl_lanes_set(log_sum);
-    return icl_lanes_exp(icl_lanes_choose(shifted > icl_lanes_set(0.0f), icl_lanes_set(0.0f),
-                                          shifted));
+    return icl_lanes_exp(
+        icl_lanes_choose(shifted > icl_lanes_set(0.0f), icl_lanes_set(0.0f), shifted));
+}
+
+static void copy_or_clear(float *out, const float *before, int64_t count)
+{
+    if (before == NULL)
+        memset(out, 0, (size_t)count * sizeof *out);
+    else if (before != out)
+        memcpy(out, before, (size_t)count * sizeof *out);
 }
 
 void icl_row_cross_entropy_gradient(float *out, const float *before, const float *logits,
                                     float log_sum, float weight, int64_t classes, int32_t target)
 {
-    if (before == NULL)
-        memset(out, 0, (size_t)classes * sizeof *out);
-    else if (before != out)
-        memcpy(out, before, (size_t)classes * sizeof *out);
-    if (!(weight < 0.0f || weight > 0.0f)) return;
+    if (!(weight < 0.0f || weight > 0.0f)) {
+        copy_or_clear(out, before, classes);
+        return;
+    }
     const icl_lanes factor = icl_lanes_set(weight);
     int64_t i = 0;
-    for (; i + ICL_LANES <= classes; i += ICL_LANES)
-        icl_lanes_store(&out[i], icl_lanes_load(&out[i]) + probability(icl_lanes_load(&logits[i]), log_sum) * factor);
-    if (i < classes) {
-        const int64_t left = classes - i;
-        icl_lanes_store_some(&out[i],
-                   icl_lanes_load_some(&out[i], left, 0) +
-                       probability(icl_lanes_load_some(&logits[i], left, 0), log_sum) * factor,
-                   left);
+    for (; i + ICL_LANES <= classes; i += ICL_LANES) {
+        const icl_lanes change = probability(icl_lanes_load(&logits[i]), log_sum) * factor;
+        icl_lanes_store(&out[i], before != NULL ? icl_lanes_load(&before[i]) + change : change);
+    }
+    for (; i < classes; i++) {
+        const float change = weight * expf(logits[i] - log_sum);
+        out[i] = before != NULL ? before[i] + change : change;
     }
     out[target] -= weight;
 }
@@ -250,8 +307,8 @@ float icl_row_softmax(float *scores, const float *bias, float scale, int64_t cou
         icl_lanes_store(&scores[i], e);
     }
     if (i < count) {
-        const icl_lanes e =
-            icl_lanes_exp(icl_lanes_load_some(&scores[i], count - i, -INFINITY) - icl_lanes_set(most));
+        const icl_lanes e = icl_lanes_exp(icl_lanes_load_some(&scores[i], count - i, -INFINITY) -
+                                          icl_lanes_set(most));
         sums += e;
         icl_lanes_store_some(&scores[i], e, count - i);
     }
@@ -269,11 +326,14 @@ void icl_row_softmax_again(float *scores, const float *bias, float scale, float 
     }
     int64_t i = 0;
     for (; i + ICL_LANES <= count; i += ICL_LANES)
-        icl_lanes_store(&scores[i], probability(icl_lanes_load(&scores[i]) * icl_lanes_set(scale), log_sum));
+        icl_lanes_store(&scores[i],
+                        probability(icl_lanes_load(&scores[i]) * icl_lanes_set(scale), log_sum));
     if (i < count)
-        icl_lanes_store_some(&scores[i],
-                   probability(icl_lanes_load_some(&scores[i], count - i, 0) * icl_lanes_set(scale), log_sum),
-                   count - i);
+        icl_lanes_store_some(
+            &scores[i],
+            probability(icl_lanes_load_some(&scores[i], count - i, 0) * icl_lanes_set(scale),
+                        log_sum),
+            count - i);
 }
 
 void icl_row_softmax_gradient(float *dp, const float *p, float delta, float scale, int64_t count)

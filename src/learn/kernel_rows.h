@@ -22,6 +22,10 @@ void icl_rows_silu_gate(float *y, const float *gate, const float *up, int64_t co
 void icl_rows_silu_gate_gradient(float *dgate, float *dup, const float *dy, const float *gate,
                                  const float *up, int64_t count);
 
+/* y = gelu(x), the tanh form (Hendrycks and Gimpel 2016), and its gradient. */
+void icl_rows_gelu(float *y, const float *x, int64_t count);
+void icl_rows_gelu_gradient(float *dx, const float *dy, const float *x, int64_t count);
+
 /* Turns each pair of x[heads][width] by the angles of one token; cosines and sines [width / 2].
  * `back` turns the other way, which is the gradient. */
 void icl_rows_rope(float *y, const float *x, const float *cosines, const float *sines,
@@ -32,8 +36,8 @@ void icl_row_cross_entropy(float *nll, float *log_sum, const float *logits, int6
                            int32_t target);
 /* -sum of expected * log softmax(logits), nats. */
 float icl_row_soft_entropy(const float *logits, const float *expected, int64_t classes);
-/* weight * (softmax(logits) - onehot(target)), plus `before` when it is not NULL (it may be out
- * itself). Weight 0 adds exactly nothing. */
+/* weight * (softmax(logits) - onehot(target)), plus `before` when it is not NULL. Weight 0 adds
+ * exactly nothing. `out` may be `before` or the logits. */
 void icl_row_cross_entropy_gradient(float *out, const float *before, const float *logits,
                                     float log_sum, float weight, int64_t classes, int32_t target);
 

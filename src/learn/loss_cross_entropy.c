@@ -44,10 +44,9 @@ static void gradient_row(struct ggml_tensor *out, int64_t row)
     const float weight =
         ((const float *)out->src[3]->data)[row] * *(const float *)out->src[5]->data;
     const int64_t at = row * logits->ne[0];
-    icl_row_cross_entropy_gradient((float *)out->data + at,
-                                   before != NULL ? (const float *)before->data + at : NULL,
-                                   (const float *)logits->data + at, log_sum, weight,
-                                   logits->ne[0], target);
+    icl_row_cross_entropy_gradient(
+        (float *)out->data + at, before != NULL ? (const float *)before->data + at : NULL,
+        (const float *)logits->data + at, log_sum, weight, logits->ne[0], target);
 }
 
 static void run_gradient(struct ggml_tensor *out, const icl_crew *crew, const void *notes)
@@ -66,7 +65,7 @@ static void backward_fused(icl_graph *graph, icl_value *loss)
     const entropy_notes *notes = icl_value_notes(entropy_notes, loss);
     struct ggml_tensor *sources[] = { logits->tensor, targets->tensor, notes->weights, notes->rows,
                                       loss->gradient };
-    icl_gradient_kernel(graph, logits, sources, 5, run_gradient, NULL);
+    icl_gradient_kernel_over(graph, logits, sources, 5, run_gradient, NULL);
 }
 
 static struct ggml_tensor *forward_fused(icl_graph *graph, entropy_notes *notes,
@@ -102,15 +101,14 @@ static struct ggml_tensor *forward_composed(icl_graph *graph, entropy_notes *not
 {
     struct ggml_context *context = icl_graph_context(graph);
     const int64_t classes = logits->tensor->ne[0], rows = logits->tensor->ne[1];
-    struct ggml_tensor *zero = ggml_fill(
-        context, ggml_new_tensor_3d(context, GGML_TYPE_F32, 1, classes, rows), 0.0f);
+    struct ggml_tensor *zero =
+        ggml_fill(context, ggml_new_tensor_3d(context, GGML_TYPE_F32, 1, classes, rows), 0.0f);
     struct ggml_tensor *expected =
         ggml_set_rows(context, zero, ggml_reshape_3d(context, notes->weights, 1, 1, rows),
                       ggml_reshape_2d(context, targets->tensor, 1, rows));
     notes->expected = ggml_reshape_2d(context, expected, classes, rows);
     /* ggml takes the mean over rows. */
-    return ggml_scale(context,
-                      ggml_cross_entropy_loss(context, logits->tensor, notes->expected),
+    return ggml_scale(context, ggml_cross_entropy_loss(context, logits->tensor, notes->expected),
                       (float)rows);
 }
 
@@ -123,9 +121,8 @@ icl_value *icl_loss_cross_entropy(icl_graph *graph, icl_value *logits, icl_value
     entropy_notes notes = { .weights = icl_normalised_weights(graph, weights, norm_value) };
     struct ggml_tensor *tensor =
         (fused ? forward_fused : forward_composed)(graph, &notes, logits, targets);
-    icl_value *loss =
-        icl_graph_push_of(graph, tensor, fused ? backward_fused : backward_composed, logits,
-                          targets, icl_op_detach(graph, weights));
+    icl_value *loss = icl_graph_push_of(graph, tensor, fused ? backward_fused : backward_composed,
+                                        logits, targets, icl_op_detach(graph, weights));
     *icl_value_notes(entropy_notes, loss) = notes;
     return loss;
 }

@@ -45,8 +45,8 @@ icl_value *icl_loss_mse(icl_graph *graph, icl_value *x, icl_value *target, icl_v
     struct ggml_tensor *normalised =
         ggml_reshape_2d(context, icl_normalised_weights(graph, weights, 0.0f), 1, rows);
     mse_notes notes = { .difference = ggml_sub(context, x->tensor, target->tensor) };
-    notes.weighted = ggml_mul(context, notes.difference,
-                              ggml_scale(context, normalised, 1.0f / (float)width));
+    notes.weighted =
+        ggml_mul(context, notes.difference, ggml_scale(context, normalised, 1.0f / (float)width));
     struct ggml_tensor *tensor =
         ggml_sum(context, ggml_mul(context, notes.difference, notes.weighted));
     icl_value *loss =
@@ -76,17 +76,16 @@ static struct ggml_tensor *soft_entropy(icl_graph *graph, struct ggml_tensor *lo
     const int64_t rows = ggml_nrows(logits);
     /* ggml adds up thread by thread, so its bits depend on their number, and takes the mean. */
     if (!icl_graph_fused(graph))
-        return ggml_scale(context, ggml_cross_entropy_loss(context, logits, expected),
-                          (float)rows);
+        return ggml_scale(context, ggml_cross_entropy_loss(context, logits, expected), (float)rows);
     struct ggml_tensor *sources[] = { logits, expected };
     return ggml_sum(context, icl_kernel_node(graph, (int64_t[]){ rows, 1, 1, 1 }, sources, 2,
                                              run_soft_entropy, NULL));
 }
 
 typedef struct soft_notes {
-    struct ggml_tensor *logits;   /* as the softmax sees them */
+    struct ggml_tensor *logits; /* as the softmax sees them */
     struct ggml_tensor *expected;
-    struct ggml_tensor *weights;  /* of the rows, [1, rows]: what each row of expected sums to */
+    struct ggml_tensor *weights; /* of the rows, [1, rows]: what each row of expected sums to */
     float temperature;
 } soft_notes;
 
@@ -111,16 +110,15 @@ static void backward_kl(icl_graph *graph, icl_value *loss)
                                 1.0f / notes->temperature));
 }
 
-icl_value *icl_loss_kl(icl_graph *graph, icl_value *student, icl_value *teacher,
-                       icl_value *weights, float temperature)
+icl_value *icl_loss_kl(icl_graph *graph, icl_value *student, icl_value *teacher, icl_value *weights,
+                       float temperature)
 {
     struct ggml_context *context = icl_graph_context(graph);
     const int64_t rows = student->tensor->ne[1];
     assert(ggml_are_same_shape(student->tensor, teacher->tensor) && temperature > 0.0f);
     assert(ggml_nelements(weights->tensor) == rows);
     soft_notes notes = { .temperature = temperature };
-    notes.weights =
-        ggml_reshape_2d(context, icl_normalised_weights(graph, weights, 0.0f), 1, rows);
+    notes.weights = ggml_reshape_2d(context, icl_normalised_weights(graph, weights, 0.0f), 1, rows);
     struct ggml_tensor *goal = ggml_scale(context, teacher->tensor, 1.0f / temperature);
     notes.expected = ggml_mul(context, ggml_soft_max(context, goal), notes.weights);
     notes.logits = ggml_scale(context, student->tensor, 1.0f / temperature);
@@ -147,8 +145,8 @@ icl_value *icl_loss_contrastive(icl_graph *graph, icl_value *queries, icl_value 
     struct ggml_context *context = icl_graph_context(graph);
     const int64_t rows = queries->tensor->ne[1];
     assert(temperature > 0.0f);
-    icl_value *logits = icl_op_scale(graph, icl_op_linear(graph, candidates, queries),
-                                     1.0f / temperature);
+    icl_value *logits =
+        icl_op_scale(graph, icl_op_linear(graph, candidates, queries), 1.0f / temperature);
     assert(ggml_are_same_shape(positives->tensor, logits->tensor));
     soft_notes notes = { .logits = logits->tensor };
     notes.expected = ggml_scale(context, positives->tensor, 1.0f / (float)rows);

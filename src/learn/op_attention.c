@@ -40,8 +40,8 @@ static icl_attention_sequence sequence_at(const icl_attention_shape *shape,
     };
     if (ids != NULL) sequence.first = (const int32_t *)ids->data + first;
     if (bias != NULL)
-        sequence.bias = (const float *)bias->data +
-                        (bias->ne[3] > 1 ? b * shape->length * shape->length : 0);
+        sequence.bias =
+            (const float *)bias->data + (bias->ne[3] > 1 ? b * shape->length * shape->length : 0);
     return sequence;
 }
 
@@ -95,8 +95,8 @@ static void backward_fused(icl_graph *graph, icl_value *out)
     };
     int64_t count = 0;
     for (size_t i = PARENT_Q; i <= PARENT_V; i++) count += ggml_nelements(sources[i]);
-    struct ggml_tensor *slopes = icl_kernel_node(
-        graph, (int64_t[]){ count, 1, 1, 1 }, sources, SOURCE_GRADIENT + 1, run_backward, notes);
+    struct ggml_tensor *slopes = icl_kernel_node(graph, (int64_t[]){ count, 1, 1, 1 }, sources,
+                                                 SOURCE_GRADIENT + 1, run_backward, notes);
     int64_t offset = 0;
     for (size_t i = PARENT_Q; i <= PARENT_V; i++) {
         icl_gradient_add(graph, out->parents[i], icl_slice(graph, slopes, offset, sources[i]));
@@ -110,8 +110,11 @@ static icl_value *attention_fused(icl_graph *graph, icl_value *q, icl_value *k, 
 {
     const struct ggml_tensor *shape = q->tensor;
     fused_notes notes = {
-        .shape = { .length = shape->ne[2] / options->batch, .heads = shape->ne[1],
-                   .kv_heads = k->tensor->ne[1], .width = shape->ne[0], .scale = scale,
+        .shape = { .length = shape->ne[2] / options->batch,
+                   .heads = shape->ne[1],
+                   .kv_heads = k->tensor->ne[1],
+                   .width = shape->ne[0],
+                   .scale = scale,
                    .causal = options->causal },
     };
     const int64_t row = shape->ne[0] * shape->ne[1], tokens = shape->ne[2];
@@ -122,14 +125,14 @@ static icl_value *attention_fused(icl_graph *graph, icl_value *q, icl_value *k, 
         options->first != NULL ? options->first->tensor : NULL,
         options->bias != NULL ? options->bias->tensor : NULL,
     };
-    notes.packed = icl_kernel_node(graph, (int64_t[]){ (row + shape->ne[1]) * tokens, 1, 1, 1 },
-                                   sources, SOURCE_BIAS + 1, run_forward,
-                                   icl_graph_next_notes(graph));
+    notes.packed =
+        icl_kernel_node(graph, (int64_t[]){ (row + shape->ne[1]) * tokens, 1, 1, 1 }, sources,
+                        SOURCE_BIAS + 1, run_forward, icl_graph_next_notes(graph));
     icl_graph_want_workspace(graph, icl_attention_scratch(&notes.shape));
     struct ggml_tensor *tensor = ggml_view_2d(icl_graph_context(graph), notes.packed, row, tokens,
                                               (size_t)row * sizeof(float), 0);
-    icl_value *out = icl_graph_push_of(graph, tensor, backward_fused, q, k, v, options->first,
-                                       options->bias);
+    icl_value *out =
+        icl_graph_push_of(graph, tensor, backward_fused, q, k, v, options->first, options->bias);
     *icl_value_notes(fused_notes, out) = notes;
     return out;
 }
@@ -148,21 +151,20 @@ icl_value *icl_op_attention(icl_graph *graph, icl_value *q, icl_value *k, icl_va
     assert(options->batch > 0 && q->tensor->ne[2] % options->batch == 0);
     assert(ggml_are_same_shape(k->tensor, v->tensor) && q->tensor->ne[0] == k->tensor->ne[0]);
     assert(q->tensor->ne[1] % k->tensor->ne[1] == 0 && q->tensor->ne[2] == k->tensor->ne[2]);
-    const float scale =
-        options->scale > 0 ? options->scale : 1.0f / sqrtf((float)q->tensor->ne[0]);
+    const float scale = options->scale > 0 ? options->scale : 1.0f / sqrtf((float)q->tensor->ne[0]);
     const bool bias_learns = options->bias != NULL && options->bias->needs_gradient;
-    const bool fused = icl_graph_fused(graph) && !options->linear && !options->keep_scores &&
-                       !bias_learns;
-    icl_value *out = (fused ? attention_fused : icl_attention_composed)(graph, q, k, v, options,
-                                                                        scale);
+    const bool fused =
+        icl_graph_fused(graph) && !options->linear && !options->keep_scores && !bias_learns;
+    icl_value *out =
+        (fused ? attention_fused : icl_attention_composed)(graph, q, k, v, options, scale);
     out->flops = pair_flops(q->tensor, options);
     return out;
 }
 
 icl_value *icl_attention_scores(icl_graph *graph, icl_value *attention)
 {
-    icl_value *scores = icl_graph_push_of(graph, icl_attention_composed_scores(attention), NULL,
-                                          attention);
+    icl_value *scores =
+        icl_graph_push_of(graph, icl_attention_composed_scores(attention), NULL, attention);
     icl_graph_keep(graph, scores);
     return scores;
 }

@@ -21,10 +21,10 @@ static struct ggml_tensor *by_head(struct ggml_context *context, struct ggml_ten
                                    int64_t batch)
 {
     const int64_t length = x->ne[2] / batch;
-    return ggml_cont(context, ggml_permute(context,
-                                           ggml_reshape_4d(context, x, x->ne[0], x->ne[1], length,
-                                                           batch),
-                                           0, 2, 1, 3));
+    return ggml_cont(context,
+                     ggml_permute(context,
+                                  ggml_reshape_4d(context, x, x->ne[0], x->ne[1], length, batch), 0,
+                                  2, 1, 3));
 }
 
 /* The way back: [width, heads, batch * length]. */
@@ -60,7 +60,8 @@ static void fill_causal(float *out, int64_t keys, int64_t queries, float hidden)
         for (int64_t k = 0; k < keys; k++) out[q * keys + k] = k > q ? hidden : 0.0f;
 }
 
-/* -INFINITY where key < first[query]: log(1 - step(first - key - 1/2)); [keys, queries, 1, batch]. */
+/* -INFINITY where key < first[query]: log(1 - step(first - key - 1/2)); [keys, queries, 1, batch].
+ */
 static struct ggml_tensor *first_mask(struct ggml_context *context, const icl_value *first,
                                       int64_t batch)
 {
@@ -104,12 +105,11 @@ static void add_bias_gradient(icl_graph *graph, icl_value *bias, struct ggml_ten
 {
     struct ggml_context *context = icl_graph_context(graph);
     const int64_t length = dscores->ne[0];
-    struct ggml_tensor *shape =
-        ggml_reshape_4d(context, bias->tensor, length, length, 1,
-                        ggml_nelements(bias->tensor) / (length * length));
-    icl_gradient_add(graph, bias,
-                     ggml_reshape(context, ggml_repeat_back(context, dscores, shape),
-                                  bias->tensor));
+    struct ggml_tensor *shape = ggml_reshape_4d(context, bias->tensor, length, length, 1,
+                                                ggml_nelements(bias->tensor) / (length * length));
+    icl_gradient_add(
+        graph, bias,
+        ggml_reshape(context, ggml_repeat_back(context, dscores, shape), bias->tensor));
 }
 
 /* Of the scores before scaling, from that of the probabilities. */
@@ -141,10 +141,9 @@ static void backward(icl_graph *graph, icl_value *out)
     struct ggml_tensor *dout =
         by_head(context, ggml_reshape(context, out->gradient, qv->tensor), batch);
 
-    struct ggml_tensor *dscores =
-        score_gradient(graph, out, ggml_mul_mat(context, v, dout));
-    struct ggml_tensor *dv = ggml_mul_mat(context, transposed(context, dout),
-                                          transposed(context, notes->probabilities));
+    struct ggml_tensor *dscores = score_gradient(graph, out, ggml_mul_mat(context, v, dout));
+    struct ggml_tensor *dv =
+        ggml_mul_mat(context, transposed(context, dout), transposed(context, notes->probabilities));
     struct ggml_tensor *dq = ggml_mul_mat(context, transposed(context, k), dscores);
     struct ggml_tensor *dk =
         ggml_mul_mat(context, transposed(context, q), transposed(context, dscores));
@@ -175,13 +174,12 @@ icl_value *icl_attention_composed(icl_graph *graph, icl_value *q, icl_value *k, 
             notes.probabilities = ggml_mul(context, notes.probabilities, notes.visible);
         }
     }
-    struct ggml_tensor *values =
-        transposed(context, by_head(context, v->tensor, options->batch));
+    struct ggml_tensor *values = transposed(context, by_head(context, v->tensor, options->batch));
     struct ggml_tensor *tensor =
         by_token(context, ggml_mul_mat(context, values, notes.probabilities));
     tensor = ggml_reshape_2d(context, tensor, tensor->ne[0] * tensor->ne[1], tensor->ne[2]);
-    icl_value *out = icl_graph_push_of(graph, tensor, backward, q, k, v, options->first,
-                                       options->bias);
+    icl_value *out =
+        icl_graph_push_of(graph, tensor, backward, q, k, v, options->first, options->bias);
     *icl_value_notes(composed_notes, out) = notes;
     return out;
 }

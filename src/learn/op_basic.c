@@ -11,6 +11,8 @@ static struct ggml_tensor *shrink(icl_graph *graph, struct ggml_tensor *gradient
                                   const icl_value *value)
 {
     if (ggml_are_same_shape(gradient, value->tensor)) return gradient;
+    if (ggml_nelements(value->tensor) == gradient->ne[0])
+        return icl_sum_rows_to(graph, gradient, value->tensor);
     return ggml_repeat_back(icl_graph_context(graph), gradient, value->tensor);
 }
 
@@ -55,8 +57,8 @@ static void backward_scale(icl_graph *graph, icl_value *y)
 
 icl_value *icl_op_scale(icl_graph *graph, icl_value *x, float factor)
 {
-    icl_value *y = icl_graph_push_of(
-        graph, ggml_scale(icl_graph_context(graph), x->tensor, factor), backward_scale, x);
+    icl_value *y = icl_graph_push_of(graph, ggml_scale(icl_graph_context(graph), x->tensor, factor),
+                                     backward_scale, x);
     *icl_value_notes(float, y) = factor;
     return y;
 }
@@ -71,17 +73,16 @@ icl_value *icl_op_detach(icl_graph *graph, icl_value *x)
 static void backward_reshape(icl_graph *graph, icl_value *y)
 {
     icl_value *x = y->parents[0];
-    icl_gradient_add(graph, x,
-                     ggml_reshape(icl_graph_context(graph), y->gradient, x->tensor));
+    icl_gradient_add(graph, x, ggml_reshape(icl_graph_context(graph), y->gradient, x->tensor));
 }
 
 icl_value *icl_op_reshape(icl_graph *graph, icl_value *x, int64_t n0, int64_t n1, int64_t n2,
                           int64_t n3)
 {
     assert(ggml_nelements(x->tensor) == n0 * n1 * n2 * n3);
-    return icl_graph_push_of(
-        graph, ggml_reshape_4d(icl_graph_context(graph), x->tensor, n0, n1, n2, n3),
-        backward_reshape, x);
+    return icl_graph_push_of(graph,
+                             ggml_reshape_4d(icl_graph_context(graph), x->tensor, n0, n1, n2, n3),
+                             backward_reshape, x);
 }
 
 static void backward_concat(icl_graph *graph, icl_value *y)
@@ -98,8 +99,7 @@ static void backward_concat(icl_graph *graph, icl_value *y)
 icl_value *icl_op_concat_rows(icl_graph *graph, icl_value *a, icl_value *b)
 {
     assert(a->tensor->ne[0] == b->tensor->ne[0] && a->tensor->ne[2] == 1 && b->tensor->ne[2] == 1);
-    return icl_graph_push_of(graph,
-                             ggml_concat(icl_graph_context(graph), a->tensor, b->tensor, 1),
+    return icl_graph_push_of(graph, ggml_concat(icl_graph_context(graph), a->tensor, b->tensor, 1),
                              backward_concat, a, b);
 }
 
@@ -144,16 +144,16 @@ static void backward_rows(icl_graph *graph, icl_value *y)
         struct ggml_tensor *sources[] = { ids->tensor, y->gradient };
         icl_gradient_kernel(graph, table, sources, 2, run_rows_gradient, NULL);
     } else {
-        icl_gradient_add(graph, table,
-                         ggml_get_rows_back(icl_graph_context(graph), y->gradient, ids->tensor,
-                                            table->tensor));
+        icl_gradient_add(
+            graph, table,
+            ggml_get_rows_back(icl_graph_context(graph), y->gradient, ids->tensor, table->tensor));
     }
 }
 
 icl_value *icl_op_rows(icl_graph *graph, icl_value *table, icl_value *ids)
 {
     assert(table->tensor->ne[2] == 1 && ids->tensor->type == GGML_TYPE_I32);
-    return icl_graph_push_of(
-        graph, ggml_get_rows(icl_graph_context(graph), table->tensor, ids->tensor), backward_rows,
-        table, ids);
+    return icl_graph_push_of(graph,
+                             ggml_get_rows(icl_graph_context(graph), table->tensor, ids->tensor),
+                             backward_rows, table, ids);
 }

@@ -96,22 +96,21 @@ static void backward_composed(icl_graph *graph, icl_value *y)
     const int64_t in_width = weight->tensor->ne[0], rows = row_count(y->tensor);
     if (weight->needs_gradient) {
         struct ggml_tensor *flat = ggml_reshape_2d(context, x->tensor, in_width, rows);
-        icl_gradient_add(graph, weight,
-                         ggml_reshape(context, ggml_out_prod(context, flat, y->gradient),
-                                      weight->tensor));
+        icl_gradient_add(
+            graph, weight,
+            ggml_reshape(context, ggml_out_prod(context, flat, y->gradient), weight->tensor));
     }
     if (x->needs_gradient) {
         struct ggml_tensor *turned = ggml_cont(context, ggml_transpose(context, weight->tensor));
-        icl_gradient_add(graph, x,
-                         ggml_reshape(context, ggml_mul_mat(context, turned, y->gradient),
-                                      x->tensor));
+        icl_gradient_add(
+            graph, x, ggml_reshape(context, ggml_mul_mat(context, turned, y->gradient), x->tensor));
     }
 }
 
 static void backward(icl_graph *graph, icl_value *y)
 {
-    const double needed = (y->parents[0]->needs_gradient ? 1 : 0) +
-                          (y->parents[1]->needs_gradient ? 1 : 0);
+    const double needed =
+        (y->parents[0]->needs_gradient ? 1 : 0) + (y->parents[1]->needs_gradient ? 1 : 0);
     icl_graph_count_flops(graph, needed * y->flops);
     (icl_graph_fused(graph) ? backward_fused : backward_composed)(graph, y);
 }
@@ -132,6 +131,7 @@ icl_value *icl_op_linear(icl_graph *graph, icl_value *weight, icl_value *x)
                               ggml_reshape_2d(context, x->tensor, in_width, rows));
     }
     icl_value *y = icl_graph_push_of(graph, tensor, backward, weight, x);
+    y->unread = true;
     y->flops = 2.0 * (double)in_width * (double)out_width * (double)rows;
     return y;
 }

@@ -97,9 +97,9 @@ static void backward_rms_composed(icl_graph *graph, icl_value *y)
     const float epsilon = icl_value_notes(rms_notes, y)->epsilon;
     if (gain->needs_gradient) {
         struct ggml_tensor *normal = ggml_rms_norm(context, x->tensor, epsilon);
-        icl_gradient_add(graph, gain,
-                         ggml_repeat_back(context, ggml_mul(context, y->gradient, normal),
-                                          gain->tensor));
+        icl_gradient_add(
+            graph, gain,
+            icl_sum_rows_to(graph, ggml_mul(context, y->gradient, normal), gain->tensor));
     }
     if (x->needs_gradient)
         icl_gradient_add(graph, x,
@@ -119,8 +119,8 @@ icl_value *icl_op_rms_norm(icl_graph *graph, icl_value *x, icl_value *gain, floa
         tensor = icl_kernel_node(graph, x->tensor->ne,
                                  (struct ggml_tensor *[]){ x->tensor, gain->tensor }, 2, run_rms,
                                  icl_graph_next_notes(graph));
-    icl_value *y = icl_graph_push_of(
-        graph, tensor, fused ? backward_rms_fused : backward_rms_composed, x, gain);
+    icl_value *y = icl_graph_push_of(graph, tensor,
+                                     fused ? backward_rms_fused : backward_rms_composed, x, gain);
     icl_value_notes(rms_notes, y)->epsilon = epsilon;
     return y;
 }
@@ -147,11 +147,11 @@ static void backward_layer(icl_graph *graph, icl_value *y)
     icl_value *x = y->parents[0], *gain = y->parents[1], *bias = y->parents[2];
     const layer_notes *notes = icl_value_notes(layer_notes, y);
     if (bias != NULL && bias->needs_gradient)
-        icl_gradient_add(graph, bias, ggml_repeat_back(context, y->gradient, bias->tensor));
+        icl_gradient_add(graph, bias, icl_sum_rows_to(graph, y->gradient, bias->tensor));
     if (gain->needs_gradient)
-        icl_gradient_add(graph, gain,
-                         ggml_repeat_back(context, ggml_mul(context, y->gradient, notes->normal),
-                                          gain->tensor));
+        icl_gradient_add(
+            graph, gain,
+            icl_sum_rows_to(graph, ggml_mul(context, y->gradient, notes->normal), gain->tensor));
     if (!x->needs_gradient) return;
     struct ggml_tensor *dn = ggml_mul(context, y->gradient, gain->tensor);
     struct ggml_tensor *along = ggml_mean(context, ggml_mul(context, dn, notes->normal));
@@ -190,16 +190,14 @@ static void backward_unit(icl_graph *graph, icl_value *y)
     icl_value *x = y->parents[0];
     const float epsilon = *icl_value_notes(float, y);
     struct ggml_tensor *along = ggml_sum_rows(context, ggml_mul(context, y->gradient, y->tensor));
-    struct ggml_tensor *rest =
-        ggml_sub(context, y->gradient, ggml_mul(context, y->tensor, along));
+    struct ggml_tensor *rest = ggml_sub(context, y->gradient, ggml_mul(context, y->tensor, along));
     icl_gradient_add(graph, x, ggml_div(context, rest, lengths(context, x->tensor, epsilon)));
 }
 
 icl_value *icl_op_unit_rows(icl_graph *graph, icl_value *x, float epsilon)
 {
     struct ggml_context *context = icl_graph_context(graph);
-    struct ggml_tensor *tensor =
-        ggml_div(context, x->tensor, lengths(context, x->tensor, epsilon));
+    struct ggml_tensor *tensor = ggml_div(context, x->tensor, lengths(context, x->tensor, epsilon));
     icl_value *y = icl_graph_push_of(graph, tensor, backward_unit, x);
     *icl_value_notes(float, y) = epsilon;
     return y;

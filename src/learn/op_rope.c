@@ -107,9 +107,8 @@ icl_value *icl_op_rope(icl_graph *graph, icl_value *x, icl_value *positions, flo
     struct ggml_tensor *tensor = NULL, *table = NULL;
     if (icl_graph_fused(graph)) table = table_of(graph, positions, width, base);
     if (table != NULL) {
-        tensor = icl_kernel_node(graph, x->tensor->ne,
-                                 (struct ggml_tensor *[]){ x->tensor, table }, 2, run_rope,
-                                 icl_graph_next_notes(graph));
+        tensor = icl_kernel_node(graph, x->tensor->ne, (struct ggml_tensor *[]){ x->tensor, table },
+                                 2, run_rope, icl_graph_next_notes(graph));
     } else {
         tensor = ggml_rope_ext(icl_graph_context(graph), x->tensor, positions->tensor, NULL,
                                (int)width, neox ? GGML_ROPE_TYPE_NEOX : GGML_ROPE_TYPE_NORMAL, 0,

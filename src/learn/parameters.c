@@ -126,8 +126,8 @@ icl_status icl_parameters_allocate(icl_parameters *parameters)
         item->moments[0] = new_tensor(parameters, item, "moment 1");
         item->moments[1] = new_tensor(parameters, item, "moment 2");
     }
-    parameters->buffer = ggml_backend_alloc_ctx_tensors(parameters->context,
-                                                        icl_device_backend(parameters->device));
+    parameters->buffer =
+        ggml_backend_alloc_ctx_tensors(parameters->context, icl_device_backend(parameters->device));
     if (parameters->buffer == NULL)
         return icl_error_set(ICL_ENOMEM,
                              "out of memory: weights, gradients and optimizer state want %.1f MB",
@@ -192,8 +192,7 @@ icl_status icl_parameters_fill_normal(icl_parameters *parameters, size_t index, 
     float *values = malloc(item->count * sizeof *values);
     if (values == NULL) return icl_error_set(ICL_ENOMEM, "out of memory to fill %s", item->name);
     icl_rng rng = icl_rng_new(seed, "weights", item->name, "start");
-    for (size_t i = 0; i < item->count; i++)
-        values[i] = (float)(deviation * icl_rng_normal(&rng));
+    for (size_t i = 0; i < item->count; i++) values[i] = (float)(deviation * icl_rng_normal(&rng));
     icl_parameters_set(parameters, index, values);
     free(values);
     return ICL_OK;

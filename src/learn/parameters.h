@@ -36,8 +36,8 @@ typedef struct icl_parameter {
     bool decay;       /* weight decay applies; default: rank > 1 */
     float rate_scale; /* multiplies the learning rate; default 1 */
     struct ggml_tensor *tensor;
-    struct ggml_tensor *gradient;      /* accumulator; NULL when frozen */
-    struct ggml_tensor *moments[2];    /* AdamW; NULL when frozen */
+    struct ggml_tensor *gradient;   /* accumulator; NULL when frozen */
+    struct ggml_tensor *moments[2]; /* AdamW; NULL when frozen */
 } icl_parameter;
 
 icl_status icl_parameters_new(icl_parameters **out, icl_device *device);

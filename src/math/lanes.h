@@ -95,10 +95,10 @@ ICL_LANES_INLINE void icl_lanes_store_some(float *to, icl_lanes lanes, int64_t c
 #define ICL_SWAP_BLOCKS(rows, b)                                                                   \
     for (int i = 0; i < ICL_LANES; i++) {                                                          \
         if ((i & (b)) != 0) continue;                                                              \
-        const icl_lanes low = __builtin_shufflevector(rows[i], rows[i + (b)],                      \
-                                                      ICL_ALL_LANES(ICL_SWAP_LOW, b));             \
-        rows[i + (b)] = __builtin_shufflevector(rows[i], rows[i + (b)],                            \
-                                                ICL_ALL_LANES(ICL_SWAP_HIGH, b));                  \
+        const icl_lanes low =                                                                      \
+            __builtin_shufflevector(rows[i], rows[i + (b)], ICL_ALL_LANES(ICL_SWAP_LOW, b));       \
+        rows[i + (b)] =                                                                            \
+            __builtin_shufflevector(rows[i], rows[i + (b)], ICL_ALL_LANES(ICL_SWAP_HIGH, b));      \
         rows[i] = low;                                                                             \
     }
 

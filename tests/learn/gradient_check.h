@@ -20,15 +20,16 @@
 static inline icl_device *open_device(bool composed, size_t threads)
 {
     icl_device *device = NULL;
-    const icl_device_options options = { .name = "cpu", .thread_count = threads,
+    const icl_device_options options = { .name = "cpu",
+                                         .thread_count = threads,
                                          .composed = composed };
     assert_int_equal(icl_device_open(&device, &options), ICL_OK);
     return device;
 }
 
 /* A weight of these sizes (0 ends them) with normal numbers that depend on its name. */
-static inline size_t add_weight(icl_parameters *parameters, const char *name, int64_t n0, int64_t n1,
-                                int64_t n2)
+static inline size_t add_weight(icl_parameters *parameters, const char *name, int64_t n0,
+                                int64_t n1, int64_t n2)
 {
     const int64_t shape[] = { n0, n1, n2 };
     const size_t rank = n1 == 0 ? 1 : n2 == 0 ? 2 : 3;
@@ -92,8 +93,7 @@ static inline void check_gradients(icl_graph *graph, const icl_value *loss,
         assert_non_null(values);
         icl_parameters_get(parameters, w, values);
         double largest = 0;
-        for (size_t i = 0; i < item->count; i++)
-            largest = fmax(largest, fabs((double)gradient[i]));
+        for (size_t i = 0; i < item->count; i++) largest = fmax(largest, fabs((double)gradient[i]));
         assert_true(largest > 0);
         icl_rng rng = icl_rng_new(3, "gradient", item->name, "probe");
         const size_t count = probes < item->count ? probes : item->count;

@@ -121,8 +121,8 @@ static void test_graph__detach_stops_the_gradient(void **state)
     fixture f = start(false);
     allocate(&f);
     icl_value *x = icl_graph_input(f.graph, "x", 2, 1, true), *zero, *one;
-    icl_value *y = icl_op_linear(f.graph, icl_graph_parameter(f.graph, f.w),
-                                 icl_op_detach(f.graph, x));
+    icl_value *y =
+        icl_op_linear(f.graph, icl_graph_parameter(f.graph, f.w), icl_op_detach(f.graph, x));
     icl_graph_add_loss(f.graph, "loss", mean_square(f.graph, y, "zero", &zero, &one), 1);
     assert_int_equal(icl_graph_finish(f.graph, true), ICL_OK);
     icl_graph_set(f.graph, x, (float[]){ 2, -1 });
@@ -136,7 +136,8 @@ static void test_graph__detach_stops_the_gradient(void **state)
     stop(&f);
 }
 
-/* Two losses with weights; a kept value; a part that nothing asks for is not computed; forward only.
+/* Two losses with weights; a kept value; a part that nothing asks for is not computed; forward
+ * only.
  */
 static void test_graph__what_is_kept_can_be_read_and_losses_add_up(void **state)
 {
@@ -236,8 +237,7 @@ static float *decoder_gradients(size_t threads, size_t *count, float *loss_out)
     const icl_attention_options options = { .batch = 2, .causal = true };
     x = icl_op_add(graph, rows, icl_op_attention(graph, q, q, q, &options));
     icl_value *up = icl_op_linear(graph, icl_graph_parameter(graph, wide), x);
-    x = icl_op_linear(graph, icl_graph_parameter(graph, narrow),
-                      icl_op_silu_gate(graph, up, up));
+    x = icl_op_linear(graph, icl_graph_parameter(graph, narrow), icl_op_silu_gate(graph, up, up));
     icl_value *logits = icl_op_linear(graph, icl_graph_parameter(graph, table), x);
     icl_value *loss = icl_loss_cross_entropy(graph, logits, ids, weights, 0);
     icl_graph_add_loss(graph, "loss", loss, 1);

@@ -113,13 +113,19 @@ static case_of *new_case(bool causal, bool packed, bool biased)
     for (size_t i = 0; i < LENGTH * LENGTH; i++)
         if (i % LENGTH != i / LENGTH && c->bias[i] > 1.5f) c->bias[i] = -INFINITY;
     c->sequence = (icl_attention_sequence){
-        .q = c->q, .k = c->k, .v = c->v, .first = packed ? c->first : NULL,
-        .bias = biased ? c->bias : NULL, .out = numbers("out", LENGTH * ROW, 9),
+        .q = c->q,
+        .k = c->k,
+        .v = c->v,
+        .first = packed ? c->first : NULL,
+        .bias = biased ? c->bias : NULL,
+        .out = numbers("out", LENGTH * ROW, 9),
         .log_sums = numbers("sums", LENGTH * HEADS, 9),
     };
     c->gradients = (icl_attention_gradients){
-        .dout = c->dout, .dq = numbers("dq", LENGTH * ROW, 9),
-        .dk = numbers("dk", LENGTH * KV_ROW, 9), .dv = numbers("dv", LENGTH * KV_ROW, 9),
+        .dout = c->dout,
+        .dq = numbers("dq", LENGTH * ROW, 9),
+        .dk = numbers("dk", LENGTH * KV_ROW, 9),
+        .dv = numbers("dv", LENGTH * KV_ROW, 9),
     };
     return c;
 }

@@ -61,8 +61,7 @@ static void fill_real(icl_graph *graph, icl_value *value, const char *name)
     for (int64_t i = 0; i < width * rows; i++) {
         numbers[i] = (float)icl_rng_normal(&rng);
         if (strcmp(name, "positive") == 0) numbers[i] = fabsf(numbers[i]);
-        if (strcmp(name, "weights") == 0)
-            numbers[i] = i % 3 == 1 ? 0.0f : 0.5f + fabsf(numbers[i]);
+        if (strcmp(name, "weights") == 0) numbers[i] = i % 3 == 1 ? 0.0f : 0.5f + fabsf(numbers[i]);
         if (strcmp(name, "mask") == 0)
             numbers[i] = i % width > 0 && numbers[i] > 1.0f ? -INFINITY : numbers[i];
     }
@@ -155,7 +154,7 @@ static void add_qkv_bias(icl_parameters *parameters)
     add_weight(parameters, "bias", 8, 8, 0);
 }
 
-#define X weight(graph, parameters, "x")
+#define X     weight(graph, parameters, "x")
 #define OTHER weight(graph, parameters, "other")
 
 static icl_value *build_add(icl_graph *graph, icl_parameters *parameters)
@@ -268,8 +267,7 @@ static icl_value *build_full(icl_graph *graph, icl_parameters *parameters)
 static icl_value *build_packed(icl_graph *graph, icl_parameters *parameters)
 {
     icl_value *first = ids(graph, "first", 16, 8);
-    return attention(graph, parameters,
-                     (icl_attention_options){ .causal = true, .first = first });
+    return attention(graph, parameters, (icl_attention_options){ .causal = true, .first = first });
 }
 
 static icl_value *build_masked(icl_graph *graph, icl_parameters *parameters)
@@ -281,14 +279,14 @@ static icl_value *build_masked(icl_graph *graph, icl_parameters *parameters)
 static icl_value *build_biased(icl_graph *graph, icl_parameters *parameters)
 {
     return attention(graph, parameters,
-                     (icl_attention_options){ .causal = true, .keep_scores = true,
+                     (icl_attention_options){ .causal = true,
+                                              .keep_scores = true,
                                               .bias = weight(graph, parameters, "bias") });
 }
 
 static icl_value *build_linear_attention(icl_graph *graph, icl_parameters *parameters)
 {
-    return attention(graph, parameters,
-                     (icl_attention_options){ .causal = true, .linear = true });
+    return attention(graph, parameters, (icl_attention_options){ .causal = true, .linear = true });
 }
 
 static icl_value *build_cross_entropy(icl_graph *graph, icl_parameters *parameters)
@@ -301,6 +299,31 @@ static icl_value *build_cross_entropy_normed(icl_graph *graph, icl_parameters *p
 {
     return icl_loss_cross_entropy(graph, X, ids(graph, "targets", 7, 24),
                                   input(graph, "weights", 7, 1), 3.0f);
+}
+
+static void add_head(icl_parameters *parameters)
+{
+    add_x(parameters);
+    add_weight(parameters, "w", 24, 19, 0);
+}
+
+/* The gradient takes the place of logits that nobody reads again. */
+static icl_value *build_head(icl_graph *graph, icl_parameters *parameters)
+{
+    icl_value *logits = icl_op_linear(graph, weight(graph, parameters, "w"), X);
+    return icl_loss_cross_entropy(graph, logits, ids(graph, "targets", 7, 19),
+                                  input(graph, "weights", 7, 1), 0.0f);
+}
+
+/* These are read twice more. */
+static icl_value *build_shared_head(icl_graph *graph, icl_parameters *parameters)
+{
+    icl_value *logits = icl_op_linear(graph, weight(graph, parameters, "w"), X);
+    icl_value *weights = input(graph, "weights", 7, 1);
+    icl_value *hard =
+        icl_loss_cross_entropy(graph, logits, ids(graph, "targets", 7, 19), weights, 0.0f);
+    icl_value *soft = icl_loss_kl(graph, logits, input(graph, "teacher", 19, 7), weights, 1.0f);
+    return icl_op_add(graph, icl_op_add(graph, hard, soft), judge(graph, logits));
 }
 
 static icl_value *build_mse(icl_graph *graph, icl_parameters *parameters)
@@ -342,6 +365,8 @@ static const experiment experiments[] = {
     { "attention linear", add_qkv, build_linear_attention, 1 },
     { "cross_entropy", add_x, build_cross_entropy, 1 },
     { "cross_entropy, norm", add_x, build_cross_entropy_normed, 1 },
+    { "cross_entropy of a head", add_head, build_head, 0.5 },
+    { "cross_entropy of a shared head", add_head, build_shared_head, 0.5 },
     { "mse", add_pair, build_mse, 1 },
     { "kl", add_x, build_kl, 1 },
     { "contrastive", add_pair, build_contrastive, 1 },
