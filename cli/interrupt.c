@@ -12,6 +12,7 @@ enum { GRACE_MICROSECONDS = 700000 };
 
 static _Atomic(icl_model *) watched;
 static const char *_Atomic last_words;
+static atomic_bool flag, flag_watched;
 static volatile sig_atomic_t signalled, on_terminal;
 
 static const char clear_line[] = "\r\033[K"; /* a progress line may stand there */
@@ -39,6 +40,11 @@ static void end_now(void)
 static void on_signal(int number)
 {
     icl_model *model = atomic_load(&watched);
+    if (number != SIGALRM && !signalled && atomic_load(&flag_watched)) {
+        signalled = 1;
+        atomic_store(&flag, true);
+        return;
+    }
     if (number == SIGALRM || signalled || model == NULL) end_now();
     signalled = 1;
     icl_model_interrupt(model);
@@ -55,6 +61,12 @@ void interrupt_install(const char *sentence)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
+}
+
+const atomic_bool *interrupt_flag(void)
+{
+    atomic_store(&flag_watched, true);
+    return &flag;
 }
 
 void interrupt_watch(icl_model *model)

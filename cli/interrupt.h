@@ -8,6 +8,8 @@
 #ifndef ICL_CLI_INTERRUPT_H
 #define ICL_CLI_INTERRUPT_H
 
+#include <stdatomic.h>
+
 #include <icl/model.h>
 
 /* Installs the handlers. `sentence` is what a program ended on the spot says; it must stay. */
@@ -15,5 +17,9 @@ void interrupt_install(const char *sentence);
 
 /* The model that signals stop; NULL: none. */
 void interrupt_watch(icl_model *model);
+
+/* A flag that the first signal sets, for work that looks at one: it may take its time to put things
+ * in order. A second signal ends the program. Static. */
+const atomic_bool *interrupt_flag(void);
 
 #endif

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 enum { BAR_CELLS = 28 };
-static const double redraw_seconds = 0.1;
+static const double redraw_seconds = 0.1, plain_seconds = 5;
 
 static double seconds_now(void)
 {
@@ -20,7 +20,7 @@ cli_progress progress_begin(bool wanted)
     return (cli_progress){ .shown = wanted && isatty(STDERR_FILENO) };
 }
 
-static void format_time(char *out, size_t capacity, double seconds)
+void progress_format_time(char *out, size_t capacity, double seconds)
 {
     const unsigned long whole = (unsigned long)(seconds + 0.5);
     if (whole < 60)
@@ -41,7 +41,7 @@ static void draw(cli_progress *self, double now, uint64_t done, uint64_t total)
     bar[BAR_CELLS] = '\0';
     const double elapsed = now - self->start;
     const double rate = elapsed > 0 ? (double)(done - self->first_done) / elapsed : 0;
-    if (rate > 0) format_time(left, sizeof left, (double)(total - done) / rate);
+    if (rate > 0) progress_format_time(left, sizeof left, (double)(total - done) / rate);
     fprintf(stderr, "\r[%s] %3.0f %%  %.0f tokens/s%s%s\033[K", bar, share * 100, rate,
             left[0] != '\0' ? "  left: " : "", left);
     fflush(stderr);
@@ -67,6 +67,20 @@ void progress_say(cli_progress *self, const char *words)
     if (!self->shown) return;
     fprintf(stderr, "\r%s ...\033[K", words);
     self->drawn = true;
+}
+
+void progress_line(cli_progress *self, const char *line, bool plain)
+{
+    const double now = seconds_now();
+    if (now - self->last < (self->shown ? redraw_seconds : plain_seconds)) return;
+    self->last = now;
+    if (self->shown) {
+        fprintf(stderr, "\r%s\033[K", line);
+        fflush(stderr);
+        self->drawn = true;
+    } else if (plain) {
+        fprintf(stderr, "%s\n", line);
+    }
 }
 
 void progress_clear(cli_progress *self)

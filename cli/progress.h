@@ -4,6 +4,7 @@
 #define ICL_CLI_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct cli_progress {
@@ -19,6 +20,11 @@ cli_progress progress_begin(bool wanted);
 void progress_say(cli_progress *self, const char *words);
 /* An icl_progress; `user` is a cli_progress. Draws at most ten times a second. */
 void progress_update(void *user, uint64_t tokens_done, uint64_t tokens_total);
+/* Draws this line in place of the last one, at most ten times a second; where standard error is no
+ * terminal and `plain` is set, writes a line every few seconds. */
+void progress_line(cli_progress *self, const char *line, bool plain);
+/* "3 min 05 s" into out[capacity]. */
+void progress_format_time(char *out, size_t capacity, double seconds);
 /* Clears the line. */
 void progress_clear(cli_progress *self);
 

@@ -40,6 +40,20 @@ ICL_API icl_status icl_report_json(char **out_json, const icl_run *run,
 ICL_API icl_status icl_report_table(char **out_text, const icl_run *run,
                                     const icl_report_meter *meter);
 
+/**
+ * Writes report.md, curve.svg and evaluation.svg into the folder of a training run, from its
+ * report.json, curve.jsonl and evaluation.jsonl.
+ * @return ICL_OK; ICL_EIO: a file is missing or cannot be written; ICL_EPARSE: it is damaged
+ */
+ICL_API icl_status icl_report_training(const char *folder);
+
+/** The table that `icl train` prints; malloc'd, yours. */
+ICL_API icl_status icl_report_training_table(char **out_text, const char *folder);
+
+/** The object that `icl train --json` prints, one line without newline: report.json with the
+ *  evaluation's lines; malloc'd, yours. */
+ICL_API icl_status icl_report_training_json(char **out_json, const char *folder);
+
 #ifdef __cplusplus
 }
 #endif

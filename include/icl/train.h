@@ -43,7 +43,7 @@ typedef struct icl_train_progress {
 typedef struct icl_train_options {
     const char *data_folder;    /**< where the recipe's files are; NULL: beside the recipe */
     const char *encoder_path;   /**< NULL: as the recipe names it, where models lie */
-    const char *out_folder;     /**< checkpoints, curves, report and the model */
+    const char *out_folder;     /**< of checkpoints, curves and the model; NULL: icl-train/NAME */
     const char *device;         /**< "cpu", "cuda" or NULL: the best */
     int thread_count;           /**< 0: free cores */
     bool resume;                /**< go on from the folder's checkpoint */
@@ -95,12 +95,15 @@ ICL_API const icl_train_plan *icl_training_get_plan(const icl_training *training
 /** Borrowed. */
 ICL_API const icl_train_phase_plan *icl_training_get_phase(const icl_training *training,
                                                            size_t phase);
+/** The run's folder. Borrowed. */
+ICL_API const char *icl_training_folder(const icl_training *training);
 /**
- * Trains to the end, or goes on. Writes checkpoint.gguf, curve.jsonl, evaluation.jsonl,
- * report.json, report.md, curve.svg and NAME.gguf to the folder.
+ * Trains to the end, or goes on. Writes checkpoint.gguf, curve.jsonl, evaluation.jsonl, report.json
+ * and NAME.gguf to the folder; icl_report_training makes report.md and the pictures of them.
  * @return ICL_OK; ICL_ECANCELLED after a checkpoint; ICL_EMODEL: the loss is not finite - the
  *         sentence names the step and the last good checkpoint stays; ICL_EINVAL: the checkpoint
- *         is of another recipe or shape
+ *         is of another recipe or shape, or the folder holds an earlier run and `resume` is not
+ *         set; ICL_EBUSY: another process trains in the folder
  */
 ICL_API icl_status icl_training_run(icl_training *training);
 /** Path of the written model, or NULL before the end. Borrowed. */

@@ -187,6 +187,9 @@ static icl_status check_tokenizer(icl_recipe *recipe)
                              recipe->path);
     if (recipe->from == NULL && recipe->tokenizer_file == NULL && recipe->tokenizer_vocab == 0)
         return icl_error_set(ICL_EPARSE, "%s: the recipe has no `tokenizer`", recipe->path);
+    if (recipe->tokenizer_encoder_words && recipe->encoder == NULL)
+        return icl_error_set(ICL_EPARSE, "%s: `encoder_words` needs the recipe to name an `encoder`",
+                             recipe->path);
     for (size_t i = 0; i < recipe->tokenizer_pools.count; i++)
         if (!has_pool(recipe, recipe->tokenizer_pools.items[i]))
             return missing_pool(recipe, "tokenizer", recipe->tokenizer_pools.items[i]);
@@ -253,7 +256,7 @@ static void say_model(icl_text *out, const icl_recipe *recipe)
                     m->biases, (double)m->rope_base, (double)m->norm_epsilon, m->readout_width);
     icl_text_printf(out, "%zu %.9g %" PRIu64 "\n", recipe->lora.rank, (double)recipe->lora.alpha,
                     recipe->seed);
-    icl_text_printf(out, "%zu\n", recipe->tokenizer_vocab);
+    icl_text_printf(out, "%zu %d\n", recipe->tokenizer_vocab, recipe->tokenizer_encoder_words);
     const char *const texts[] = { recipe->tokenizer_file, recipe->from, recipe->encoder,
                                   recipe->start };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) say_text(out, texts[i]);
@@ -327,6 +330,7 @@ static icl_status new_recipe(icl_recipe **out, const char *path)
     recipe->evaluate_episodes = 200;
     recipe->log_every = 10;
     recipe->output_type = ICL_WEIGHT_Q8_0;
+    recipe->writes_model = true;
     if (recipe->path == NULL || recipe->name == NULL || recipe->start == NULL) {
         icl_recipe_close(recipe);
         return no_memory();

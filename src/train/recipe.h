@@ -3,7 +3,7 @@
  *   name: icl-tiny
  *   seed: 1
  *   model: { layers: 2, width: 64, heads: 4, feed: none, norm: layer, window: 64 }
- *   tokenizer: { vocabulary: 512, data: [novels] }        or { file: other.gguf }
+ *   tokenizer: { vocabulary: 512, data: [novels], encoder_words: true }   or { file: other.gguf }
  *   from: other.gguf                                       further training instead of `model`
  *   lora: { rank: 8, alpha: 16, targets: [attn_q, attn_v] }
  *   freeze: [token_embd]                                   weights whose name contains one of these
@@ -25,7 +25,7 @@
  *   evaluate: { every: 100, episodes: 200, context: 512, sets: [ { name: held, source: "..." } ] }
  *   checkpoint: { every: 200 }
  *   log: { every: 10 }
- *   output: { type: q8_0, also: f32, license: ..., description: ... }
+ *   output: { type: q8_0|f16|f32|none, also: f32, license: ..., description: ... }
  *
  * The model is written to NAME.gguf. `room` is how many predictions one micro-batch has room for;
  * what is left out of `loss` has no weight and costs nothing.
@@ -85,6 +85,7 @@ typedef struct icl_recipe {
     char *tokenizer_file;         /* a GGUF to take it from; NULL: trained */
     size_t tokenizer_vocab;
     icl_recipe_names tokenizer_pools; /* none: all */
+    bool tokenizer_encoder_words;     /* the words of the encoder's vocabulary count too */
     char *from;                       /* NULL: from the start call */
     icl_lora_options lora;            /* rank 0: none */
     icl_recipe_names lora_targets, frozen;
@@ -99,7 +100,7 @@ typedef struct icl_recipe {
     size_t set_count, evaluate_episodes, evaluate_context; /* context: the longest of the phases */
     uint64_t evaluate_every, checkpoint_every, log_every;  /* steps; 0: only at the end */
     icl_weight_type output_type;
-    bool output_also_f32;
+    bool writes_model, output_also_f32;
     char *license, *description;
     char fingerprint[40]; /* hash of what decides the weights; device, folders and output do not */
 } icl_recipe;

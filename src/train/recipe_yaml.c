@@ -104,6 +104,7 @@ static icl_status read_tokenizer(void *self, const icl_yaml_value *value,
         SIZE("vocabulary", tokenizer_vocab, 257),
         TEXT("file", tokenizer_file),
         NAMES("data", tokenizer_pools),
+        BOOL("encoder_words", tokenizer_encoder_words),
     };
     const icl_recipe *recipe = self;
     (void)rule;
@@ -427,12 +428,25 @@ static icl_status read_also(void *self, const icl_yaml_value *value, const icl_y
     return ICL_OK;
 }
 
+static icl_status read_type(void *self, const icl_yaml_value *value, const icl_yaml_rule *rule)
+{
+    static const char *const names[] = { "f32", "f16", "q8_0", "none", NULL };
+    static const icl_weight_type types[] = { ICL_WEIGHT_F32, ICL_WEIGHT_F16, ICL_WEIGHT_Q8_0 };
+    enum { TYPES = sizeof types / sizeof *types };
+    icl_recipe *recipe = self;
+    size_t index = 0;
+    (void)rule;
+    ICL_TRY(icl_yaml_choice(&index, value, names));
+    recipe->writes_model = index < TYPES;
+    if (index < TYPES) recipe->output_type = types[index];
+    return ICL_OK;
+}
+
 static icl_status read_output(void *self, const icl_yaml_value *value, const icl_yaml_rule *rule)
 {
-    static const char *const types[] = { "f32", "f16", "q8_0", NULL };
     typedef icl_recipe owner;
     static const icl_yaml_rule rules[] = {
-        CHOICE("type", output_type, types),
+        { .name = "type", .read = read_type },
         { .name = "also", .read = read_also },
         TEXT("license", license),
         TEXT("description", description),
