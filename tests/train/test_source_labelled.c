@@ -196,6 +196,25 @@ static void test_source_labelled__noise_has_its_share(void **state)
     assert_near((double)t.wrong / (double)(t.right + t.wrong), 0.3, 0.02);
 }
 
+/* Nothing in the text tells a label that noise has changed, so it is not asked for. */
+static void noise_is_no_target(const source_world *w, const icl_sequence *sequence,
+                               const parsed_episode *parsed, void *user)
+{
+    size_t asked = 0, right = 0;
+    for (size_t i = 1; i < sequence->count; i++)
+        asked += sequence->targets[i] == ICL_TARGET_ANSWER &&
+                 sequence->targets[i - 1] == ICL_TARGET_NONE;
+    for (size_t i = 1; i < parsed->count; i++)
+        right += strcmp(parsed->labels[i], world_names[parsed->items[i] % WORLD_LABELS]) == 0;
+    assert_int_equal(asked, right);
+}
+
+static void test_source_labelled__noise_is_not_asked_for(void **state)
+{
+    for_episodes(*state, "labelled(data=intents,noise=0.4,loss=all)", 100, noise_is_no_target,
+                 NULL);
+}
+
 /* Word of the query's class, by class: no class prefers a word. */
 static void count_words(const source_world *w, const icl_sequence *sequence,
                         const parsed_episode *parsed, void *user)
@@ -476,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_source_labelled__nearest_stands_last),
         cmocka_unit_test(test_source_labelled__nearest_looks_at_its_pool_only),
         cmocka_unit_test(test_source_labelled__noise_has_its_share),
+        cmocka_unit_test(test_source_labelled__noise_is_not_asked_for),
         cmocka_unit_test(test_source_labelled__words_and_classes_are_independent),
         cmocka_unit_test(test_source_labelled__held_words_are_for_evaluation_alone),
         cmocka_unit_test(test_source_labelled__targets_are_the_answers_alone),

@@ -110,6 +110,30 @@ static void test_source_text__pieces_have_the_tokens_of_the_whole(void **state)
     free(text);
 }
 
+/* A script without blanks has no place to cut; sequences still begin at whole characters. */
+static void test_source_text__texts_without_blanks_are_read_too(void **state)
+{
+    const source_world *w = *state;
+    char *text = calloc(1, 9001);
+    for (size_t i = 0; i < 3000; i++)
+        memcpy(text + 3 * i, i * i % 7 < 3 ? "\xE4\xBD\xA0" : "\xE5\xA5\xBD", 3);
+    icl_pool pool = { .name = (char *)"zh", .count = 1, .texts = &text }, *pools[] = { &pool };
+    icl_source_world world = w->world;
+    world.pools = pools;
+    world.pool_count = 1;
+    icl_source *source = open_source(&world, "text(data=zh,length=20)");
+    icl_sequence sequence = { 0 };
+    for (size_t draw = 0; draw < 100; draw++) {
+        draw_well(source, &sequence, draw);
+        char *begin = text_of(w->bpe, &sequence, 0, 1);
+        assert_true(begin[0] == '\xE4' || begin[0] == '\xE5');
+        free(begin);
+    }
+    icl_sequence_deinit(&sequence);
+    icl_source_close(source);
+    free(text);
+}
+
 static size_t period_of(const icl_sequence *sequence)
 {
     size_t period = 1;
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_source_text__every_token_is_predicted_and_of_some_text),
         cmocka_unit_test(test_source_text__begins_anywhere_in_proportion_to_length),
         cmocka_unit_test(test_source_text__pieces_have_the_tokens_of_the_whole),
+        cmocka_unit_test(test_source_text__texts_without_blanks_are_read_too),
         cmocka_unit_test(test_source_repeats__tokens_come_back_after_the_period),
         cmocka_unit_test(test_source_repeats__all_tokens_take_part_when_asked),
         cmocka_unit_test(test_source_running__lengths_must_fit),

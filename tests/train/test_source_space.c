@@ -119,6 +119,55 @@ static void test_source_neighbours__every_class_is_a_neighbourhood(void **state)
     icl_source_close(source);
 }
 
+enum { REACH = 100 };
+
+/* Whether the items of the first label are in reach of item a, the others of b, and none in reach
+ * of both is nearer to the other one. */
+static bool anchors_share(const source_world *w, const parsed_episode *parsed, const double *border,
+                          size_t a, size_t b)
+{
+    for (size_t i = 0; i < parsed->count; i++) {
+        const bool first = strcmp(parsed->labels[i], parsed->labels[0]) == 0;
+        const size_t own = first ? a : b, other = first ? b : a;
+        const double near = nearness(w, parsed->items[i], own);
+        const double away = nearness(w, parsed->items[i], other);
+        if (near < border[own] - 1e-6) return false;
+        if (away >= border[other] + 1e-6 && away > near + 1e-6) return false;
+    }
+    return true;
+}
+
+static int descending(const void *a, const void *b)
+{
+    const double one = *(const double *)a, other = *(const double *)b;
+    return (one < other) - (one > other);
+}
+
+static void test_source_neighbours__an_item_near_two_anchors_is_of_the_nearer(void **state)
+{
+    const source_world *w = *state;
+    double border[WORLD_ITEMS], near[WORLD_ITEMS]; /* nearness of the last item in reach */
+    for (size_t anchor = 0; anchor < WORLD_ITEMS; anchor++) {
+        for (size_t item = 0; item < WORLD_ITEMS; item++) near[item] = nearness(w, anchor, item);
+        qsort(near, WORLD_ITEMS, sizeof *near, descending);
+        border[anchor] = near[REACH - 1];
+    }
+    icl_source *source =
+        open_source(&w->world, "neighbours(data=intents,classes=2,shots=15,reach=100)");
+    icl_sequence sequence = { 0 };
+    for (size_t draw = 0; draw < 40; draw++) {
+        draw_well(source, &sequence, draw);
+        parsed_episode parsed = parse_episode(w, &sequence);
+        bool shared = false;
+        for (size_t pair = 0; pair < WORLD_ITEMS * WORLD_ITEMS && !shared; pair++)
+            shared = anchors_share(w, &parsed, border, pair / WORLD_ITEMS, pair % WORLD_ITEMS);
+        assert_true(shared);
+        free_parsed(&parsed);
+    }
+    icl_sequence_deinit(&sequence);
+    icl_source_close(source);
+}
+
 /* Every episode labels anew: an item has no label of its own. */
 static void test_source_space__an_items_label_changes_from_episode_to_episode(void **state)
 {
@@ -180,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_source_directions__two_anchors_explain_the_labels),
         cmocka_unit_test(test_source_directions__a_projection_parts_two_labels),
         cmocka_unit_test(test_source_neighbours__every_class_is_a_neighbourhood),
+        cmocka_unit_test(test_source_neighbours__an_item_near_two_anchors_is_of_the_nearer),
         cmocka_unit_test(test_source_space__an_items_label_changes_from_episode_to_episode),
         cmocka_unit_test(test_source_space__what_it_lacks_is_one_sentence),
     };
