@@ -34,11 +34,6 @@ static struct ggml_tensor *by_token(struct ggml_context *context, struct ggml_te
     return ggml_reshape_3d(context, turned, x->ne[0], x->ne[2], x->ne[1] * x->ne[3]);
 }
 
-static struct ggml_tensor *transposed(struct ggml_context *context, struct ggml_tensor *x)
-{
-    return ggml_cont(context, ggml_transpose(context, x));
-}
-
 /* Sum over the query heads of each key head. */
 static struct ggml_tensor *sum_groups(struct ggml_context *context, struct ggml_tensor *x,
                                       int64_t kv_heads)
@@ -142,11 +137,9 @@ static void backward(icl_graph *graph, icl_value *out)
         by_head(context, ggml_reshape(context, out->gradient, qv->tensor), batch);
 
     struct ggml_tensor *dscores = score_gradient(graph, out, ggml_mul_mat(context, v, dout));
-    struct ggml_tensor *dv =
-        ggml_mul_mat(context, transposed(context, dout), transposed(context, notes->probabilities));
-    struct ggml_tensor *dq = ggml_mul_mat(context, transposed(context, k), dscores);
-    struct ggml_tensor *dk =
-        ggml_mul_mat(context, transposed(context, q), transposed(context, dscores));
+    struct ggml_tensor *dv = ggml_out_prod(context, dout, notes->probabilities);
+    struct ggml_tensor *dq = ggml_out_prod(context, k, ggml_transpose(context, dscores));
+    struct ggml_tensor *dk = ggml_out_prod(context, q, dscores);
     icl_gradient_add(graph, qv, by_token(context, dq));
     icl_gradient_add(graph, kv, by_token(context, sum_groups(context, dk, kv_heads)));
     icl_gradient_add(graph, vv, by_token(context, sum_groups(context, dv, kv_heads)));
@@ -174,7 +167,8 @@ icl_value *icl_attention_composed(icl_graph *graph, icl_value *q, icl_value *k, 
             notes.probabilities = ggml_mul(context, notes.probabilities, notes.visible);
         }
     }
-    struct ggml_tensor *values = transposed(context, by_head(context, v->tensor, options->batch));
+    struct ggml_tensor *values = by_head(context, v->tensor, options->batch);
+    values = ggml_cont(context, ggml_transpose(context, values));
     struct ggml_tensor *tensor =
         by_token(context, ggml_mul_mat(context, values, notes.probabilities));
     tensor = ggml_reshape_2d(context, tensor, tensor->ne[0] * tensor->ne[1], tensor->ne[2]);

@@ -96,14 +96,16 @@ static void backward_composed(icl_graph *graph, icl_value *y)
     const int64_t in_width = weight->tensor->ne[0], rows = row_count(y->tensor);
     if (weight->needs_gradient) {
         struct ggml_tensor *flat = ggml_reshape_2d(context, x->tensor, in_width, rows);
-        icl_gradient_add(
-            graph, weight,
-            ggml_reshape(context, ggml_out_prod(context, flat, y->gradient), weight->tensor));
+        struct ggml_tensor *product = ggml_out_prod(context, flat, y->gradient);
+        icl_gradient_add(graph, weight, ggml_reshape(context, product, weight->tensor));
     }
     if (x->needs_gradient) {
-        struct ggml_tensor *turned = ggml_cont(context, ggml_transpose(context, weight->tensor));
-        icl_gradient_add(
-            graph, x, ggml_reshape(context, ggml_mul_mat(context, turned, y->gradient), x->tensor));
+        /* One output: its transpose has strides that cuBLAS refuses. */
+        struct ggml_tensor *turned = y->tensor->ne[0] == 1
+                                         ? ggml_reshape_2d(context, y->gradient, rows, 1)
+                                         : ggml_transpose(context, y->gradient);
+        struct ggml_tensor *product = ggml_out_prod(context, weight->tensor, turned);
+        icl_gradient_add(graph, x, ggml_reshape(context, product, x->tensor));
     }
 }
 

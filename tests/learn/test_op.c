@@ -177,6 +177,17 @@ static icl_value *build_linear(icl_graph *graph, icl_parameters *parameters)
     return judge(graph, icl_op_linear(graph, w, icl_op_add(graph, hidden, X)));
 }
 
+static void add_column(icl_parameters *parameters)
+{
+    add_x(parameters);
+    add_weight(parameters, "w", 24, 1, 0);
+}
+
+static icl_value *build_column(icl_graph *graph, icl_parameters *parameters)
+{
+    return judge(graph, icl_op_linear(graph, weight(graph, parameters, "w"), X));
+}
+
 static icl_value *build_rows(icl_graph *graph, icl_parameters *parameters)
 {
     icl_value *one = icl_op_rows(graph, X, ids(graph, "ids", 11, 7));
@@ -347,6 +358,7 @@ static const experiment experiments[] = {
     { "add", add_x_bias, build_add, 0.7 },
     { "multiply", add_x_gain, build_multiply, 1 },
     { "linear", add_linear, build_linear, 0.3 },
+    { "linear, one output", add_column, build_column, 0.5 },
     { "rows", add_x, build_rows, 1 },
     { "rms_norm", add_x_gain, build_rms_norm, 1 },
     { "layer_norm", add_x_gain_bias, build_layer_norm, 1 },
