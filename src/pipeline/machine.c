@@ -10,6 +10,8 @@
 #include <time.h>
 #include <utf8proc.h>
 #include <xxhash.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include <icl/sys/program.h>
 
@@ -68,7 +70,7 @@ const char *icl_program_cpu_features(void)
 
 #endif
 
-enum { LIBRARY_COUNT = 6 };
+enum { LIBRARY_COUNT = 8 };
 
 size_t icl_program_library_count(void)
 {
@@ -98,6 +100,7 @@ icl_program_library icl_program_library_at(size_t index)
         { "openblas", openblas_version() }, { "sqlite", sqlite3_libversion() },
         { "jansson", JANSSON_VERSION },     { "libfyaml", fy_library_version() },
         { "utf8proc", utf8proc_version() }, { "xxhash", xxhash_version() },
+        { "zlib", zlibVersion() },          { "zstd", ZSTD_versionString() },
     };
     return libraries[index];
 }
