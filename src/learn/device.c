@@ -127,3 +127,11 @@ uint64_t icl_device_free_bytes(const icl_device *device)
     ggml_backend_dev_memory(device->hardware, &free_bytes, &total_bytes);
     return free_bytes;
 }
+
+icl_status icl_device_check_room(const icl_device *device, uint64_t bytes, const char *what)
+{
+    const uint64_t free_bytes = icl_device_free_bytes(device);
+    if (free_bytes == 0 || bytes <= free_bytes) return ICL_OK;
+    return icl_error_set(ICL_ENOMEM, "out of memory: %s want %.1f MB, %.1f MB are free", what,
+                         (double)bytes * 1e-6, (double)free_bytes * 1e-6);
+}

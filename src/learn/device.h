@@ -31,6 +31,9 @@ const char *icl_device_description(const icl_device *device); /* for reports */
 size_t icl_device_thread_count(const icl_device *device);
 bool icl_device_fused(const icl_device *device);
 struct ggml_backend *icl_device_backend(icl_device *device);
-uint64_t icl_device_free_bytes(const icl_device *device);
+uint64_t icl_device_free_bytes(const icl_device *device); /* 0: unknown */
+/* ICL_ENOMEM when so much is not free; `what` wants it. Asked before anything is allocated, since an
+ * operating system promises memory that it does not have. */
+icl_status icl_device_check_room(const icl_device *device, uint64_t bytes, const char *what);
 
 #endif

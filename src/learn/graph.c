@@ -386,19 +386,43 @@ static void build_backward(icl_graph *graph)
     }
 }
 
+static uint64_t workspace_bytes(const icl_graph *graph)
+{
+    return icl_device_thread_count(graph->device) * graph->workspace_floats *
+           sizeof *graph->workspace;
+}
+
+static ggml_gallocr_t new_allocator(const icl_graph *graph)
+{
+    return ggml_gallocr_new(
+        ggml_backend_get_default_buffer_type(icl_device_backend(graph->device)));
+}
+
+/* What the intermediate results will take. An allocator that has only counted cannot allocate. */
+static icl_status check_room(const icl_graph *graph)
+{
+    ggml_gallocr_t counter = new_allocator(graph);
+    if (counter == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a graph");
+    size_t bytes = 0;
+    ggml_gallocr_reserve_n_size(counter, graph->nodes, NULL, NULL, &bytes);
+    ggml_gallocr_free(counter);
+    return icl_device_check_room(graph->device, bytes + workspace_bytes(graph),
+                                 "intermediate results");
+}
+
 static icl_status allocate(icl_graph *graph)
 {
-    const size_t threads = icl_device_thread_count(graph->device);
+    enum { ALIGNMENT = 64 };
+    const size_t granule = ALIGNMENT / sizeof *graph->workspace;
+    graph->workspace_floats = (graph->workspace_floats + granule - 1) / granule * granule;
+    ICL_TRY(check_room(graph));
     if (graph->workspace_floats > 0) {
-        graph->workspace_floats = (graph->workspace_floats + 15) / 16 * 16;
-        graph->workspace =
-            aligned_alloc(64, threads * graph->workspace_floats * sizeof *graph->workspace);
-        if (graph->workspace == NULL) return ICL_ENOMEM;
+        graph->workspace = aligned_alloc(ALIGNMENT, workspace_bytes(graph));
+        if (graph->workspace == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for kernels");
     }
-    graph->allocator =
-        ggml_gallocr_new(ggml_backend_get_default_buffer_type(icl_device_backend(graph->device)));
+    graph->allocator = new_allocator(graph);
     if (graph->allocator == NULL || !ggml_gallocr_alloc_graph(graph->allocator, graph->nodes))
-        return ICL_ENOMEM;
+        return icl_error_set(ICL_ENOMEM, "out of memory for intermediate results");
     return ICL_OK;
 }
 
@@ -409,7 +433,7 @@ static icl_status upload_constants(icl_graph *graph)
         if (item->tensor->buffer == NULL) continue; /* nothing uses it */
         const size_t bytes = ggml_nbytes(item->tensor);
         float *numbers = malloc(bytes);
-        if (numbers == NULL) return ICL_ENOMEM;
+        if (numbers == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for constants");
         item->fill(numbers, item->tensor->ne[0], item->tensor->ne[1], item->argument);
         ggml_backend_tensor_set(item->tensor, numbers, 0, bytes);
         free(numbers);
@@ -424,20 +448,14 @@ icl_status icl_graph_finish(icl_graph *graph, bool backward)
     build_forward(graph);
     if (backward) build_backward(graph);
     graph->finished = true;
-    icl_status status = allocate(graph);
-    if (status == ICL_OK) status = upload_constants(graph);
-    if (status != ICL_OK)
-        return icl_error_set(status, "out of memory: the intermediate results of %d operations",
-                             ggml_graph_n_nodes(graph->nodes));
-    return ICL_OK;
+    ICL_TRY(allocate(graph));
+    return upload_constants(graph);
 }
 
 uint64_t icl_graph_bytes(const icl_graph *graph)
 {
     assert(graph->finished);
-    const size_t threads = icl_device_thread_count(graph->device);
-    return ggml_gallocr_get_buffer_size(graph->allocator, 0) +
-           threads * graph->workspace_floats * sizeof *graph->workspace;
+    return ggml_gallocr_get_buffer_size(graph->allocator, 0) + workspace_bytes(graph);
 }
 
 double icl_graph_flops(const icl_graph *graph)

@@ -112,6 +112,8 @@ icl_status icl_parameters_allocate(icl_parameters *parameters)
 {
     assert(parameters->context == NULL && parameters->count > 0);
     const uint64_t bytes = icl_parameters_bytes(parameters);
+    ICL_TRY(
+        icl_device_check_room(parameters->device, bytes, "weights, gradients and optimizer state"));
     const struct ggml_init_params settings = {
         .mem_size = 4 * parameters->count * ggml_tensor_overhead(),
         .no_alloc = true,

@@ -296,6 +296,24 @@ static void test_device__an_unknown_name_is_refused_with_those_there_are(void **
     assert_non_null(strstr(icl_error_message(), "cpu"));
 }
 
+/* 1 TB and more: refused before anything is touched. */
+static void test_graph__what_does_not_fit_is_refused_with_its_size(void **state)
+{
+    fixture f = start(false);
+    allocate(&f);
+    icl_value *huge = icl_graph_input(f.graph, "huge", 1 << 20, 1 << 18, false);
+    icl_graph_keep(f.graph, icl_op_scale(f.graph, huge, 2));
+    assert_int_equal(icl_graph_finish(f.graph, false), ICL_ENOMEM);
+    assert_non_null(strstr(icl_error_message(), "intermediate results want "));
+    stop(&f);
+
+    f = start(false);
+    add_weight(f.parameters, "huge", 1 << 20, 1 << 18, 0);
+    assert_int_equal(icl_parameters_allocate(f.parameters), ICL_ENOMEM);
+    assert_non_null(strstr(icl_error_message(), "optimizer state want 4398046.5 MB"));
+    stop(&f);
+}
+
 static void test_parameters__a_name_is_given_once(void **state)
 {
     fixture f = start(false);
@@ -333,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_graph__attention_scores_are_rows_of_probabilities),
         cmocka_unit_test(test_graph__threads_do_not_change_bits),
         cmocka_unit_test(test_device__an_unknown_name_is_refused_with_those_there_are),
+        cmocka_unit_test(test_graph__what_does_not_fit_is_refused_with_its_size),
         cmocka_unit_test(test_parameters__a_name_is_given_once),
         cmocka_unit_test(test_parameters__a_start_depends_on_seed_and_name_alone),
     };
