@@ -25,12 +25,12 @@ bool icl_episode_needs_vectors(const icl_options *options)
 /* Number of words that begin with different tokens, as far as `enough`. */
 static icl_status count_distinct(size_t *out, icl_episode *episode, size_t enough)
 {
-    icl_label_set_clear(&episode->names);
-    for (size_t i = 0; i < episode->word_count && episode->names.count < enough; i++) {
+    icl_label_set_clear(&episode->label_set);
+    for (size_t i = 0; i < episode->word_count && episode->label_set.count < enough; i++) {
         bool added = false;
-        ICL_TRY(icl_label_set_add(&episode->names, episode->bpe, episode->words[i], &added));
+        ICL_TRY(icl_label_set_add(&episode->label_set, episode->bpe, episode->words[i], &added));
     }
-    *out = episode->names.count;
+    *out = episode->label_set.count;
     return ICL_OK;
 }
 
@@ -124,7 +124,7 @@ void icl_episode_deinit(icl_episode *episode)
     icl_tokens_deinit(&episode->inputs);
     icl_text_deinit(&episode->text);
     free(episode->members);
-    icl_label_set_deinit(&episode->names);
+    icl_label_set_deinit(&episode->label_set);
     icl_string_map_deinit(&episode->held);
     free(episode->words);
     *episode = (icl_episode){ 0 };
@@ -151,7 +151,7 @@ void icl_episode_begin(icl_episode *episode, icl_rng *rng)
     episode->choose = episode->choose_asked == ICL_CHOOSE_MIXED
                           ? (icl_choose)icl_rng_below(rng, ICL_CHOOSE_MIXED)
                           : episode->choose_asked;
-    icl_label_set_clear(&episode->names);
+    icl_label_set_clear(&episode->label_set);
     episode->query = (icl_member){ .item = SIZE_MAX };
     episode->member_count = 0;
 }
@@ -170,7 +170,7 @@ icl_status icl_episode_add_name(icl_episode *episode, const char *name, bool *ou
 {
     *out_added = false;
     if (icl_string_map_find(&episode->held, name) != SIZE_MAX) return ICL_OK;
-    return icl_label_set_add(&episode->names, episode->bpe, name, out_added);
+    return icl_label_set_add(&episode->label_set, episode->bpe, name, out_added);
 }
 
 /* --- labels --- */
@@ -179,12 +179,13 @@ static icl_status draw_words(icl_episode *episode, icl_rng *rng)
 {
     ICL_TRY(icl_array_reserve(&episode->order, &episode->order_capacity, episode->word_count));
     for (size_t i = 0; i < episode->word_count; i++) episode->order[i] = i;
-    for (size_t left = episode->word_count; episode->names.count < episode->class_count; left--) {
+    for (size_t left = episode->word_count; episode->label_set.count < episode->class_count;
+         left--) {
         assert(left > 0); /* there are enough, see check_words */
         const size_t at = icl_rng_below(rng, left);
         bool added = false;
-        ICL_TRY(icl_label_set_add(&episode->names, episode->bpe, episode->words[episode->order[at]],
-                                  &added));
+        ICL_TRY(icl_label_set_add(&episode->label_set, episode->bpe,
+                                  episode->words[episode->order[at]], &added));
         episode->order[at] = episode->order[left - 1];
     }
     return ICL_OK;
@@ -196,26 +197,26 @@ static icl_status draw_symbols(icl_episode *episode, icl_rng *rng)
     enum { TRIES = 500 };
     const size_t form = icl_rng_below(rng, ICL_SYMBOL_FORMS);
     for (size_t try = 0; try < ICL_SYMBOL_FORMS * TRIES; try++) {
-        if (episode->names.count == episode->class_count) return ICL_OK;
+        if (episode->label_set.count == episode->class_count) return ICL_OK;
         char symbol[8];
         bool added = false;
         icl_symbol_draw(symbol, (form + try / TRIES) % ICL_SYMBOL_FORMS, rng);
         if (icl_string_map_find(&episode->held, symbol) != SIZE_MAX) continue;
-        ICL_TRY(icl_label_set_add(&episode->names, episode->bpe, symbol, &added));
+        ICL_TRY(icl_label_set_add(&episode->label_set, episode->bpe, symbol, &added));
     }
     return icl_error_set(ICL_EINVAL,
                          "the vocabulary is too small for symbols: only %zu of %zu labels begin "
                          "with different tokens",
-                         episode->names.count, episode->class_count);
+                         episode->label_set.count, episode->class_count);
 }
 
 static icl_status draw_labels(icl_episode *episode, icl_rng *rng)
 {
     switch (episode->labels) {
     case ICL_LABELS_NAMES:
-        assert(episode->names.count == episode->class_count);
+        assert(episode->label_set.count == episode->class_count);
         if (icl_rng_unit(rng) >= episode->flip) return ICL_OK;
-        return icl_label_set_derange(&episode->names, rng);
+        return icl_label_set_derange(&episode->label_set, rng);
     case ICL_LABELS_SYMBOLS:
         return draw_symbols(episode, rng);
     default:
@@ -346,7 +347,7 @@ static icl_status encode_inputs(icl_episode *episode, const icl_episode_template
 static size_t label_tokens(const icl_episode *episode, size_t class_index)
 {
     size_t count = 0;
-    icl_label_set_tokens(&episode->names, class_index, &count);
+    icl_label_set_tokens(&episode->label_set, class_index, &count);
     return count;
 }
 
@@ -388,7 +389,7 @@ static icl_status write_label(const icl_episode *episode, icl_sequence *out, siz
                               icl_target target)
 {
     size_t count = 0;
-    const int32_t *tokens = icl_label_set_tokens(&episode->names, class_index, &count);
+    const int32_t *tokens = icl_label_set_tokens(&episode->label_set, class_index, &count);
     return icl_sequence_push_tokens(out, tokens, count, target, target == ICL_TARGET_NONE ? 0 : 1);
 }
 
@@ -396,10 +397,10 @@ static icl_status write_candidates(const icl_episode *episode, icl_sequence *out
 {
     size_t count = 0;
     for (size_t c = 0; c < episode->class_count; c++)
-        ICL_TRY(
-            icl_sequence_add_candidate(out, icl_label_set_tokens(&episode->names, c, &count)[0]));
+        ICL_TRY(icl_sequence_add_candidate(
+            out, icl_label_set_tokens(&episode->label_set, c, &count)[0]));
     for (size_t c = 0; c < episode->class_count; c++) {
-        const int32_t *tokens = icl_label_set_tokens(&episode->names, c, &count);
+        const int32_t *tokens = icl_label_set_tokens(&episode->label_set, c, &count);
         for (size_t i = 1; i < count; i++) ICL_TRY(icl_sequence_add_candidate(out, tokens[i]));
     }
     return ICL_OK;

@@ -56,9 +56,9 @@ typedef struct icl_episode {
     icl_label_kind labels;
     icl_choose choose;
     size_t class_count, shots;
-    icl_label_set names; /* label of each class; with ICL_LABELS_NAMES filled by the source */
-    icl_member query;    /* item SIZE_MAX: drawn from the members */
-    icl_member *members; /* [member_count] all different, without the query when that is set */
+    icl_label_set label_set; /* of each class; with ICL_LABELS_NAMES filled by the source */
+    icl_member query;        /* item SIZE_MAX: drawn from the members */
+    icl_member *members;     /* [member_count] all different, without the query when that is set */
     size_t member_count, member_capacity;
     icl_text text;     /* an input with its frame */
     icl_tokens inputs; /* of the demonstrations, then of the query */
@@ -78,8 +78,8 @@ bool icl_episode_needs_vectors(const icl_options *options);
  * lower class_count, but not below 2. */
 void icl_episode_begin(icl_episode *episode, icl_rng *rng);
 icl_status icl_episode_add(icl_episode *episode, size_t item, size_t class_index);
-/* Adds a name of the data to `names`; *out_added is false when it begins like another one or is a
- * word that is kept apart. */
+/* Adds a name of the data to `label_set`; *out_added is false when it begins like another one or is
+ * a word that is kept apart. */
 icl_status icl_episode_add_name(icl_episode *episode, const char *name, bool *out_added);
 /* Draws the query where the source has set none, demonstrations, labels and template, and writes
  * them; at least one member must be left for a demonstration. To fit the context demonstrations are

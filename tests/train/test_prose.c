@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "train/prose.h"
 
 static void assert_normalised(const char *text, bool keep_lines, const char *expected)
@@ -98,6 +99,40 @@ static void test_prose__wide_stops_end_a_sentence_without_a_blank(void **state)
                      "\xE4\xBD\xA0\xE5\xA5\xBD\xE3\x80\x82|\xE5\x86\x8D\xE8\xA7\x81\xEF\xBC\x81");
 }
 
+/* Whatever the text: sentences cover it, end between characters, and words add up. */
+static void test_prose__random_texts_are_cut_between_characters(void **state)
+{
+    static const char *const parts[] = { "a",        "Mr",           ".",           "!",   "?\"",
+                                         " ",        "\n",           "U.S.",        "No.", "3",
+                                         "\xC3\xA9", "\xE2\x80\x9D", "I",           "...", "(",
+                                         "\x01",     "\xE4\xBD\xA0", "\xE3\x80\x82" };
+    icl_rng rng = icl_rng_new(1, "prose", "", "");
+    for (int round = 0; round < 3000; round++) {
+        icl_text raw = { 0 }, line = { 0 }, again = { 0 };
+        for (size_t i = icl_rng_below(&rng, 30) + 1; i > 0; i--)
+            icl_text_append_string(&raw, parts[icl_rng_below(&rng, sizeof parts / sizeof *parts)]);
+        icl_prose_normalise(&line, raw.bytes, raw.length, round % 2 == 0);
+        const char *text = icl_text_string(&line);
+        icl_prose_normalise(&again, text, line.length, round % 2 == 0);
+        assert_string_equal(icl_text_string(&again), text);
+        for (size_t start = 0; start < line.length;) {
+            const size_t end = icl_prose_sentence_end(text, line.length, start);
+            assert_true(end > start && end <= line.length);
+            assert_int_equal(icl_utf8_valid_length(text + start, end - start), end - start);
+            start = end;
+        }
+        const size_t words = icl_prose_word_count(text, line.length);
+        for (size_t some = 0; some <= words; some++) {
+            const size_t bytes = icl_prose_words(text, line.length, some);
+            assert_int_equal(icl_utf8_valid_length(text, bytes), bytes);
+            assert_int_equal(icl_prose_word_count(text, bytes), some);
+        }
+        icl_text_deinit(&again);
+        icl_text_deinit(&line);
+        icl_text_deinit(&raw);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_prose__sentences_end_where_readers_end_them),
         cmocka_unit_test(test_prose__abbreviations_do_not_end_a_sentence),
         cmocka_unit_test(test_prose__wide_stops_end_a_sentence_without_a_blank),
+        cmocka_unit_test(test_prose__random_texts_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
