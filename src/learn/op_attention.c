@@ -6,9 +6,6 @@
 
 #include "learn/kernel_attention.h"
 
-/* Order of the parents of an attention, in both forms. */
-enum { PARENT_Q, PARENT_K, PARENT_V, PARENT_FIRST, PARENT_BIAS };
-
 typedef struct fused_notes {
     icl_attention_shape shape;
     struct ggml_tensor *packed; /* out, then log sums */
@@ -85,20 +82,21 @@ static void backward_fused(icl_graph *graph, icl_value *out)
 {
     fused_notes *notes = icl_value_notes(fused_notes, out);
     struct ggml_tensor *sources[] = {
-        out->parents[PARENT_Q]->tensor,
-        out->parents[PARENT_K]->tensor,
-        out->parents[PARENT_V]->tensor,
-        out->parents[PARENT_FIRST] != NULL ? out->parents[PARENT_FIRST]->tensor : NULL,
-        out->parents[PARENT_BIAS] != NULL ? out->parents[PARENT_BIAS]->tensor : NULL,
+        out->parents[ICL_ATTENTION_Q]->tensor,
+        out->parents[ICL_ATTENTION_K]->tensor,
+        out->parents[ICL_ATTENTION_V]->tensor,
+        out->parents[ICL_ATTENTION_FIRST] != NULL ? out->parents[ICL_ATTENTION_FIRST]->tensor
+                                                  : NULL,
+        out->parents[ICL_ATTENTION_BIAS] != NULL ? out->parents[ICL_ATTENTION_BIAS]->tensor : NULL,
         notes->packed,
         out->gradient,
     };
     int64_t count = 0;
-    for (size_t i = PARENT_Q; i <= PARENT_V; i++) count += ggml_nelements(sources[i]);
+    for (size_t i = ICL_ATTENTION_Q; i <= ICL_ATTENTION_V; i++) count += ggml_nelements(sources[i]);
     struct ggml_tensor *slopes = icl_kernel_node(graph, (int64_t[]){ count, 1, 1, 1 }, sources,
                                                  SOURCE_GRADIENT + 1, run_backward, notes);
     int64_t offset = 0;
-    for (size_t i = PARENT_Q; i <= PARENT_V; i++) {
+    for (size_t i = ICL_ATTENTION_Q; i <= ICL_ATTENTION_V; i++) {
         icl_gradient_add(graph, out->parents[i], icl_slice(graph, slopes, offset, sources[i]));
         offset += ggml_nelements(sources[i]);
     }

@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <math.h>
 
-enum { PARENT_Q, PARENT_K, PARENT_V, PARENT_FIRST, PARENT_BIAS };
-
 typedef struct composed_notes {
     bool linear;
     float scale;
@@ -113,7 +111,7 @@ static struct ggml_tensor *score_gradient(icl_graph *graph, icl_value *out,
 {
     struct ggml_context *context = icl_graph_context(graph);
     const composed_notes *notes = icl_value_notes(composed_notes, out);
-    icl_value *bias = out->parents[PARENT_BIAS];
+    icl_value *bias = out->parents[ICL_ATTENTION_BIAS];
     struct ggml_tensor *dscores = dprobabilities;
     if (!notes->linear)
         dscores = ggml_soft_max_ext_back(context, dscores, notes->probabilities, 1.0f, 0.0f);
@@ -127,8 +125,8 @@ static void backward(icl_graph *graph, icl_value *out)
 {
     struct ggml_context *context = icl_graph_context(graph);
     const composed_notes *notes = icl_value_notes(composed_notes, out);
-    icl_value *qv = out->parents[PARENT_Q], *kv = out->parents[PARENT_K];
-    icl_value *vv = out->parents[PARENT_V];
+    icl_value *qv = out->parents[ICL_ATTENTION_Q], *kv = out->parents[ICL_ATTENTION_K];
+    icl_value *vv = out->parents[ICL_ATTENTION_V];
     const int64_t kv_heads = kv->tensor->ne[1], batch = notes->batch;
     struct ggml_tensor *q = by_head(context, qv->tensor, batch);
     struct ggml_tensor *k = by_head(context, kv->tensor, batch);
