@@ -396,6 +396,7 @@ static icl_status write_label(const icl_episode *episode, icl_sequence *out, siz
 static icl_status write_candidates(const icl_episode *episode, icl_sequence *out)
 {
     size_t count = 0;
+    out->class_count = episode->class_count;
     for (size_t c = 0; c < episode->class_count; c++)
         ICL_TRY(icl_sequence_add_candidate(
             out, icl_label_set_tokens(&episode->label_set, c, &count)[0]));

@@ -9,7 +9,7 @@ void icl_sequence_clear(icl_sequence *sequence)
 {
     sequence->count = 0;
     sequence->meaning_count = 0;
-    sequence->candidate_count = 0;
+    sequence->candidate_count = sequence->class_count = 0;
     sequence->answer = SIZE_MAX;
 }
 

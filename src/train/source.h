@@ -45,6 +45,7 @@ typedef struct icl_sequence {
     int32_t *candidates; /* what an answer may be, without repeats: first the first token of each
                             class's label, in order of the classes, then their further tokens */
     size_t candidate_count, candidate_capacity;
+    size_t class_count;   /* of the candidates, so many are first tokens of a label */
     /* The query, for evaluation: its answer token stands at `answer`; SIZE_MAX: there is none. */
     size_t answer;
 } icl_sequence;

@@ -1,5 +1,6 @@
 /* Evaluation: fixed episodes of each set through a forward-only computation. An episode's query is
- * judged among the episode's own candidates; a set without queries by its text tokens. */
+ * judged among the first tokens of the episode's own labels; a set without queries by its text
+ * tokens. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -24,10 +25,10 @@ struct icl_evaluator {
     icl_objective *answers, *texts; /* made when a set wants them */
     icl_train_batch *batch;
     icl_sequence sequence;
-    size_t *columns; /* candidate columns of the batch's episodes, one after the other */
+    size_t *columns; /* label columns of the batch's episodes, one after the other */
     size_t column_count, column_capacity;
     size_t *column_ends; /* [answers_max] */
-    float *own;          /* logits of one episode's candidates */
+    float *own;          /* logits of one episode's labels */
     size_t own_capacity;
 };
 
@@ -125,8 +126,8 @@ static icl_status add_columns(icl_evaluator *self)
     const icl_train_batch *batch = self->batch;
     const icl_sequence *sequence = &self->sequence;
     ICL_TRY(icl_array_reserve(&self->columns, &self->column_capacity,
-                              self->column_count + sequence->candidate_count));
-    for (size_t i = 0; i < sequence->candidate_count; i++) {
+                              self->column_count + sequence->class_count));
+    for (size_t i = 0; i < sequence->class_count; i++) {
         size_t column = 0;
         while (batch->candidates[column] != sequence->candidates[i]) column++;
         self->columns[self->column_count++] = column;
