@@ -43,11 +43,12 @@ icl_status icl_training_find_file(char **out, const icl_training *self, const ch
     if (status != ICL_OK) goto cleanup;
     char **found = below != NULL && access(below, R_OK) == 0 ? &below : &beside;
     if (access(*found, R_OK) != 0) {
-        status = icl_error_set(ICL_EIO, "%s: \"%s\" is neither%s%s%s beside the recipe; --data "
-                                        "names the folder that files are looked for in",
-                               self->recipe->path, name, below != NULL ? " in \"" : "",
+        status = icl_error_set(ICL_EIO,
+                               "%s: \"%s\" is not %s%s%sbeside the recipe; --data names the folder "
+                               "that files are looked for in",
+                               self->recipe->path, name, below != NULL ? "in \"" : "",
                                below != NULL ? self->data_folder : "",
-                               below != NULL ? "\" nor" : " a file nor");
+                               below != NULL ? "\" nor " : "");
         goto cleanup;
     }
     *out = *found;
