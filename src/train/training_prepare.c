@@ -263,10 +263,24 @@ static icl_status start_weights(icl_training *self)
     return icl_start_run(recipe->start, &input);
 }
 
+static void scale_rates(icl_training *self)
+{
+    const icl_recipe *recipe = self->recipe;
+    icl_parameters *parameters = icl_transformer_parameters(self->model);
+    for (size_t weight = 0; weight < icl_parameters_count(parameters); weight++) {
+        double scale = 1.0;
+        for (size_t i = 0; i < recipe->rate_count; i++)
+            if (strstr(icl_parameters_at(parameters, weight)->name, recipe->rates[i].part) != NULL)
+                scale *= recipe->rates[i].factor;
+        icl_parameters_set_rate_scale(parameters, weight, (float)scale);
+    }
+}
+
 static icl_status make_model(icl_training *self)
 {
     icl_training_say(self, "starting", 0, 0);
     ICL_TRY(start_weights(self));
+    scale_rates(self);
     icl_encoder_close(self->encoder);
     self->encoder = NULL;
     ICL_TRY(icl_optimizer_new(&self->optimizer, icl_transformer_parameters(self->model),
@@ -292,14 +306,28 @@ static void set_world(icl_training *self)
     };
 }
 
+/* A source that a late phase cannot open should not wait for it. */
+static icl_status check_sources(const icl_training *self)
+{
+    for (size_t i = 0; i < self->recipe->phase_count; i++) {
+        const icl_recipe_phase *phase = &self->recipe->phases[i];
+        icl_feeder *feeder = NULL;
+        const icl_status status = icl_feeder_new(&feeder, phase, &self->world, 0);
+        icl_feeder_free(feeder);
+        if (status != ICL_OK) return icl_error_prefix(status, "phase \"%s\"", phase->name);
+    }
+    return ICL_OK;
+}
+
 icl_status icl_training_prepare(icl_training *self)
 {
     ICL_TRY(open_pools(self));
     ICL_TRY(make_tokenizer(self));
     ICL_TRY(open_encoder(self));
     ICL_TRY(embed_pools(self));
-    ICL_TRY(make_model(self));
     set_world(self);
+    ICL_TRY(check_sources(self));
+    ICL_TRY(make_model(self));
     ICL_TRY(icl_training_open_logs(self));
     return icl_evaluator_new(&self->evaluator, self);
 }
