@@ -19,7 +19,6 @@ icl_status icl_model_file_check(const icl_transformer_config *config)
     } features[] = {
         { config->vocab_count == 0, "a model without tokens" },
         { config->input_width > 0, "a read-in" },
-        { config->readout_width > 0, "a read-out" },
         { config->view != ICL_VIEW_CAUSAL, "a view that is not causal" },
         { config->norm != ICL_NORM_RMS, "a norm other than RMSNorm" },
         { config->feed != ICL_FEED_SWIGLU, "a feed-forward part other than SwiGLU" },
@@ -39,6 +38,11 @@ bool icl_is_adapter_part(const char *name)
 {
     const char *end = strrchr(name, '.');
     return end != NULL && (strcmp(end, ".lora_a") == 0 || strcmp(end, ".lora_b") == 0);
+}
+
+bool icl_is_file_weight(const char *name)
+{
+    return !icl_is_adapter_part(name) && strcmp(name, "readout.weight") != 0;
 }
 
 icl_status icl_check_finite(const char *name, const float *values, size_t count)
@@ -147,6 +151,11 @@ static const void *pack(void *packed, const float *values, const icl_parameter *
     return packed;
 }
 
+static bool is_written(const icl_parameter *weight, bool adapters)
+{
+    return adapters ? icl_is_adapter_part(weight->name) : icl_is_file_weight(weight->name);
+}
+
 /* Writes the weights of the model, or the parts of its adapters, that the draft describes. */
 static icl_status write_weights(icl_gguf_draft *draft, const icl_transformer *model, bool adapters,
                                 enum ggml_type type)
@@ -158,7 +167,7 @@ static icl_status write_weights(icl_gguf_draft *draft, const icl_transformer *mo
     icl_status status = ICL_OK;
     for (size_t i = 0; status == ICL_OK && i < icl_parameters_count(parameters); i++) {
         const icl_parameter *weight = icl_parameters_at(parameters, i);
-        if (icl_is_adapter_part(weight->name) != adapters) continue;
+        if (!is_written(weight, adapters)) continue;
         if (adapters)
             icl_parameters_get(parameters, i, values);
         else
@@ -180,7 +189,7 @@ static icl_status write_file(icl_gguf_draft *draft, const char *path, const icl_
     const icl_parameters *parameters = icl_transformer_parameters(model);
     for (size_t i = 0; i < icl_parameters_count(parameters); i++) {
         const icl_parameter *weight = icl_parameters_at(parameters, i);
-        if (icl_is_adapter_part(weight->name) == adapters)
+        if (is_written(weight, adapters))
             icl_gguf_draft_add(draft, weight->name, weight->shape, weight->rank,
                                stored_type(weight, type));
     }

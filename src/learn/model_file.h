@@ -17,13 +17,13 @@ typedef struct icl_model_file_options {
 /* Whether a model of this shape can be written: ICL_EUNSUPPORTED names what the format cannot say. */
 icl_status icl_model_file_check(const icl_transformer_config *config);
 /* Writes a decoder of RMSNorm, SwiGLU, RoPE without biases as architecture "llama", atomically;
- * LoRA models are merged. ICL_EUNSUPPORTED: as above, or rows that the type cannot pack;
+ * LoRA models are merged, a read-out is left out. ICL_EUNSUPPORTED: as above, or rows that the type cannot pack;
  * ICL_EINVAL: the tokenizer has another number of tokens; ICL_EMODEL: a weight is not finite. */
 icl_status icl_model_file_write(const char *path, const icl_transformer *model, const icl_bpe *bpe,
                                 const icl_model_file_options *options);
 /* Shape of a llama-family GGUF. ICL_EUNSUPPORTED: another architecture, rope scaling, experts. */
 icl_status icl_model_file_config(icl_transformer_config *out, const char *path);
-/* Its weights, any stored type, into a model of that shape (full or LoRA). ICL_EINVAL names what
+/* Its weights, any stored type, into a model of that shape (full or LoRA); a read-out stays as it is. ICL_EINVAL names what
  * differs; ICL_EUNSUPPORTED: a tensor that the model has no place for. Nothing is changed then. */
 icl_status icl_model_file_read(icl_transformer *model, const char *path);
 /* The adapters alone, as llama.cpp loads them (adapter.type lora). */

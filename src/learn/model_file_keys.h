@@ -21,6 +21,8 @@
 
 /* Whether this is a part of an adapter and not a weight of the model. */
 bool icl_is_adapter_part(const char *name);
+/* Whether a model file holds it: no part of an adapter, nor a read-out, which serves training. */
+bool icl_is_file_weight(const char *name);
 /* Numbers of the largest weight. */
 size_t icl_largest_weight(const icl_parameters *parameters);
 /* ICL_EMODEL: `name` holds a number that is not finite. */

@@ -161,7 +161,7 @@ static icl_status check_weights(const struct gguf_context *gguf, const icl_param
 {
     for (size_t i = 0; i < icl_parameters_count(parameters); i++) {
         const icl_parameter *weight = icl_parameters_at(parameters, i);
-        if (!icl_is_adapter_part(weight->name)) ICL_TRY(check_weight(gguf, weight));
+        if (icl_is_file_weight(weight->name)) ICL_TRY(check_weight(gguf, weight));
     }
     for (int64_t i = 0; i < gguf_get_n_tensors(gguf); i++) {
         const char *name = gguf_get_tensor_name(gguf, i);
@@ -211,7 +211,7 @@ static icl_status read_weights(icl_parameters *parameters, const struct gguf_con
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu numbers", largest);
     for (size_t i = 0; status == ICL_OK && i < icl_parameters_count(parameters); i++) {
         const weight_buffers buffers = { .stored = numbers, .values = numbers + largest };
-        if (!icl_is_adapter_part(icl_parameters_at(parameters, i)->name))
+        if (icl_is_file_weight(icl_parameters_at(parameters, i)->name))
             status = read_weight(parameters, i, gguf, file, &buffers);
     }
     free(numbers);

@@ -92,12 +92,14 @@ void icl_recipe_close(icl_recipe *recipe)
     }
     for (size_t i = 0; i < recipe->phase_count; i++) phase_deinit(&recipe->phases[i]);
     for (size_t i = 0; i < recipe->pool_count; i++) pool_deinit(&recipe->pools[i]);
+    for (size_t i = 0; i < recipe->rate_count; i++) free(recipe->rates[i].part);
     icl_recipe_names *names[] = { &recipe->tokenizer_pools, &recipe->lora_targets, &recipe->frozen,
                                   &recipe->label_words, &recipe->held_words };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) names_deinit(names[i]);
     char *texts[] = { recipe->path,    recipe->name,  recipe->tokenizer_file, recipe->from,
                       recipe->encoder, recipe->start, recipe->license,        recipe->description };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
+    free(recipe->rates);
     free(recipe->sets);
     free(recipe->phases);
     free(recipe->pools);
@@ -264,6 +266,10 @@ static void say_model(icl_text *out, const icl_recipe *recipe)
                                               &recipe->frozen, &recipe->label_words,
                                               &recipe->held_words };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) say_names(out, lists[i]);
+    for (size_t i = 0; i < recipe->rate_count; i++) {
+        say_text(out, recipe->rates[i].part);
+        icl_text_printf(out, "%.17g\n", recipe->rates[i].factor);
+    }
 }
 
 static void say_pool(icl_text *out, const icl_recipe_pool *pool)

@@ -7,6 +7,7 @@
  *   from: other.gguf                                       further training instead of `model`
  *   lora: { rank: 8, alpha: 16, targets: [attn_q, attn_v] }
  *   freeze: [token_embd]                                   weights whose name contains one of these
+ *   rates: { token_embd: 0.1 }                            factors on the learning rate, likewise
  *   encoder: all-MiniLM-L6-v2.gguf                         for sources that need sentence vectors
  *   start: random                                          a call of the start registry (train/start.h)
  *   labels: { words: [good, bad, ...], held: [...] }
@@ -45,6 +46,12 @@ typedef struct icl_recipe_source {
 
 /* Among what an answer is a choice. */
 typedef enum icl_answers_over { ICL_OVER_CANDIDATES, ICL_OVER_VOCABULARY } icl_answers_over;
+
+/* A factor on the learning rate of weights whose name contains `part`. */
+typedef struct icl_recipe_rate {
+    char *part;
+    double factor;
+} icl_recipe_rate;
 
 typedef struct icl_recipe_phase {
     char *name;
@@ -89,6 +96,8 @@ typedef struct icl_recipe {
     char *from;                       /* NULL: from the start call */
     icl_lora_options lora;            /* rank 0: none */
     icl_recipe_names lora_targets, frozen;
+    icl_recipe_rate *rates; /* all that fit a weight multiply */
+    size_t rate_count, rate_capacity;
     char *encoder; /* NULL: none */
     char *start;   /* "random" */
     icl_recipe_names label_words, held_words;

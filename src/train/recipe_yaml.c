@@ -139,6 +139,26 @@ static icl_status read_start(void *self, const icl_yaml_value *value, const icl_
     return status == ICL_OK ? ICL_OK : icl_yaml_place(status, value);
 }
 
+static icl_status read_rate_factor(void *self, const icl_yaml_value *value)
+{
+    typedef icl_recipe_rate owner;
+    static const icl_yaml_rule factor = REAL(NULL, factor, 0, 1e6);
+    const icl_yaml_rule as_text = { .name = NULL, .offset = offsetof(owner, part) };
+    const icl_yaml_value key = { .path = value->path, .key = value->key, .node = value->key };
+    icl_recipe *recipe = self;
+    ICL_TRY(icl_array_reserve(&recipe->rates, &recipe->rate_capacity, recipe->rate_count + 1));
+    icl_recipe_rate *rate = &recipe->rates[recipe->rate_count++];
+    *rate = (icl_recipe_rate){ 0 };
+    ICL_TRY(icl_yaml_set_text(rate, &key, &as_text));
+    return icl_yaml_set_real(rate, value, &factor);
+}
+
+static icl_status read_rates(void *self, const icl_yaml_value *value, const icl_yaml_rule *rule)
+{
+    (void)rule;
+    return icl_yaml_each_entry(self, value, read_rate_factor);
+}
+
 static icl_status read_labels(void *self, const icl_yaml_value *value, const icl_yaml_rule *rule)
 {
     typedef icl_recipe owner;
@@ -480,6 +500,7 @@ icl_status icl_recipe_read(icl_recipe *recipe, const char *bytes, size_t length)
         TEXT("from", from),
         { .name = "lora", .read = read_lora },
         NAMES("freeze", frozen),
+        { .name = "rates", .read = read_rates },
         TEXT("encoder", encoder),
         { .name = "start", .read = read_start, .offset = offsetof(owner, start) },
         { .name = "labels", .read = read_labels },

@@ -61,9 +61,6 @@ static void test_refused__features_that_the_format_lacks(void **state)
     config.linear_attention = true;
     check_unsayable(config, "linear attention");
     config = llama;
-    config.readout_width = 4;
-    check_unsayable(config, "a read-out");
-    config = llama;
     config.vocab_count = 0;
     check_unsayable(config, "a model without tokens");
     assert_int_not_equal(access("model.gguf", F_OK), 0);
