@@ -3,16 +3,18 @@
 #   make demo       the main job, now     make bench      against other programs, 20 minutes
 #   make install    PREFIX=/usr/local     make fuzz       FUZZ_SECONDS=600 a target
 #   make format     clang-format          make clean
-# ICL_CACHE moves what is built once (~/.cache/icl); JOBS bounds parallel compiles.
+# ICL_CACHE moves what is built once (~/.cache/icl); JOBS bounds parallel compiles; ICL_CUDA=ON is for
+# NVIDIA cards.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 600
 JOBS ?= $(shell nproc)
 ICL_LLAMA ?= auto
-export ICL_LLAMA
+ICL_CUDA ?= OFF
+export ICL_LLAMA ICL_CUDA
 export ICL_JOBS = $(JOBS)
-configure = cmake --log-level=WARNING -DICL_LLAMA=$(ICL_LLAMA)
+configure = cmake --log-level=WARNING -DICL_LLAMA=$(ICL_LLAMA) -DICL_CUDA=$(ICL_CUDA)
 compile = ninja --quiet -j $(JOBS) -C
 
 all:

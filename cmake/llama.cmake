@@ -5,6 +5,17 @@
 add_library(icl_llama INTERFACE)
 add_library(icl_llama_headers INTERFACE)
 
+# The system's libllama may be of any kind; for a card we build our own.
+if(ICL_CUDA)
+    find_program(ICL_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
+    if(NOT ICL_NVCC)
+        message(FATAL_ERROR "ICL_CUDA=ON needs nvcc, the compiler of the CUDA toolkit, and it was "
+                            "not found; put it into PATH or set CUDA_HOME")
+    endif()
+    find_package(CUDAToolkit REQUIRED)
+    set(ICL_LLAMA bundled)
+endif()
+
 set(ICL_LLAMA_KIND "")
 if(NOT ICL_LLAMA STREQUAL "bundled")
     find_package(llama CONFIG QUIET)
@@ -27,11 +38,13 @@ if(NOT ICL_LLAMA STREQUAL "bundled")
 endif()
 
 if(NOT ICL_LLAMA_KIND)
-    execute_process(COMMAND "${PROJECT_SOURCE_DIR}/scripts/llama.sh" prefix
+    execute_process(COMMAND "${CMAKE_COMMAND}" -E env "ICL_CUDA=${ICL_CUDA}"
+                            "${PROJECT_SOURCE_DIR}/scripts/llama.sh" prefix
                     OUTPUT_VARIABLE llama_prefix OUTPUT_STRIP_TRAILING_WHITESPACE
                     COMMAND_ERROR_IS_FATAL ANY)
     if(NOT EXISTS "${llama_prefix}/icl-complete")
-        message(FATAL_ERROR "llama.cpp is not built yet; run `make` or scripts/llama.sh build")
+        message(FATAL_ERROR "llama.cpp is not built yet; run `make` or scripts/llama.sh build "
+                            "(both with ICL_CUDA=ON for a card)")
     endif()
     set(ICL_LLAMA_KIND bundled)
     file(STRINGS "${llama_prefix}/lib/cmake/llama/llama-config.cmake" line
@@ -47,7 +60,12 @@ if(NOT ICL_LLAMA_KIND)
     import_archive(ggml-base stdc++ m ${CMAKE_DL_LIBS} Threads::Threads)
     import_archive(ggml-cpu llama::ggml-base)
     import_archive(ggml-blas llama::ggml-base PkgConfig::ICL_SYSTEM)
-    import_archive(ggml llama::ggml-blas llama::ggml-cpu llama::ggml-base)
+    set(card "")
+    if(ICL_CUDA)
+        import_archive(ggml-cuda llama::ggml-base CUDA::cudart CUDA::cublas CUDA::cuda_driver)
+        set(card llama::ggml-cuda)
+    endif()
+    import_archive(ggml ${card} llama::ggml-blas llama::ggml-cpu llama::ggml-base)
     import_archive(llama llama::ggml)
     target_link_libraries(icl_llama INTERFACE llama::llama)
     target_include_directories(icl_llama_headers SYSTEM INTERFACE "${llama_prefix}/include")

@@ -2,7 +2,8 @@
 # The pinned llama.cpp: built once, statically, into the cache.
 #   scripts/llama.sh prefix   print where this machine's copy lies (or would lie); builds nothing
 #   scripts/llama.sh build    make sure it is there; a killed build goes on where it stopped
-# ICL_CACHE moves the cache (default ~/.cache/icl), ICL_JOBS sets the number of compile jobs.
+# ICL_CACHE moves the cache (default ~/.cache/icl), ICL_JOBS sets the number of compile jobs, ICL_CUDA=ON
+# builds it for NVIDIA cards (needs nvcc).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/common.sh
@@ -39,6 +40,7 @@ options() {
 -DLLAMA_BUILD_UI=OFF
 -DLLAMA_USE_PREBUILT_UI=OFF
 END
+    if [ "${ICL_CUDA:-OFF}" = ON ]; then echo -DGGML_CUDA=ON; fi
 }
 
 # Version, options, compiler and CPU: a cache that moves to another machine is not used by mistake.

@@ -95,7 +95,9 @@ system_llama_works() {
 }
 
 ensure_llama() {
-    case "${ICL_LLAMA:-auto}" in
+    local kind=${ICL_LLAMA:-auto}
+    if [ "${ICL_CUDA:-OFF}" = ON ]; then kind=bundled; fi
+    case $kind in
     auto) if system_llama_works; then return; fi ;;
     system) return ;; # CMake says so when it is not good enough
     esac
