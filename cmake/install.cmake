@@ -33,9 +33,9 @@ install(CODE "
         file(INSTALL \"\${encoder}\" RENAME all-MiniLM-L6-v2.gguf
              DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/icl/models\")
     endif()")
-if(EXISTS "${PROJECT_SOURCE_DIR}/tasks")
-    install(DIRECTORY "${PROJECT_SOURCE_DIR}/tasks" DESTINATION "${CMAKE_INSTALL_DATADIR}/icl")
-endif()
+foreach(folder tasks recipes)
+    install(DIRECTORY "${PROJECT_SOURCE_DIR}/${folder}" DESTINATION "${CMAKE_INSTALL_DATADIR}/icl")
+endforeach()
 
 # Manual pages are written in scdoc; without it they are left out.
 file(GLOB icl_manuals CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/man/*.scd")

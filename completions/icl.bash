@@ -37,6 +37,9 @@ _icl() {
                 compgen -f -X '!*.y*ml' -- "$word"
             )
             ;;
+        train,*)
+            mapfile -t COMPREPLY < <(compgen -f -X '!*.y*ml' -- "$word")
+            ;;
         methods,*)
             mapfile -t COMPREPLY < <(compgen -W "$(_icl_stages)" -- "$word")
             ;;

@@ -15,6 +15,7 @@ enum {
     PLOT_HEIGHT = 300,
     LEGEND_TOP = PLOT_TOP + PLOT_HEIGHT + 60,
     LEGEND_ROW = 20,
+    LEGEND_LETTERS = 96,
     MARKED_POINTS_MAX = 40, /* more of them would hide the line */
     COLOURS = 6,
 };
@@ -208,6 +209,23 @@ static void append_line(icl_text *out, const frame *in, const icl_chart_line *li
                         line->points[i].x, line->points[i].y);
 }
 
+/* What fits beside a line; the whole name shows when pointed at. */
+static void append_clipped(icl_text *out, const char *name)
+{
+    char shown[LEGEND_LETTERS + 4];
+    size_t length = strlen(name);
+    if (length > LEGEND_LETTERS) {
+        length = LEGEND_LETTERS;
+        while (((unsigned char)name[length] & 0xC0) == 0x80) length--;
+    }
+    memcpy(shown, name, length);
+    strcpy(shown + length, name[length] != '\0' ? "..." : "");
+    append_escaped(out, shown);
+    icl_text_append_string(out, "<title>");
+    append_escaped(out, name);
+    icl_text_append_string(out, "</title>");
+}
+
 static void append_legend(icl_text *out, const icl_chart *chart)
 {
     for (size_t i = 0; i < chart->count; i++) {
@@ -216,7 +234,7 @@ static void append_legend(icl_text *out, const icl_chart *chart)
         append_stroke(out, i);
         icl_text_printf(out, " d=\"M%d %dh28\"/><text x=\"%d\" y=\"%d\">", PLOT_LEFT, y,
                         PLOT_LEFT + 36, y + 4);
-        append_escaped(out, chart->lines[i].name);
+        append_clipped(out, chart->lines[i].name);
         icl_text_append_string(out, "</text>\n");
     }
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "train/training_parts.h"
@@ -117,5 +118,6 @@ icl_status icl_training_run(icl_training *training)
     if (status == ICL_OK) status = icl_training_steps(training);
     if (status == ICL_OK) status = finish(training);
     icl_training_release(training);
+    if (status != ICL_OK) rmdir(training->out_folder); /* goes only when nothing was kept */
     return status;
 }

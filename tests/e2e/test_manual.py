@@ -8,7 +8,7 @@ import unittest
 
 from program import BIN, Case, SOURCE
 
-COMMANDS = ["run", "plan", "score", "methods", "tasks", "doctor", "help"]
+COMMANDS = ["run", "plan", "score", "train", "methods", "tasks", "doctor", "help"]
 
 
 class Manual(Case):
@@ -71,6 +71,7 @@ class Completion(Case):
         self.write("own.yaml", "")
         self.assertEqual(self.complete("run", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("methods", "s"), {"select", "score"})
+        self.assertEqual(self.complete("train", ""), {"own.yaml"})
 
 
 if __name__ == "__main__":
