@@ -142,9 +142,10 @@ static void print_plan(const train_state *state)
     printf("memory          %.1f MiB: weights and optimizer %.1f, activations %.1f, data %.1f\n",
            (double)plan->total_bytes / mib, (double)plan->weight_bytes / mib,
            (double)plan->activation_bytes / mib, (double)plan->data_bytes / mib);
-    printf("time            %s at %.1f GFLOP/s, the rate of a product of the model's width; "
-           "expect up to twice that\n",
-           seconds, plan->flops_per_second * 1e-9);
+    printf("time            about %s by one micro-batch of each phase, evaluation excluded; %.0f %% of "
+           "the\n                %.1f GFLOP/s of a bare product of the model's width\n",
+           seconds, 100 * plan->flops / plan->seconds / plan->flops_per_second,
+           plan->flops_per_second * 1e-9);
 }
 
 static int show_plan(const train_state *state)

@@ -67,7 +67,7 @@ typedef struct icl_train_plan {
     uint64_t data_bytes;          /**< texts and vectors, estimated before they are read */
     uint64_t total_bytes;
     double flops_per_second;      /**< measured by a short product of the model's width */
-    double seconds;               /**< estimated */
+    double seconds;               /**< estimated from a micro-batch of each phase */
     size_t phase_count;
 } icl_train_plan;
 
@@ -77,6 +77,7 @@ typedef struct icl_train_phase_plan {
     uint64_t steps, tokens_per_step;
     size_t context, rows;
     double flops_per_step;
+    double seconds_per_step; /**< measured, or guessed where that would take long */
     uint64_t activation_bytes;
 } icl_train_phase_plan;
 

@@ -103,12 +103,62 @@ static icl_status check_roughly(const icl_training *self)
     return ICL_OK;
 }
 
+/* --- time of a step --- */
+
+/* Every position and list in use, every token in sight of all before it. */
+static void fill_batch(icl_train_batch *batch)
+{
+    const icl_batch_limits *limits = &batch->limits;
+    for (size_t i = 0; i < limits->rows * limits->context; i++) {
+        batch->first[i] = 0;
+        batch->positions[i] = (int32_t)(i % limits->context);
+    }
+    for (size_t i = 0; i < limits->answers_max; i++) batch->answer_weights[i] = 1;
+    for (size_t i = 0; i < limits->texts_max; i++) batch->text_weights[i] = 1;
+    for (size_t i = 0; i < limits->meanings_max; i++) batch->meaning_weights[i] = 1;
+    batch->answer_count = limits->answers_max;
+    batch->text_count = limits->texts_max;
+    batch->meaning_count = limits->meanings_max;
+    batch->candidate_count = limits->candidates_max;
+}
+
+/* Of one micro-batch. What would take long is guessed from the rate of products. */
+static icl_status measure_objective(double *out_seconds, const icl_training *self,
+                                    icl_objective *objective, const icl_recipe_phase *phase)
+{
+    enum { RUNS = 3 };
+    static const double guessed_from = 4, once_from = 0.5, over_products = 2;
+    const double products = icl_objective_flops(objective) / self->plan.flops_per_second;
+    double best = products * over_products;
+    icl_train_batch *batch = NULL;
+    icl_losses losses;
+    if (products < guessed_from) {
+        ICL_TRY(icl_train_batch_new(&batch, &phase->limits, self->config.readout_width));
+        fill_batch(batch);
+    }
+    icl_status status = ICL_OK;
+    for (int i = 0; batch != NULL && status == ICL_OK && i < RUNS; i++) {
+        const double begin = icl_training_now();
+        status = icl_objective_run(objective, batch, &losses);
+        const double seconds = icl_training_now() - begin;
+        if (i == 0 || seconds < best) best = seconds;
+        if (best > once_from) break;
+    }
+    icl_train_batch_free(batch);
+    *out_seconds = best;
+    return status;
+}
+
+/* --- phases --- */
+
 static icl_status plan_phase(icl_training *self, icl_transformer *model, size_t index)
 {
     const icl_recipe_phase *phase = &self->recipe->phases[index];
     const icl_objective_options options = icl_objective_options_of(phase);
     icl_objective *objective = NULL;
+    double seconds = 0;
     ICL_TRY(icl_objective_new(&objective, model, &options));
+    const icl_status status = measure_objective(&seconds, self, objective, phase);
     const size_t positions = phase->limits.rows * phase->limits.context * phase->micro_batches;
     self->phases[index] = (icl_train_phase_plan){
         .name = phase->name,
@@ -118,9 +168,10 @@ static icl_status plan_phase(icl_training *self, icl_transformer *model, size_t 
         .rows = phase->limits.rows,
         .flops_per_step = icl_objective_flops(objective) * (double)phase->micro_batches,
         .activation_bytes = icl_objective_bytes(objective),
+        .seconds_per_step = seconds * (double)phase->micro_batches,
     };
     icl_objective_free(objective);
-    return ICL_OK;
+    return status;
 }
 
 static icl_status plan_evaluation(uint64_t *out_bytes, const icl_training *self,
@@ -145,6 +196,7 @@ static void add_up_phases(icl_training *self)
         plan->steps += phase->steps;
         plan->tokens += phase->steps * phase->tokens_per_step;
         plan->flops += (double)phase->steps * phase->flops_per_step;
+        plan->seconds += (double)phase->steps * phase->seconds_per_step;
         if (phase->activation_bytes > plan->activation_bytes)
             plan->activation_bytes = phase->activation_bytes;
     }
@@ -170,7 +222,7 @@ static icl_status plan_data(icl_training *self)
     return ICL_OK;
 }
 
-/* --- time --- */
+/* --- speed of the device --- */
 
 /* The rate of one product of the model's width with many rows, the best of a few. */
 static icl_status measure_product(double *out_flops_per_second, icl_graph *graph)
@@ -259,12 +311,11 @@ icl_status icl_training_make_plan(icl_training *self)
     ICL_TRY(find_shape(self));
     ICL_TRY(check_roughly(self));
     const double free_bytes = (double)icl_device_free_bytes(self->device);
+    ICL_TRY(measure_device(self));
     ICL_TRY(plan_computation(self));
     ICL_TRY(plan_data(self));
     plan->total_bytes = plan->weight_bytes + plan->activation_bytes + plan->data_bytes;
     if ((double)plan->total_bytes > free_bytes)
         return does_not_fit(self, "training", (double)plan->total_bytes);
-    ICL_TRY(measure_device(self));
-    plan->seconds = plan->flops_per_second > 0 ? plan->flops / plan->flops_per_second : 0;
     return ICL_OK;
 }

@@ -14,8 +14,8 @@ import xml.etree.ElementTree
 
 SOURCE, ICL = os.environ["ICL_SOURCE"], os.environ["ICL_BIN"]
 PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md",
-         "tasks/README.md", "tests/golden/README.md"]
-FOLDERS = "bench|cli|cmake|docs|examples|include|models|scripts|src|tasks|tests"
+         "docs/train.md", "tasks/README.md", "tests/golden/README.md"]
+FOLDERS = "bench|cli|cmake|docs|examples|include|models|recipes|scripts|src|tasks|tests"
 # The method that CONTRIBUTING.md adds is an example.
 NOT_THERE = {"src/order/order_shortest_first.c"}
 # Folders of one machine or workplace, at the beginning of a path.
