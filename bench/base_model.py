@@ -15,6 +15,7 @@ import collections
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 
@@ -76,6 +77,7 @@ def run(args, model, name, words, variant, strategy, seed, pool, queries):
     with open(os.path.join(place, "task.yaml"), "w", encoding="utf-8") as out:
         json.dump(task, out)  # JSON is YAML
     out = os.path.join(place, "out")
+    shutil.rmtree(out, ignore_errors=True)
     command = [args.icl, "run", os.path.join(place, "task.yaml"), "--model", model, "--strategy",
                f"{strategy} order={'given' if 'balanced' in strategy else 'nearest-last'} "
                "score=direct calibrate=none", "--seed", str(seed), "--no-zero-shot", "--no-eta",

@@ -11,7 +11,7 @@
 
 const char *const icl_label_kind_names[] = { "names", "words", "symbols", "mixed", "held", NULL };
 const char *const icl_choose_names[] = { "balanced", "random", "nearest", "mixed", NULL };
-const char *const icl_episode_loss_names[] = { "query", "all", NULL };
+const char *const icl_episode_loss_names[] = { "query", "all", "seen", NULL };
 
 bool icl_episode_needs_vectors(const icl_options *options)
 {
@@ -95,7 +95,7 @@ static icl_status read_options(icl_episode *episode, const icl_source_world *wor
     episode->words_max = (size_t)icl_options_int(options, "words_max");
     episode->noise = icl_options_real(options, "noise");
     episode->flip = icl_options_real(options, "flip");
-    episode->all_answers = icl_options_int(options, "loss") == 1;
+    episode->loss = (icl_episode_loss)icl_options_int(options, "loss");
     episode->meaning = icl_options_bool(options, "meaning");
     ICL_TRY(icl_range_read(&episode->classes_range, options, "classes"));
     ICL_TRY(icl_range_read(&episode->shots_range, options, "shots"));
@@ -407,8 +407,23 @@ static icl_status write_candidates(const icl_episode *episode, icl_sequence *out
     return ICL_OK;
 }
 
+/* Whether the label of a demonstration is to be predicted: nothing tells one that noise has changed,
+ * nor the first one, and of a class that has not been shown no more than that it is new. */
+static bool is_asked(const icl_episode *episode, const icl_member *member, size_t place,
+                     const bool *shown)
+{
+    const bool told = place > 0 && member->shown == member->class_index;
+    switch (episode->loss) {
+    case ICL_LOSS_QUERY: return false;
+    case ICL_LOSS_ALL: return told;
+    case ICL_LOSS_SEEN: return told && shown[member->class_index];
+    }
+    return false;
+}
+
 icl_status icl_episode_write(icl_episode *episode, icl_sequence *out, icl_rng *rng)
 {
+    bool shown[ICL_CLASSES_MAX] = { false };
     const size_t count = choose_demonstrations(episode, rng);
     ICL_TRY(draw_labels(episode, rng));
     size_t frame_count = 0, first = 0;
@@ -417,16 +432,18 @@ icl_status icl_episode_write(icl_episode *episode, icl_sequence *out, icl_rng *r
     ICL_TRY(fit(episode, frame, count, &first));
     for (size_t i = first; i < count; i++) {
         const icl_member *member = &episode->members[i];
-        /* Nothing tells the first label, nor one that noise has changed. */
-        const bool told = i > first && member->shown == member->class_index;
+        const bool asked = is_asked(episode, member, i - first, shown);
+        shown[member->shown] = true;
         ICL_TRY(write_input(episode, out, i, member->item));
         ICL_TRY(write_label(episode, out, member->shown,
-                            episode->all_answers && told ? ICL_TARGET_ANSWER : ICL_TARGET_NONE));
+                            asked ? ICL_TARGET_ANSWER : ICL_TARGET_NONE));
         for (size_t gap = 0; gap < frame->gap; gap++)
             ICL_TRY(icl_sequence_push(out, episode->line_end, ICL_TARGET_NONE, 0));
     }
     ICL_TRY(write_input(episode, out, count, episode->query.item));
     out->answer = out->count;
-    ICL_TRY(write_label(episode, out, episode->query.class_index, ICL_TARGET_ANSWER));
+    const size_t gold = episode->query.class_index;
+    const bool asked = shown[gold] || episode->loss != ICL_LOSS_SEEN;
+    ICL_TRY(write_label(episode, out, gold, asked ? ICL_TARGET_ANSWER : ICL_TARGET_NONE));
     return write_candidates(episode, out);
 }

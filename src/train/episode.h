@@ -28,6 +28,12 @@ typedef enum icl_choose {
     ICL_CHOOSE_MIXED,   /* one of them, drawn for each episode */
 } icl_choose;
 
+typedef enum icl_episode_loss {
+    ICL_LOSS_QUERY, /* the query's label */
+    ICL_LOSS_ALL,   /* and every demonstration's from the second on */
+    ICL_LOSS_SEEN,  /* those of them whose class has been shown */
+} icl_episode_loss;
+
 /* An item that may take part in an episode. */
 typedef struct icl_member {
     size_t item; /* of the pool */
@@ -50,7 +56,8 @@ typedef struct icl_episode {
     icl_choose choose_asked;
     size_t pool, words_max, context;
     double noise, flip;
-    bool has_names, all_answers, meaning;
+    icl_episode_loss loss;
+    bool has_names, meaning;
     int32_t line_end; /* token */
     /* of the episode at hand */
     icl_label_kind labels;
@@ -149,7 +156,8 @@ extern const char *const icl_label_kind_names[], *const icl_choose_names[],
           .type = ICL_OPTION_CHOICE,                                                               \
           .fallback = "all",                                                                       \
           .choices = icl_episode_loss_names,                                                       \
-          .help = "predict the query's label, or every label from the second one on" },            \
+          .help = "predict the query's label; every label from the second one on; or those of "    \
+                  "classes shown before" },                                                        \
     {                                                                                              \
         .name = "meaning", .type = ICL_OPTION_BOOL, .fallback = "false",                           \
         .help = "the read-out before each label shall equal the input's sentence vector"           \

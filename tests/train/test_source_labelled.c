@@ -215,6 +215,29 @@ static void test_source_labelled__noise_is_not_asked_for(void **state)
                  NULL);
 }
 
+/* A label that no demonstration has shown cannot be known. */
+static void new_labels_are_no_target(const source_world *w, const icl_sequence *sequence,
+                                     const parsed_episode *parsed, void *user)
+{
+    size_t asked = 0, seen = 0;
+    for (size_t i = 1; i < sequence->count; i++)
+        asked += sequence->targets[i] == ICL_TARGET_ANSWER &&
+                 sequence->targets[i - 1] == ICL_TARGET_NONE;
+    for (size_t i = 1; i < parsed->count; i++) {
+        bool before = false;
+        for (size_t j = 0; j < i; j++)
+            before = before || strcmp(parsed->labels[i], parsed->labels[j]) == 0;
+        seen += before;
+    }
+    assert_int_equal(asked, seen);
+}
+
+static void test_source_labelled__new_labels_are_not_asked_for(void **state)
+{
+    for_episodes(*state, "labelled(data=intents,choose=random,loss=seen)", 200,
+                 new_labels_are_no_target, NULL);
+}
+
 /* Word of the query's class, by class: no class prefers a word. */
 static void count_words(const source_world *w, const icl_sequence *sequence,
                         const parsed_episode *parsed, void *user)
@@ -496,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_source_labelled__nearest_looks_at_its_pool_only),
         cmocka_unit_test(test_source_labelled__noise_has_its_share),
         cmocka_unit_test(test_source_labelled__noise_is_not_asked_for),
+        cmocka_unit_test(test_source_labelled__new_labels_are_not_asked_for),
         cmocka_unit_test(test_source_labelled__words_and_classes_are_independent),
         cmocka_unit_test(test_source_labelled__held_words_are_for_evaluation_alone),
         cmocka_unit_test(test_source_labelled__targets_are_the_answers_alone),
