@@ -39,6 +39,7 @@ set(ICL_HEADER_FOLDERS
     order.h order
     instruct.h instruct
     train.h train
+    methods.h report
     report.h report)
 
 # Rank of a folder, from 0; a folder that nobody ranked is an error.

@@ -10,7 +10,8 @@ import sys
 
 HEAD = """# Methods
 
-What a strategy line may name, by stage: `select=knn(k=8) order=nearest-last score=direct calibrate=batch`.
+What a strategy line may name, by stage: `select=knn(k=8) order=nearest-last score=direct calibrate=batch`;
+then what a recipe of training may name, sources and starts (see [train.md](train.md)).
 `icl methods` prints the same. Made from the methods' cards by `scripts/docs_methods.py`; do not edit.
 """
 

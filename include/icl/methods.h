@@ -36,7 +36,7 @@ typedef struct icl_method {
     size_t option_count;              /**< may be 0 */
 } icl_method;
 
-/** Stages in the order of a run: select, order, score, calibrate. */
+/** Stages in the order of a run: select, order, score, calibrate; then source and start, of training. */
 ICL_API size_t icl_stage_count(void);
 /** Name of a stage, as typed. Static. */
 ICL_API const char *icl_stage_name(size_t stage);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <icl/methods.h>
-
 #include "base/error.h"
 #include "base/quote.h"
 

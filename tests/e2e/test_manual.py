@@ -70,7 +70,7 @@ class Completion(Case):
     def test_operands(self):
         self.write("own.yaml", "")
         self.assertEqual(self.complete("run", ""), {"snips", "tiny", "own.yaml"})
-        self.assertEqual(self.complete("methods", "s"), {"select", "score"})
+        self.assertEqual(self.complete("methods", "s"), {"select", "score", "source", "start"})
         self.assertEqual(self.complete("train", ""), {"own.yaml"})
 
 

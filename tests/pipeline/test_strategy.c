@@ -12,6 +12,8 @@
 #include <icl/methods.h>
 #include <icl/run.h>
 
+#include "pipeline/strategy.h"
+
 static void expect(const char *line, const char *canonical)
 {
     char *found = NULL, *again = NULL;
@@ -65,7 +67,7 @@ static void test_strategy__mistakes_get_the_nearest_name(void **state)
 
 static void test_strategy__every_registered_method_can_be_named(void **state)
 {
-    for (size_t s = 0; s < icl_stage_count(); s++) {
+    for (size_t s = 0; s < ICL_STAGE_COUNT; s++) {
         assert_true(icl_method_count(s) > 0);
         for (size_t m = 0; m < icl_method_count(s); m++) {
             const icl_method *method = icl_method_at(s, m);

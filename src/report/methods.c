@@ -11,23 +11,45 @@
 #include "base/quote.h"
 #include "base/text.h"
 #include "pipeline/strategy.h"
+#include "train/source.h"
+#include "train/start.h"
 
 enum { METHODS_MAX = 64 };
 
-static const char *const stage_names[ICL_STAGE_COUNT] = { "select", "order", "score", "calibrate" };
-static const char *const stage_summaries[ICL_STAGE_COUNT] = {
-    "choose k demonstrations from the pool for every query",
-    "arrange the chosen demonstrations; the last one stands nearest to the query",
-    "score every label of a query",
-    "correct the bias of the scores",
+typedef struct stage_facts {
+    const char *name, *summary;
+    const icl_card *const *(*cards)(size_t *out_count);
+} stage_facts;
+
+static const icl_card *const *calibrate_cards(size_t *out_count)
+{
+    return icl_stage_cards(ICL_STAGE_CALIBRATE, out_count);
+}
+
+static const icl_card *const *score_cards(size_t *out_count)
+{
+    return icl_stage_cards(ICL_STAGE_SCORE, out_count);
+}
+
+/* Those of a run in its order, then those of training. */
+static const stage_facts stages[] = {
+    { "select", "choose k demonstrations from the pool for every query", icl_select_cards },
+    { "order", "arrange the chosen demonstrations; the last one stands nearest to the query",
+      icl_order_cards },
+    { "score", "score every label of a query", score_cards },
+    { "calibrate", "correct the bias of the scores", calibrate_cards },
+    { "source", "make sequences to train on", icl_source_cards },
+    { "start", "fill the weights of a model before its first step", icl_start_cards },
 };
+enum { STAGE_COUNT = sizeof stages / sizeof stages[0] };
+
 static const char *const type_names[] = { "int", "real", "bool", "choice", "text" };
 
-static icl_method views[ICL_STAGE_COUNT][METHODS_MAX];
-static icl_method_option option_views[ICL_STAGE_COUNT][METHODS_MAX][ICL_OPTIONS_MAX];
-static char needs_texts[ICL_STAGE_COUNT][METHODS_MAX][96];
-static char range_texts[ICL_STAGE_COUNT][METHODS_MAX][ICL_OPTIONS_MAX][96];
-static size_t counts[ICL_STAGE_COUNT];
+static icl_method views[STAGE_COUNT][METHODS_MAX];
+static icl_method_option option_views[STAGE_COUNT][METHODS_MAX][ICL_OPTIONS_MAX];
+static char needs_texts[STAGE_COUNT][METHODS_MAX][96];
+static char range_texts[STAGE_COUNT][METHODS_MAX][ICL_OPTIONS_MAX][96];
+static size_t counts[STAGE_COUNT];
 
 static void describe_needs(char *out, size_t capacity, unsigned needs)
 {
@@ -57,6 +79,11 @@ static void describe_range(char *out, size_t capacity, const icl_option *option)
     if (option->type == ICL_OPTION_INT || option->type == ICL_OPTION_REAL)
         snprintf(out, capacity, "%.15g..%.15g", option->minimum, option->maximum);
     if (option->type == ICL_OPTION_BOOL) snprintf(out, capacity, "true|false");
+    /* A text with bounds is a range of numbers. */
+    if (option->type == ICL_OPTION_TEXT && option->maximum > 0)
+        snprintf(out, capacity, "within %.15g..%.15g", option->minimum, option->maximum);
+    else if (option->type == ICL_OPTION_TEXT)
+        snprintf(out, capacity, "text");
     if (option->type != ICL_OPTION_CHOICE) return;
     for (size_t i = 0; option->choices[i] != NULL; i++) {
         const size_t used = strlen(out);
@@ -77,7 +104,7 @@ static void describe_method(size_t stage, size_t index, const icl_card *card)
                                                              .range = range,
                                                              .help = option->help };
     }
-    views[stage][index] = (icl_method){ .stage = stage_names[stage],
+    views[stage][index] = (icl_method){ .stage = stages[stage].name,
                                         .name = card->name,
                                         .summary = card->summary,
                                         .paper = card->paper,
@@ -89,9 +116,9 @@ static void describe_method(size_t stage, size_t index, const icl_card *card)
 
 static void describe_all(void)
 {
-    for (size_t stage = 0; stage < ICL_STAGE_COUNT; stage++) {
+    for (size_t stage = 0; stage < STAGE_COUNT; stage++) {
         size_t count;
-        const icl_card *const *cards = icl_stage_cards((icl_stage)stage, &count);
+        const icl_card *const *cards = stages[stage].cards(&count);
         assert(count <= METHODS_MAX);
         for (size_t m = 0; m < count; m++) describe_method(stage, m, cards[m]);
         counts[stage] = count;
@@ -106,41 +133,44 @@ static void describe_once(void)
 
 size_t icl_stage_count(void)
 {
-    return ICL_STAGE_COUNT;
+    return STAGE_COUNT;
 }
 
 const char *icl_stage_name(size_t stage)
 {
-    assert(stage < ICL_STAGE_COUNT);
-    return stage_names[stage];
+    assert(stage < STAGE_COUNT);
+    return stages[stage].name;
 }
 
 const char *icl_stage_summary(size_t stage)
 {
-    assert(stage < ICL_STAGE_COUNT);
-    return stage_summaries[stage];
+    assert(stage < STAGE_COUNT);
+    return stages[stage].summary;
 }
 
 icl_status icl_stage_find(size_t *out_stage, const char *name)
 {
-    for (size_t s = 0; s < ICL_STAGE_COUNT; s++)
-        if (strcmp(stage_names[s], name) == 0) {
-            *out_stage = s;
-            return ICL_OK;
-        }
+    const char *names[STAGE_COUNT];
     char shown[ICL_QUOTE_BYTES];
+    for (size_t s = 0; s < STAGE_COUNT; s++) {
+        names[s] = stages[s].name;
+        if (strcmp(names[s], name) != 0) continue;
+        *out_stage = s;
+        return ICL_OK;
+    }
     icl_quote(shown, name, strlen(name));
-    const size_t nearest = icl_nearest_name(name, stage_names, ICL_STAGE_COUNT);
-    if (nearest < ICL_STAGE_COUNT)
+    const size_t nearest = icl_nearest_name(name, names, STAGE_COUNT);
+    if (nearest < STAGE_COUNT)
         return icl_error_set(ICL_ENOTFOUND, "unknown stage %s; did you mean \"%s\"?", shown,
-                             stage_names[nearest]);
-    return icl_error_set(ICL_ENOTFOUND,
-                         "unknown stage %s; there are select, order, score and calibrate", shown);
+                             names[nearest]);
+    return icl_error_set(ICL_ENOTFOUND, "unknown stage %s; there are select, order, score, "
+                                        "calibrate, source and start",
+                         shown);
 }
 
 size_t icl_method_count(size_t stage)
 {
-    assert(stage < ICL_STAGE_COUNT);
+    assert(stage < STAGE_COUNT);
     describe_once();
     return counts[stage];
 }
