@@ -217,10 +217,13 @@ static void show_progress(void *user, const icl_train_progress *progress)
 
 static int interrupted(const train_state *state)
 {
-    cli_complain(state->verb->name,
-                 "interrupted; a checkpoint is kept in \"%s\", and the same command with --resume "
-                 "goes on from there",
-                 icl_training_folder(state->training));
+    if (icl_training_has_checkpoint(state->training))
+        cli_complain(state->verb->name,
+                     "interrupted; a checkpoint is kept in \"%s\", and the same command with "
+                     "--resume goes on from there",
+                     icl_training_folder(state->training));
+    else
+        cli_complain(state->verb->name, "interrupted before the first step");
     return CLI_CANCELLED;
 }
 
@@ -246,7 +249,9 @@ static icl_status print_results(const train_state *state)
 
 static int train(train_state *state)
 {
+    interrupt_watch_training(state->training);
     icl_status status = icl_training_run(state->training);
+    interrupt_watch_training(NULL);
     progress_clear(&state->progress);
     if (status == ICL_ECANCELLED) return interrupted(state);
     if (status == ICL_OK) status = icl_report_training(icl_training_folder(state->training));
@@ -287,7 +292,6 @@ static int run_train(const cli_verb *verb, int count, char **words)
     options.resume = arguments.resume;
     options.report = silent ? NULL : show_progress;
     options.user = &state.progress;
-    if (!arguments.plan) options.cancelled = interrupt_flag();
     const icl_status status = icl_training_open(&state.training, operands.words[0], &options);
     if (status != ICL_OK) return refuse(verb, status);
     code = arguments.plan ? show_plan(&state) : train(&state);

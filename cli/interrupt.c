@@ -11,8 +11,8 @@
 enum { GRACE_MICROSECONDS = 700000 };
 
 static _Atomic(icl_model *) watched;
+static _Atomic(icl_training *) watched_training;
 static const char *_Atomic last_words;
-static atomic_bool flag, flag_watched;
 static volatile sig_atomic_t signalled, on_terminal;
 
 static const char clear_line[] = "\r\033[K"; /* a progress line may stand there */
@@ -40,9 +40,10 @@ static void end_now(void)
 static void on_signal(int number)
 {
     icl_model *model = atomic_load(&watched);
-    if (number != SIGALRM && !signalled && atomic_load(&flag_watched)) {
+    icl_training *training = atomic_load(&watched_training);
+    if (number != SIGALRM && !signalled && training != NULL) {
         signalled = 1;
-        atomic_store(&flag, true);
+        icl_training_cancel(training);
         return;
     }
     if (number == SIGALRM || signalled || model == NULL) end_now();
@@ -63,10 +64,9 @@ void interrupt_install(const char *sentence)
     sigaction(SIGALRM, &action, NULL);
 }
 
-const atomic_bool *interrupt_flag(void)
+void interrupt_watch_training(icl_training *training)
 {
-    atomic_store(&flag_watched, true);
-    return &flag;
+    atomic_store(&watched_training, training);
 }
 
 void interrupt_watch(icl_model *model)

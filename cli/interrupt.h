@@ -8,9 +8,8 @@
 #ifndef ICL_CLI_INTERRUPT_H
 #define ICL_CLI_INTERRUPT_H
 
-#include <stdatomic.h>
-
 #include <icl/model.h>
+#include <icl/train.h>
 
 /* Installs the handlers. `sentence` is what a program ended on the spot says; it must stay. */
 void interrupt_install(const char *sentence);
@@ -18,8 +17,8 @@ void interrupt_install(const char *sentence);
 /* The model that signals stop; NULL: none. */
 void interrupt_watch(icl_model *model);
 
-/* A flag that the first signal sets, for work that looks at one: it may take its time to put things
- * in order. A second signal ends the program. Static. */
-const atomic_bool *interrupt_flag(void);
+/* The training that the first signal stops; NULL: none. It may take its time to write a checkpoint; a
+ * second signal ends the program. */
+void interrupt_watch_training(icl_training *training);
 
 #endif

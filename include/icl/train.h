@@ -12,7 +12,6 @@
 #ifndef ICL_TRAIN_H
 #define ICL_TRAIN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,7 +46,6 @@ typedef struct icl_train_options {
     const char *device;         /**< "cpu", "cuda" or NULL: the best */
     int thread_count;           /**< 0: free cores */
     bool resume;                /**< go on from the folder's checkpoint */
-    const atomic_bool *cancelled; /**< may be NULL; a checkpoint is written first */
     /** Called now and then; may be NULL. */
     void (*report)(void *user, const icl_train_progress *progress);
     void *user;
@@ -96,6 +94,8 @@ ICL_API const icl_train_plan *icl_training_get_plan(const icl_training *training
 /** Borrowed. */
 ICL_API const icl_train_phase_plan *icl_training_get_phase(const icl_training *training,
                                                            size_t phase);
+/** Whether the run's folder holds a checkpoint to go on from. */
+ICL_API bool icl_training_has_checkpoint(const icl_training *training);
 /** The run's folder. Borrowed. */
 ICL_API const char *icl_training_folder(const icl_training *training);
 /**
@@ -107,6 +107,9 @@ ICL_API const char *icl_training_folder(const icl_training *training);
  *         set; ICL_EBUSY: another process trains in the folder
  */
 ICL_API icl_status icl_training_run(icl_training *training);
+/** Stops a running training soon, from any thread or a signal handler: it writes a checkpoint and
+ *  returns ICL_ECANCELLED. Sticky. */
+ICL_API void icl_training_cancel(icl_training *training);
 /** Path of the written model, or NULL before the end. Borrowed. */
 ICL_API const char *icl_training_model_path(const icl_training *training);
 

@@ -50,6 +50,7 @@ icl_status icl_training_open(icl_training **out, const char *recipe_path,
     icl_training *self = calloc(1, sizeof *self);
     if (self == NULL) return icl_error_set(ICL_ENOMEM, "out of memory");
     self->lock = -1;
+    atomic_init(&self->cancelled, false);
     self->progress = (icl_train_progress){ .stage = "reading", .phase = "", .loss_nats = NAN };
     icl_status status = icl_recipe_open(&self->recipe, recipe_path);
     if (status == ICL_OK) status = copy_options(self, options);
@@ -96,6 +97,11 @@ const char *icl_training_folder(const icl_training *training)
     return training->out_folder;
 }
 
+void icl_training_cancel(icl_training *training)
+{
+    atomic_store(&training->cancelled, true);
+}
+
 const char *icl_training_model_path(const icl_training *training)
 {
     return training->model_path;
@@ -104,7 +110,7 @@ const char *icl_training_model_path(const icl_training *training)
 /* The last evaluation shows whether the weights are sound, so the checkpoint comes after it. */
 static icl_status finish(icl_training *self)
 {
-    ICL_TRY(icl_training_evaluate(self));
+    ICL_TRY(icl_training_evaluate(self, false));
     ICL_TRY(icl_training_write_model(self));
     ICL_TRY(icl_training_save_checkpoint(self, &self->state));
     return icl_training_write_facts(self);
@@ -114,7 +120,6 @@ icl_status icl_training_run(icl_training *training)
 {
     icl_status status = icl_training_lock_folder(training);
     if (status == ICL_OK) status = icl_training_prepare(training);
-    if (status == ICL_OK && training->state.step == 0) status = icl_training_evaluate(training);
     if (status == ICL_OK) status = icl_training_steps(training);
     if (status == ICL_OK) status = finish(training);
     icl_training_release(training);

@@ -222,14 +222,14 @@ static icl_status judge_episode(tally *out, icl_evaluator *self, size_t set, uin
     return added ? ICL_OK : too_large(self, set);
 }
 
-static icl_status judge_set(tally *out, icl_evaluator *self, size_t set)
+static icl_status judge_set(tally *out, icl_evaluator *self, size_t set, bool stoppable)
 {
     const icl_training *training = self->training;
     *out = (tally){ 0 };
     icl_train_batch_clear(self->batch);
     self->column_count = 0;
     for (uint64_t i = 0; i < training->recipe->evaluate_episodes; i++) {
-        ICL_TRY(icl_cancel_check(training->options.cancelled));
+        ICL_TRY(icl_cancel_check(stoppable ? &training->cancelled : NULL));
         ICL_TRY(judge_episode(out, self, set, i));
     }
     return flush(out, self, self->sequence.answer != SIZE_MAX);
@@ -251,12 +251,12 @@ static icl_status log_set(const icl_training *self, size_t set, const tally *fou
     return icl_training_write_line(self->evaluation, line, self->out_folder, "evaluation.jsonl");
 }
 
-icl_status icl_training_evaluate(icl_training *self)
+icl_status icl_training_evaluate(icl_training *self, bool stoppable)
 {
     for (size_t i = 0; i < self->recipe->set_count; i++) {
         tally found;
         icl_training_say(self, "evaluating", i, self->recipe->set_count);
-        ICL_TRY(judge_set(&found, self->evaluator, i));
+        ICL_TRY(judge_set(&found, self->evaluator, i, stoppable));
         ICL_TRY(log_set(self, i, &found));
     }
     return ICL_OK;

@@ -114,13 +114,14 @@ static icl_status keep_lines(icl_text *out, const char *path, uint64_t last)
     return icl_text_status(out);
 }
 
-/* With the lines up to a step; UINT64_MAX: with none. */
-static icl_status open_log(FILE **out, const icl_training *self, const char *name, uint64_t last)
+/* With the lines of an earlier run up to step `last`; it has none when nothing goes on. */
+static icl_status open_log(FILE **out, const icl_training *self, const char *name, bool goes_on,
+                           uint64_t last)
 {
     icl_text kept = { 0 };
     char *path = NULL;
     ICL_TRY(icl_training_join(&path, self->out_folder, name));
-    icl_status status = last != UINT64_MAX ? keep_lines(&kept, path, last) : ICL_OK;
+    icl_status status = goes_on ? keep_lines(&kept, path, last) : ICL_OK;
     if (status == ICL_OK)
         status = icl_file_write_atomic(path, icl_text_string(&kept), kept.length);
     if (status == ICL_OK && (*out = fopen(path, "a")) == NULL)
@@ -132,12 +133,10 @@ static icl_status open_log(FILE **out, const icl_training *self, const char *nam
 
 icl_status icl_training_open_logs(icl_training *self)
 {
-    const bool goes_on = self->options.resume && icl_training_has_checkpoint(self);
     const uint64_t step = self->state.step;
-    ICL_TRY(open_log(&self->curve, self, "curve.jsonl", goes_on ? step : UINT64_MAX));
-    /* A finished run that is resumed judges the last step again. */
-    const uint64_t judged = step == self->plan.steps ? step - 1 : step;
-    return open_log(&self->evaluation, self, "evaluation.jsonl", goes_on ? judged : UINT64_MAX);
+    ICL_TRY(open_log(&self->curve, self, "curve.jsonl", step > 0, step));
+    /* An evaluation comes before its step and may have been stopped: it is done again. */
+    return open_log(&self->evaluation, self, "evaluation.jsonl", step > 0, step - 1);
 }
 
 icl_status icl_training_write_line(FILE *stream, json_t *object_taken, const char *folder,

@@ -4,6 +4,7 @@
 #ifndef ICL_TRAIN_TRAINING_PARTS_H
 #define ICL_TRAIN_TRAINING_PARTS_H
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -39,6 +40,7 @@ struct icl_training {
     char *data_folder, *out_folder, *encoder_path, *device_name;
     char *from_path, *tokenizer_path; /* resolved; NULL: none */
     icl_transformer_config config;    /* vocab_count as planned, then as it is */
+    atomic_bool cancelled;
     icl_device *device;
     icl_train_plan plan;
     icl_train_phase_plan *phases; /* [recipe->phase_count] */
@@ -81,8 +83,9 @@ void icl_training_say(icl_training *self, const char *stage, size_t done, size_t
 
 icl_status icl_evaluator_new(icl_evaluator **out, icl_training *self);
 void icl_evaluator_free(icl_evaluator *evaluator);
-/* Judges the model on every set and adds lines to evaluation.jsonl. */
-icl_status icl_training_evaluate(icl_training *self);
+/* Judges the model on every set and adds lines to evaluation.jsonl. ICL_ECANCELLED only where it may
+ * be stopped. */
+icl_status icl_training_evaluate(icl_training *self, bool stoppable);
 /* Limits of a batch of evaluation, for the plan. */
 icl_batch_limits icl_evaluate_limits(const icl_recipe *recipe, size_t vocab_count);
 
@@ -91,7 +94,6 @@ icl_batch_limits icl_evaluate_limits(const icl_recipe *recipe, size_t vocab_coun
 /* Creates and locks the folder. ICL_EBUSY: another process trains there; ICL_EINVAL: it holds an
  * earlier run and resuming was not asked for. */
 icl_status icl_training_lock_folder(icl_training *self);
-bool icl_training_has_checkpoint(const icl_training *self);
 icl_status icl_training_load_checkpoint(icl_training *self);
 icl_status icl_training_save_checkpoint(const icl_training *self, const icl_checkpoint *state);
 /* Opens the two logs, without the lines beyond the checkpoint's step. */

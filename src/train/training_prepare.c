@@ -102,7 +102,7 @@ static icl_status open_pools(icl_training *self)
     if (self->pools == NULL) return icl_error_set(ICL_ENOMEM, "out of memory");
     for (size_t i = 0; i < count; i++) {
         icl_training_say(self, "reading", i, count);
-        ICL_TRY(icl_cancel_check(self->options.cancelled));
+        ICL_TRY(icl_cancel_check(&self->cancelled));
         ICL_TRY(open_pool(self, i));
     }
     return ICL_OK;
@@ -124,7 +124,7 @@ static icl_status feed_pool(icl_bpe_trainer *trainer, icl_training *self, const 
     for (size_t i = 0; i < pool->count; i++) {
         if (i % TEXTS_BETWEEN == 0) {
             icl_training_say(self, "tokenizer", i, pool->count);
-            ICL_TRY(icl_cancel_check(self->options.cancelled));
+            ICL_TRY(icl_cancel_check(&self->cancelled));
         }
         ICL_TRY(icl_bpe_trainer_feed(trainer, pool->texts[i], strlen(pool->texts[i]), 1));
     }
@@ -222,7 +222,7 @@ static bool vectors_progress(void *user, size_t done, size_t total)
 {
     icl_training *self = user;
     icl_training_say(self, "vectors", done, total);
-    return icl_cancel_check(self->options.cancelled) != ICL_OK;
+    return icl_cancel_check(&self->cancelled) != ICL_OK;
 }
 
 static icl_status embed_pools(icl_training *self)

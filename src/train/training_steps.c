@@ -182,7 +182,7 @@ static icl_status keep_checkpoint(phase_run *run, icl_status cancelled)
     if (cancelled == ICL_OK && !is_due(self->recipe->checkpoint_every, self->state.step))
         return ICL_OK;
     ICL_TRY(icl_training_save_checkpoint(self, &self->state));
-    return cancelled == ICL_OK ? ICL_OK : icl_cancel_check(self->options.cancelled);
+    return cancelled == ICL_OK ? ICL_OK : icl_cancel_check(&self->cancelled);
 }
 
 static icl_status step(phase_run *run)
@@ -194,7 +194,7 @@ static icl_status step(phase_run *run)
     const bool logged = number % self->recipe->log_every == 0 || number == self->plan.steps ||
                         number == run->first_step + run->phase->steps;
     ICL_TRY(accumulate(run, logged));
-    ICL_TRY(keep_checkpoint(run, icl_cancel_check(self->options.cancelled)));
+    ICL_TRY(keep_checkpoint(run, icl_cancel_check(&self->cancelled)));
 
     icl_optimizer_report report;
     ICL_TRY(icl_optimizer_step(self->optimizer, run->phase->micro_batches, &report));
@@ -266,15 +266,19 @@ static void end_phase(phase_run *run)
     self->progress.source_count = 0;
 }
 
+static bool evaluation_is_due(const icl_training *self)
+{
+    return self->state.step == 0 || is_due(self->recipe->evaluate_every, self->state.step);
+}
+
 static icl_status run_phase(icl_training *self, const icl_recipe_phase *phase, uint64_t first_step)
 {
     phase_run run = { .training = self, .phase = phase, .first_step = first_step };
     icl_status status = begin_phase(&run);
     while (status == ICL_OK && self->state.step < first_step + phase->steps) {
-        status = step(&run);
-        if (status == ICL_OK && is_due(self->recipe->evaluate_every, self->state.step) &&
-            self->state.step < self->plan.steps)
-            status = icl_training_evaluate(self);
+        if (evaluation_is_due(self)) status = icl_training_evaluate(self, true);
+        /* Stopped there, the step stops too, with a checkpoint; resuming evaluates again. */
+        if (status == ICL_OK || status == ICL_ECANCELLED) status = step(&run);
     }
     end_phase(&run);
     return status;

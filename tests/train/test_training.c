@@ -85,9 +85,9 @@ static int tear_down(void **state)
 
 /* --- running --- */
 
-/* Sets the flag at a step. */
+/* Cancels at a step. */
 typedef struct stopper {
-    atomic_bool stop;
+    icl_training *training;
     uint64_t step;
 } stopper;
 
@@ -95,7 +95,7 @@ static void stop_at(void *user, const icl_train_progress *progress)
 {
     stopper *self = user;
     if (strcmp(progress->stage, "training") == 0 && progress->step == self->step)
-        atomic_store(&self->stop, true);
+        icl_training_cancel(self->training);
 }
 
 typedef struct run_options {
@@ -118,11 +118,11 @@ static icl_status run(run_options wanted)
     options.device = "cpu";
     options.resume = wanted.resume;
     if (wanted.stopper != NULL) {
-        options.cancelled = &wanted.stopper->stop;
         options.report = stop_at;
         options.user = wanted.stopper;
     }
     icl_status status = icl_training_open(&training, recipe, &options);
+    if (wanted.stopper != NULL) wanted.stopper->training = training;
     if (status == ICL_OK) status = icl_training_run(training);
     icl_training_close(training);
     return status;
@@ -193,7 +193,6 @@ static void test_training__stopped_and_resumed_it_gives_the_same_bytes(void **st
         char out[16];
         snprintf(out, sizeof out, "stop-%d", (int)at);
         stopper stop = { .step = at };
-        atomic_init(&stop.stop, false);
         assert_int_equal(run((run_options){ .out = out, .stopper = &stop }), ICL_ECANCELLED);
         run_ok((run_options){ .out = out, .resume = true });
         assert_same_results("whole", out);
