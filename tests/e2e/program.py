@@ -7,6 +7,7 @@ import unittest
 
 SOURCE, BIN = os.environ["ICL_SOURCE"], os.environ["ICL_BIN"]
 MODEL = os.path.join(SOURCE, "models", "icl-seed-q8_0.gguf")
+WINDOW = 1024 # its tokens of context
 SNIPS = os.path.join(SOURCE, "tasks", "snips")
 TINY = os.path.join(SOURCE, "tasks", "tiny")
 # No sentence encoder, which takes longer to start than these runs take.

@@ -5,7 +5,7 @@ import os
 import struct
 import unittest
 
-from program import BIN, Case, FAST, MODEL
+from program import BIN, Case, FAST, MODEL, WINDOW
 
 GOOD = '{"text": "good day", "label": "positive"}\n{"text": "bad day", "label": "negative"}\n'
 
@@ -101,12 +101,13 @@ class BadData(Case):
 
     def test_query_longer_than_the_window(self):
         text = json.dumps({"id": "long-one", "text": "word " * 5000, "label": "positive"})
-        self.refuse("long-one", "1024", test=self.write("long.jsonl", text + "\n"))
+        self.refuse("long-one", str(WINDOW), test=self.write("long.jsonl", text + "\n"))
 
     def test_prompt_longer_than_the_window_when_told_to_refuse(self):
-        rows = "".join(json.dumps({"text": f"{i} " + "word " * 600, "label": label}) + "\n"
+        words = "word " * (WINDOW * 3 // 5)
+        rows = "".join(json.dumps({"text": f"{i} {words}", "label": label}) + "\n"
                        for i in range(4) for label in ("positive", "negative"))
-        self.refuse("1024", more=["--overflow", "error"], train=self.write("wide.jsonl", rows))
+        self.refuse(str(WINDOW), more=["--overflow", "error"], train=self.write("wide.jsonl", rows))
 
     def test_invalid_utf8(self):
         self.refuse_train(GOOD.encode() + b'{"text": "caf\xe9", "label": "positive"}\n', ":3")

@@ -8,7 +8,7 @@ import re
 import subprocess
 import unittest
 
-from program import BIN, Case, FAST, TINY
+from program import BIN, Case, FAST, MODEL, TINY
 
 NUMBER = (int, float)
 CONTRACT = {
@@ -259,7 +259,7 @@ class Lists(Case):
 
     def test_doctor_names_what_it_runs_on(self):
         text = self.succeeds("doctor").decode()
-        for word in ("sqlite", "openblas", "processor", "memory", "icl-seed-q8_0.gguf",
+        for word in ("sqlite", "openblas", "processor", "memory", os.path.basename(MODEL),
                      "exact      yes", "encoder"):
             self.assertIn(word, text)
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import unittest
 
-from program import BIN, Case
+from program import BIN, Case, WINDOW
 
 SCORE = ["score", "--threads", "1"]
 
@@ -76,7 +76,7 @@ class Score(Case):
 
     def test_bad_lines_answer_for_themselves(self):
         good = line(id="good", prefix="One two", continuation=" three")
-        long = list(range(1, 1100))
+        long = list(range(1, WINDOW + 76))
         bad = [("not json\n", None, "JSON"),
                ("[1, 2]\n", None, "JSON object"),
                ('{"id": 1, "prefix": "a", "continuation": "\ud800"}\n'.encode(
@@ -97,7 +97,7 @@ class Score(Case):
                (line(id=7, prefix_tokens=[1], continuation_tokens=[99999999]), 7, "99999999"),
                (line(id=7, prefix_tokens=[1.5], continuation_tokens=[1]), 7, "prefix_tokens"),
                (line(id=7, prefix_tokens="ab", continuation_tokens=[1]), 7, "prefix_tokens"),
-               (line(id=7, prefix_tokens=long, continuation_tokens=[1]), 7, "1099")]
+               (line(id=7, prefix_tokens=long, continuation_tokens=[1]), 7, str(len(long)))]
         alone = self.answers(good)[0]
         text = good.encode()
         for row, _, _ in bad:

@@ -1,18 +1,9 @@
-/* The shipped models through llama.cpp: what a run may rely on. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+/* The shipped model and random ones through llama.cpp: what a run may rely on. */
+#include "learn/written_model.h"
+#include "shipped_model.h"
 
 #include <icl/engine.h>
 #include <icl/model.h>
-
-#include "base/rng.h"
 
 enum { REQUESTS = 20, PREFIX_MAX = 260 };
 
@@ -38,13 +29,11 @@ static void draw_questions(question_set *out, size_t vocab_count)
     }
 }
 
-static icl_model *open_model(const char *name, int threads)
+static icl_model *open_model(const char *path, int threads)
 {
-    char path[4096];
     icl_model *model = NULL;
     icl_model_options options = icl_model_options_default();
     options.thread_count = threads;
-    snprintf(path, sizeof path, "%s/models/%s", ICL_SOURCE_DIR, name);
     if (icl_model_open(&model, path, &options) != ICL_OK) fail_msg("%s", icl_error_message());
     return model;
 }
@@ -76,10 +65,10 @@ static void ask(double *out, icl_model *model, const question_set *questions, co
 }
 
 /* Law 3 on real kernels: alone, together, shuffled, in calls of any size, on one thread or two. */
-static void check_exact(const char *name)
+static void check_exact(const char *path)
 {
     static question_set questions;
-    icl_model *model = open_model(name, 1), *threaded = open_model(name, 2);
+    icl_model *model = open_model(path, 1), *threaded = open_model(path, 2);
     if (!icl_model_get_info(model)->exact) skip();
     draw_questions(&questions, icl_model_get_info(model)->vocab_count);
     size_t order[REQUESTS];
@@ -103,16 +92,30 @@ static void check_exact(const char *name)
     icl_model_close(threaded);
 }
 
-static void test_model_llama__f32_answers_do_not_depend_on_the_batch(void **state)
+/* Wide enough for every kernel to share its work among threads; two queries' heads to a key's. */
+static void write_random_model(const char *path, icl_weight_type type)
 {
-    (void)state;
-    check_exact("icl-seed-f32.gguf");
+    const icl_model_file_options options = { .type = type, .name = "random" };
+    icl_transformer_config config = written_config();
+    config.width = 256;
+    config.feed_width = 512;
+    config.window = 512;
+    icl_device *device = open_cpu();
+    icl_bpe *bpe = small_bpe();
+    icl_transformer *model = random_model(device, &config);
+    assert_ok(icl_model_file_write(path, model, bpe, &options));
+    icl_transformer_free(model);
+    icl_bpe_free(bpe);
+    icl_device_close(device);
 }
 
-static void test_model_llama__q8_0_answers_do_not_depend_on_the_batch(void **state)
+static void test_model_llama__answers_do_not_depend_on_the_batch(void **state)
 {
-    (void)state;
-    check_exact("icl-seed-q8_0.gguf");
+    write_random_model("f32.gguf", ICL_WEIGHT_F32);
+    check_exact("f32.gguf");
+    write_random_model("f16.gguf", ICL_WEIGHT_F16);
+    check_exact("f16.gguf");
+    check_exact(SHIPPED_MODEL); /* q8_0 */
 }
 
 static void expect_refusal(const char *path, icl_status expected, const char *part)
@@ -140,19 +143,15 @@ static void write_part(const char *to, const char *from, size_t bytes)
 static void test_model_llama__wrong_files_are_refused_with_a_sentence(void **state)
 {
     (void)state;
-    char source[4096], path[] = "/tmp/icl-test-model-XXXXXX";
-    snprintf(source, sizeof source, "%s/models/icl-seed-q8_0.gguf", ICL_SOURCE_DIR);
-    const int descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    fclose(fdopen(descriptor, "wb"));
+    static const char path[] = "wrong.gguf";
+    write_part(path, SHIPPED_MODEL, 0);
     expect_refusal("/nonexistent/model.gguf", ICL_EIO, "/nonexistent/model.gguf");
     expect_refusal(path, ICL_EMODEL, "is not a GGUF model file");
     expect_refusal(ICL_SOURCE_DIR "/LICENSE", ICL_EMODEL, "is not a GGUF model file");
-    write_part(path, source, 1000); /* inside the metadata */
+    write_part(path, SHIPPED_MODEL, 1000); /* inside the metadata */
     expect_refusal(path, ICL_EMODEL, path);
-    write_part(path, source, 9000000); /* inside the weights */
+    write_part(path, SHIPPED_MODEL, 9000000); /* inside the weights */
     expect_refusal(path, ICL_EMODEL, path);
-    remove(path);
 }
 
 static void stop_at_once(void *user, uint64_t done, uint64_t total)
@@ -166,7 +165,7 @@ static void test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works(void
 {
     (void)state;
     static question_set questions;
-    icl_model *model = open_model("icl-seed-q8_0.gguf", 1);
+    icl_model *model = open_model(SHIPPED_MODEL, 1);
     draw_questions(&questions, icl_model_get_info(model)->vocab_count);
     icl_engine_options options = icl_engine_options_default();
     options.call_tokens_max = 64;
@@ -196,7 +195,7 @@ static void test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works(void
 static void test_model_llama__tokens_spell_their_text(void **state)
 {
     (void)state;
-    icl_model *model = open_model("icl-seed-q8_0.gguf", 1);
+    icl_model *model = open_model(SHIPPED_MODEL, 1);
     const char text[] = "Text: play  caf\xc3\xa9 \xe4\xbd\xa0\xe5\xa5\xbd\n\nLabel: music";
     int32_t tokens[sizeof text + 8];
     size_t count = 0, at = 0;
@@ -217,11 +216,10 @@ static void test_model_llama__tokens_spell_their_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model_llama__f32_answers_do_not_depend_on_the_batch),
-        cmocka_unit_test(test_model_llama__q8_0_answers_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_model_llama__answers_do_not_depend_on_the_batch),
         cmocka_unit_test(test_model_llama__wrong_files_are_refused_with_a_sentence),
         cmocka_unit_test(test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works),
         cmocka_unit_test(test_model_llama__tokens_spell_their_text),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, enter_scratch, leave_scratch);
 }

@@ -8,7 +8,7 @@ The reference is PyPI transformers reading the same GGUF weights (`gguf_file`): 
 unpadded forward pass over the whole sequence of each request, no key/value cache, then a
 log-softmax in float64. Needs: torch, transformers, gguf, accelerate; the zstd program.
 
-parity_seed.jsonl holds one request a line, 500 distinct prompts:
+parity_model.jsonl holds one request a line, 500 distinct prompts:
     snips-N/LABEL   8-shot SNIPS prompts: 60 with all seven labels (30 share their demonstrations,
                     30 draw their own), 240 with the true label only
     clinc-N/LABEL   4 CLINC150 queries with all 150 labels: multi-token, sharing prefixes
@@ -174,7 +174,7 @@ def measured_prompt(reference, requests):
 def write_scores(reference, args):
     rng = random.Random(SEED)
     prompts = close_calls = n_lines = 0
-    with open(os.path.join(args.out, "parity_seed.jsonl"), "w", encoding="utf-8") as out:
+    with open(os.path.join(args.out, "parity_model.jsonl"), "w", encoding="utf-8") as out:
         for quota, candidates in itertools.chain(snips_prompts(reference, args.snips, rng),
                                                  clinc_prompts(reference, args.clinc, rng),
                                                  text_prompts(reference, args.text, rng)):

@@ -1,12 +1,10 @@
-/* The tokenizer on the seed model against the ids of Hugging Face's (golden/parity_tokenize.jsonl:
+/* The tokenizer of the shipped model against the ids of Hugging Face's (golden/parity_tokenize.jsonl:
  * whitespace runs, many scripts, real text), and back: the pieces of a text join to its bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -15,26 +13,16 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "shipped_model.h"
 
 enum { TOKENS_MAX = 1024, PIECE_BYTES_MAX = 256, STRINGS = 200 };
 
-static char *source_path(const char *name)
-{
-    const char *source = getenv("ICL_SOURCE");
-    assert_non_null(source);
-    icl_text path = { 0 };
-    icl_text_printf(&path, "%s/%s", source, name);
-    return icl_text_take(&path, NULL);
-}
-
 static int open_model(void **state)
 {
-    char *path = source_path("models/icl-seed-f32.gguf");
     icl_model_options options = icl_model_options_default();
     options.thread_count = 1;
     icl_model *model = NULL;
-    const icl_status status = icl_model_open(&model, path, &options);
-    free(path);
+    const icl_status status = icl_model_open(&model, SHIPPED_MODEL, &options);
     *state = model;
     return status == ICL_OK ? 0 : -1;
 }
@@ -51,8 +39,7 @@ typedef void string_check(icl_model *model, const char *text, size_t length,
 /* Runs `check` on every golden string. */
 static void each_string(icl_model *model, string_check *check)
 {
-    char *path = source_path("tests/golden/parity_tokenize.jsonl");
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(ICL_SOURCE_DIR "/tests/golden/parity_tokenize.jsonl", "rb");
     assert_non_null(file);
     icl_text line = { 0 };
     bool too_long = false;
@@ -69,7 +56,6 @@ static void each_string(icl_model *model, string_check *check)
     assert_int_equal(count, STRINGS);
     icl_text_deinit(&line);
     fclose(file);
-    free(path);
 }
 
 static void check_tokens(icl_model *model, const char *text, size_t length, const json_t *expected)

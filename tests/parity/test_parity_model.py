@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""icl score against transformers on the seed model, request by request.
+"""icl score against transformers on one model, request by request.
 
-tests/golden/parity_seed.jsonl (made by make_parity.py) holds the reference's per-token
+tests/golden/parity_model.jsonl (made by make_parity.py) holds the reference's per-token
 log-probabilities for 500 prompts. The seed model runs here from the same f32 weights with an f32
 key/value cache, so what is left is rounding. The second half of the file checks that an answer
 depends on its own request alone: the order of the others and their number change no byte.
@@ -23,7 +23,7 @@ EVERY = 1 if os.environ.get("ICL_SANITIZE", "off") == "off" else 8
 
 
 def golden_rows():
-    with open(os.path.join(SOURCE, "tests", "golden", "parity_seed.jsonl"),
+    with open(os.path.join(SOURCE, "tests", "golden", "parity_model.jsonl"),
               encoding="utf-8") as f:
         rows = [json.loads(line) for line in f]
     prompts = list(dict.fromkeys(row["id"].partition("/")[0] for row in rows))
@@ -46,7 +46,7 @@ def score(rows):
     return lines
 
 
-class ParitySeed(unittest.TestCase):
+class ParityModel(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.golden = golden_rows()
