@@ -92,9 +92,9 @@ static json_t *phase_object(const icl_train_phase_plan *phase)
 {
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:I}", "name", phase->name, "steps",
                      (json_int_t)phase->steps, "context", (json_int_t)phase->context, "rows",
-                     (json_int_t)phase->rows, "tokens_per_step",
-                     (json_int_t)phase->tokens_per_step, "flops_per_step", phase->flops_per_step,
-                     "activation_bytes", (json_int_t)phase->activation_bytes);
+                     (json_int_t)phase->rows, "tokens_per_step", (json_int_t)phase->tokens_per_step,
+                     "flops_per_step", phase->flops_per_step, "activation_bytes",
+                     (json_int_t)phase->activation_bytes);
 }
 
 static void print_plan_json(const train_state *state)
@@ -103,15 +103,15 @@ static void print_plan_json(const train_state *state)
     json_t *phases = json_array();
     for (size_t i = 0; i < plan->phase_count; i++)
         json_array_append_new(phases, phase_object(icl_training_get_phase(state->training, i)));
-    json_t *object = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "name",
-        plan->name, "device", plan->device, "parameters", (json_int_t)plan->parameters,
-        "trained_parameters", (json_int_t)plan->trained_parameters, "steps",
-        (json_int_t)plan->steps, "tokens", (json_int_t)plan->tokens, "flops", plan->flops,
-        "weight_bytes", (json_int_t)plan->weight_bytes, "activation_bytes",
-        (json_int_t)plan->activation_bytes, "data_bytes", (json_int_t)plan->data_bytes,
-        "total_bytes", (json_int_t)plan->total_bytes, "flops_per_second", plan->flops_per_second,
-        "seconds_estimated", plan->seconds, "phases", phases);
+    json_t *object =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "name",
+                  plan->name, "device", plan->device, "parameters", (json_int_t)plan->parameters,
+                  "trained_parameters", (json_int_t)plan->trained_parameters, "steps",
+                  (json_int_t)plan->steps, "tokens", (json_int_t)plan->tokens, "flops", plan->flops,
+                  "weight_bytes", (json_int_t)plan->weight_bytes, "activation_bytes",
+                  (json_int_t)plan->activation_bytes, "data_bytes", (json_int_t)plan->data_bytes,
+                  "total_bytes", (json_int_t)plan->total_bytes, "flops_per_second",
+                  plan->flops_per_second, "seconds_estimated", plan->seconds, "phases", phases);
     json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);
@@ -142,7 +142,8 @@ static void print_plan(const train_state *state)
     printf("memory          %.1f MiB: weights and optimizer %.1f, activations %.1f, data %.1f\n",
            (double)plan->total_bytes / mib, (double)plan->weight_bytes / mib,
            (double)plan->activation_bytes / mib, (double)plan->data_bytes / mib);
-    printf("time            about %s by one micro-batch of each phase, evaluation excluded; %.0f %% of "
+    printf("time            about %s by one micro-batch of each phase, evaluation excluded; %.0f "
+           "%% of "
            "the\n                %.1f GFLOP/s of a bare product of the model's width\n",
            seconds, 100 * plan->flops / plan->seconds / plan->flops_per_second,
            plan->flops_per_second * 1e-9);
@@ -185,8 +186,8 @@ static void show_step(cli_progress *shown, const icl_train_progress *progress)
 {
     char line[256], part[96], left[32];
     size_t used = 0;
-    snprintf(part, sizeof part, "%.24s  step %" PRIu64 "/%" PRIu64, progress->phase,
-             progress->step, progress->steps);
+    snprintf(part, sizeof part, "%.24s  step %" PRIu64 "/%" PRIu64, progress->phase, progress->step,
+             progress->steps);
     used = append(line, used, sizeof line, part);
     used = append_losses(line, used, sizeof line, progress);
     if (progress->tokens_per_second > 0) {
@@ -281,8 +282,9 @@ static int run_train(const cli_verb *verb, int count, char **words)
     train_state state = { .verb = verb, .arguments = &arguments };
     const bool silent = arguments.quiet || arguments.json;
     state.progress = progress_begin(!silent);
-    interrupt_install("icl train: interrupted; the same command with --resume goes on from the last "
-                      "checkpoint");
+    interrupt_install(
+        "icl train: interrupted; the same command with --resume goes on from the last "
+        "checkpoint");
     icl_train_options options = icl_train_options_default();
     options.data_folder = arguments.data;
     options.encoder_path = arguments.encoder;

@@ -17,8 +17,8 @@ void interrupt_install(const char *sentence);
 /* The model that signals stop; NULL: none. */
 void interrupt_watch(icl_model *model);
 
-/* The training that the first signal stops; NULL: none. It may take its time to write a checkpoint; a
- * second signal ends the program. */
+/* The training that the first signal stops; NULL: none. It may take its time to write a checkpoint;
+ * a second signal ends the program. */
 void interrupt_watch_training(icl_training *training);
 
 #endif

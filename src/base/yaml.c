@@ -139,8 +139,7 @@ icl_status icl_yaml_whole(uint64_t *out, const icl_yaml_value *value, uint64_t m
     const unsigned long long number = strtoull(digits, &end, 10);
     if (status == ICL_OK && (!isdigit((unsigned char)digits[0]) || *end != '\0' || errno != 0 ||
                              number < minimum || number > maximum))
-        status =
-            refuse_number(value, digits, "whole number", (double)minimum, (double)maximum);
+        status = refuse_number(value, digits, "whole number", (double)minimum, (double)maximum);
     if (status == ICL_OK) *out = number;
     icl_text_deinit(&text);
     return status;
@@ -378,9 +377,7 @@ static icl_status read_documents(const reading *in, struct fy_parser *parser, st
 icl_status icl_yaml_parse(void *self, const char *bytes, size_t length, const char *path,
                           const icl_yaml_rule *rules, size_t rule_count)
 {
-    const reading in = {
-        .self = self, .path = path, .rules = rules, .rule_count = rule_count
-    };
+    const reading in = { .self = self, .path = path, .rules = rules, .rule_count = rule_count };
     const size_t valid = icl_utf8_valid_length(bytes, length);
     if (valid < length)
         return icl_error_set(ICL_EPARSE, "%s: invalid UTF-8: byte 0x%02x at byte offset %zu", path,

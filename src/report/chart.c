@@ -134,10 +134,9 @@ static void append_escaped(icl_text *out, const char *text)
 
 static void append_style(icl_text *out)
 {
-    icl_text_append_string(out,
-                           "<style>\n"
-                           "svg{--back:#fff;--text:#222;--soft:#d8d8d8;"
-                           "font:13px system-ui,sans-serif}\n");
+    icl_text_append_string(out, "<style>\n"
+                                "svg{--back:#fff;--text:#222;--soft:#d8d8d8;"
+                                "font:13px system-ui,sans-serif}\n");
     icl_text_append_string(out, "svg{");
     for (size_t i = 0; i < COLOURS; i++) icl_text_printf(out, "--c%zu:%s;", i, light[i]);
     icl_text_append_string(out, "}\n@media(prefers-color-scheme:dark){svg{--back:#16181d;"

@@ -163,8 +163,9 @@ icl_status icl_stage_find(size_t *out_stage, const char *name)
     if (nearest < STAGE_COUNT)
         return icl_error_set(ICL_ENOTFOUND, "unknown stage %s; did you mean \"%s\"?", shown,
                              names[nearest]);
-    return icl_error_set(ICL_ENOTFOUND, "unknown stage %s; there are select, order, score, "
-                                        "calibrate, source and start",
+    return icl_error_set(ICL_ENOTFOUND,
+                         "unknown stage %s; there are select, order, score, "
+                         "calibrate, source and start",
                          shown);
 }
 

@@ -33,9 +33,9 @@ static icl_status read_stream(icl_training_record *record, FILE *stream, const c
     icl_status status = ICL_OK;
     for (size_t number = 1; status == ICL_OK && icl_line_read(&line, stream, &too_long); number++) {
         json_t *object = json_loads(icl_text_string(&line), 0, NULL);
-        status = object != NULL ? take(record, object)
-                                : icl_error_set(ICL_EPARSE, "%s:%zu: not a JSON object", path,
-                                                number);
+        status = object != NULL
+                     ? take(record, object)
+                     : icl_error_set(ICL_EPARSE, "%s:%zu: not a JSON object", path, number);
         json_decref(object);
         icl_text_clear(&line);
     }

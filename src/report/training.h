@@ -12,11 +12,11 @@
 #include "report/chart.h"
 
 typedef struct icl_training_record {
-    json_t *facts;       /* report.json */
-    json_t *evaluations; /* array of the lines of evaluation.jsonl */
-    icl_chart losses;    /* a line for each source */
+    json_t *facts;                /* report.json */
+    json_t *evaluations;          /* array of the lines of evaluation.jsonl */
+    icl_chart losses;             /* a line for each source */
     icl_chart judged, accuracies; /* a line for each evaluation set */
-    double seconds;      /* of all steps */
+    double seconds;               /* of all steps */
 } icl_training_record;
 
 icl_status icl_training_record_open(icl_training_record *out, const char *folder);

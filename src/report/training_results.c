@@ -58,8 +58,8 @@ static icl_status append_table(icl_text *out, const icl_training_record *record)
     const json_t *first = NULL, *last = NULL;
     append_facts(out, record);
     if (record->judged.count > 0)
-        icl_text_printf(out, "\n%-24s %-20s %-15s  %-14s  %6s\n", "evaluation set", "    loss, nats",
-                        "accuracy", "95 % interval", "n");
+        icl_text_printf(out, "\n%-24s %-20s %-15s  %-14s  %6s\n", "evaluation set",
+                        "    loss, nats", "accuracy", "95 % interval", "n");
     for (size_t i = 0; icl_training_record_set(record, i, &first, &last); i++)
         append_set_row(out, first, last);
     return icl_text_status(out);
@@ -71,8 +71,7 @@ icl_status icl_report_training_table(char **out_text, const char *folder)
     icl_text text = { 0 };
     ICL_TRY(icl_training_record_open(&record, folder));
     icl_status status = append_table(&text, &record);
-    if (status == ICL_OK)
-        *out_text = icl_text_take(&text, NULL);
+    if (status == ICL_OK) *out_text = icl_text_take(&text, NULL);
     icl_text_deinit(&text);
     icl_training_record_deinit(&record);
     return status;
@@ -120,7 +119,8 @@ static void append_data(icl_text *out, const json_t *facts)
 {
     const json_t *pools = json_object_get(facts, "data");
     if (json_array_size(pools) == 0) return;
-    icl_text_append_string(out, "\n## Data\n\n| pool | file | texts | terms |\n|---|---|---|---|\n");
+    icl_text_append_string(out,
+                           "\n## Data\n\n| pool | file | texts | terms |\n|---|---|---|---|\n");
     for (size_t i = 0; i < json_array_size(pools); i++) {
         const json_t *pool = json_array_get(pools, i);
         icl_text_printf(out, "| %s | %s | %.0f | %s |\n", text_of(pool, "name"),

@@ -89,8 +89,8 @@ static icl_status draw(icl_feeder *feeder)
 {
     const icl_recipe_phase *phase = feeder->phase;
     feeder->pending_source = choose_source(feeder, feeder->next);
-    ICL_TRY(icl_source_draw(feeder->sources[feeder->pending_source], &feeder->pending,
-                            feeder->next));
+    ICL_TRY(
+        icl_source_draw(feeder->sources[feeder->pending_source], &feeder->pending, feeder->next));
     icl_sequence_keep_targets(&feeder->pending, phase->answer_weight > 0, phase->text_weight > 0,
                               phase->meaning_weight > 0);
     feeder->has_pending = true;
@@ -109,11 +109,11 @@ static icl_status does_not_fit(const icl_feeder *feeder)
                          "phase \"%s\": a sequence of %s has %zu answers, %zu text tokens, %zu "
                          "meanings and %zu candidates, and the `room` of a batch is %zu, %zu, %zu "
                          "and %zu",
-                         feeder->phase->name, icl_source_name(feeder->sources[feeder->pending_source]),
-                         answers, texts, sequence->meaning_count, sequence->candidate_count,
+                         feeder->phase->name,
+                         icl_source_name(feeder->sources[feeder->pending_source]), answers, texts,
+                         sequence->meaning_count, sequence->candidate_count,
                          feeder->phase->limits.answers_max, feeder->phase->limits.texts_max,
-                         feeder->phase->limits.meanings_max,
-                         feeder->phase->limits.candidates_max);
+                         feeder->phase->limits.meanings_max, feeder->phase->limits.candidates_max);
 }
 
 icl_status icl_feeder_fill(icl_feeder *feeder, icl_train_batch *batch)

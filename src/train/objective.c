@@ -22,9 +22,9 @@ struct icl_objective {
     icl_value *tokens, *positions, *first;
     prediction answer, text, meaning; /* loss NULL: not part of it */
     icl_value *candidates, *candidate_mask;
-    float *mask;   /* [candidates_max] */
+    float *mask;      /* [candidates_max] */
     int32_t *targets; /* [answers_max] over the vocabulary */
-    float *read;   /* logits, read back */
+    float *read;      /* logits, read back */
 };
 
 icl_objective_options icl_objective_options_of(const icl_recipe_phase *phase)
@@ -196,7 +196,8 @@ static void set_answers(icl_objective *self, const icl_train_batch *batch)
     icl_graph_set_ids(self->graph, self->answer.targets, self->targets);
     icl_graph_set(self->graph, self->answer.weights, batch->answer_weights);
     if (self->candidates == NULL) return;
-    for (size_t i = 0; i < count; i++) self->mask[i] = i < batch->candidate_count ? 0 : hidden_logit;
+    for (size_t i = 0; i < count; i++)
+        self->mask[i] = i < batch->candidate_count ? 0 : hidden_logit;
     /* Without any candidate no row has a weight; the mask must leave something to divide by. */
     self->mask[0] = 0;
     icl_graph_set_ids(self->graph, self->candidates, batch->candidates);
@@ -241,8 +242,8 @@ icl_status icl_objective_run(icl_objective *objective, const icl_train_batch *ba
     set_inputs(objective, batch);
     ICL_TRY(icl_graph_run(objective->graph));
     icl_losses losses = { .total = 0 };
-    losses.answer = take_loss(&losses.total, objective, &objective->answer,
-                              options->answer_weight, batch->answer_count);
+    losses.answer = take_loss(&losses.total, objective, &objective->answer, options->answer_weight,
+                              batch->answer_count);
     losses.text = take_loss(&losses.total, objective, &objective->text, options->text_weight,
                             batch->text_count);
     losses.meaning = take_loss(&losses.total, objective, &objective->meaning,

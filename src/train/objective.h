@@ -29,9 +29,9 @@ icl_objective_options icl_objective_options_of(const icl_recipe_phase *phase);
 
 /* Means by weight over a batch; NAN where the batch has nothing of the kind. */
 typedef struct icl_losses {
-    double total;  /* what is differentiated */
-    double answer; /* nats */
-    double text;   /* nats */
+    double total;   /* what is differentiated */
+    double answer;  /* nats */
+    double text;    /* nats */
     double meaning; /* 1 - cosine */
 } icl_losses;
 

@@ -114,8 +114,7 @@ icl_status icl_recipe_complete_phase(const icl_recipe *recipe, icl_recipe_phase 
     icl_batch_limits *limits = &phase->limits;
     if (phase->name == NULL || phase->steps == 0 || limits->context == 0 || limits->rows == 0 ||
         phase->source_count == 0)
-        return icl_error_set(ICL_EPARSE,
-                             "a phase needs name, steps, context, rows and a mixture");
+        return icl_error_set(ICL_EPARSE, "a phase needs name, steps, context, rows and a mixture");
     if (phase->answer_weight + phase->text_weight + phase->meaning_weight <= 0)
         return icl_error_set(ICL_EPARSE, "phase \"%.60s\" says nothing of its loss", phase->name);
     for (size_t i = 0; i + 1 < recipe->phase_count; i++)
@@ -165,15 +164,15 @@ static icl_status check_phase(const icl_recipe *recipe, const icl_recipe_phase *
         ICL_TRY(check_call(recipe, phase->sources[i].call));
     if (recipe->from != NULL) return ICL_OK;
     if (phase->limits.context > recipe->model.window)
-        return icl_error_set(ICL_EPARSE, "%s: phase \"%.60s\": a context of %zu is above the "
-                                         "model's window of %zu",
+        return icl_error_set(ICL_EPARSE,
+                             "%s: phase \"%.60s\": a context of %zu is above the "
+                             "model's window of %zu",
                              recipe->path, phase->name, phase->limits.context,
                              recipe->model.window);
     if (phase->meaning_layer > recipe->model.layers)
         return icl_error_set(ICL_EPARSE,
                              "%s: phase \"%.60s\": meaning_layer %zu of a model of %zu layers",
-                             recipe->path, phase->name, phase->meaning_layer,
-                             recipe->model.layers);
+                             recipe->path, phase->name, phase->meaning_layer, recipe->model.layers);
     if (phase->meaning_weight > 0 && recipe->model.readout_width == 0)
         return icl_error_set(ICL_EPARSE,
                              "%s: phase \"%.60s\" has a loss of meaning, but the model has no "
@@ -190,8 +189,8 @@ static icl_status check_tokenizer(icl_recipe *recipe)
     if (recipe->from == NULL && recipe->tokenizer_file == NULL && recipe->tokenizer_vocab == 0)
         return icl_error_set(ICL_EPARSE, "%s: the recipe has no `tokenizer`", recipe->path);
     if (recipe->tokenizer_encoder_words && recipe->encoder == NULL)
-        return icl_error_set(ICL_EPARSE, "%s: `encoder_words` needs the recipe to name an `encoder`",
-                             recipe->path);
+        return icl_error_set(
+            ICL_EPARSE, "%s: `encoder_words` needs the recipe to name an `encoder`", recipe->path);
     for (size_t i = 0; i < recipe->tokenizer_pools.count; i++)
         if (!has_pool(recipe, recipe->tokenizer_pools.items[i]))
             return missing_pool(recipe, "tokenizer", recipe->tokenizer_pools.items[i]);
@@ -201,14 +200,16 @@ static icl_status check_tokenizer(icl_recipe *recipe)
 static icl_status check_model(icl_recipe *recipe)
 {
     if (recipe->from != NULL && recipe->model_stated)
-        return icl_error_set(ICL_EPARSE, "%s: a recipe has a `model` or goes on `from` a file, not "
-                                         "both",
+        return icl_error_set(ICL_EPARSE,
+                             "%s: a recipe has a `model` or goes on `from` a file, not "
+                             "both",
                              recipe->path);
     if (recipe->from == NULL && !recipe->model_stated)
         return icl_error_set(ICL_EPARSE, "%s: the recipe has no `model`", recipe->path);
     if (recipe->from == NULL && recipe->lora.rank > 0)
-        return icl_error_set(ICL_EPARSE, "%s: `lora` adapts a model `from` a file, but none is "
-                                         "named",
+        return icl_error_set(ICL_EPARSE,
+                             "%s: `lora` adapts a model `from` a file, but none is "
+                             "named",
                              recipe->path);
     return check_tokenizer(recipe);
 }
@@ -224,12 +225,13 @@ static icl_status check(icl_recipe *recipe)
         ICL_TRY(check_phase(recipe, phase));
         if (phase->limits.context > longest) longest = phase->limits.context;
     }
-    for (size_t i = 0; i < recipe->set_count; i++) ICL_TRY(check_call(recipe, recipe->sets[i].call));
+    for (size_t i = 0; i < recipe->set_count; i++)
+        ICL_TRY(check_call(recipe, recipe->sets[i].call));
     if (recipe->evaluate_context == 0) recipe->evaluate_context = longest;
     if (recipe->from == NULL && recipe->evaluate_context > recipe->model.window)
-        return icl_error_set(ICL_EPARSE,
-                             "%s: evaluation in a context of %zu is above the model's window of %zu",
-                             recipe->path, recipe->evaluate_context, recipe->model.window);
+        return icl_error_set(
+            ICL_EPARSE, "%s: evaluation in a context of %zu is above the model's window of %zu",
+            recipe->path, recipe->evaluate_context, recipe->model.window);
     recipe->lora.targets = (const char *const *)recipe->lora_targets.items;
     recipe->model.frozen = (const char *const *)recipe->frozen.items;
     return ICL_OK;

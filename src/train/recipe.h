@@ -9,19 +9,16 @@
  *   freeze: [token_embd]                                   weights whose name contains one of these
  *   rates: { token_embd: 0.1 }                            factors on the learning rate, likewise
  *   encoder: all-MiniLM-L6-v2.gguf                         for sources that need sentence vectors
- *   start: random                                          a call of the start registry (train/start.h)
- *   labels: { words: [good, bad, ...], held: [...] }
- *   data: { novels: { file: ..., text: text, cut: sentences, words: 4-30, terms: public domain } }
- *   phases:
+ *   start: random                                          a call of the start registry
+ * (train/start.h) labels: { words: [good, bad, ...], held: [...] } data: { novels: { file: ...,
+ * text: text, cut: sentences, words: 4-30, terms: public domain } } phases:
  *     - name: copying
  *       steps: 600
  *       context: 128
- *       rows: 16                                           tokens of a step = rows * context * micro
- *       micro: 1
- *       rate: { peak: 1e-3, end: 1e-4, shape: cosine, warmup: 50 }
- *       adam: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 }
- *       loss: { over: candidates, answer: 1, text: 1, meaning: 1, meaning_layer: 2 }
- *       room: { answers: 256, texts: 2048, meanings: 64, candidates: 128 }
+ *       rows: 16                                           tokens of a step = rows * context *
+ * micro micro: 1 rate: { peak: 1e-3, end: 1e-4, shape: cosine, warmup: 50 } adam: { beta1: 0.9,
+ * beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 } loss: { over: candidates, answer: 1, text: 1,
+ * meaning: 1, meaning_layer: 2 } room: { answers: 256, texts: 2048, meanings: 64, candidates: 128 }
  *       mixture: [ { source: "labelled(...)", weight: 1 } ]
  *   evaluate: { every: 100, episodes: 200, context: 512, sets: [ { name: held, source: "..." } ] }
  *   checkpoint: { every: 200 }
@@ -57,11 +54,11 @@ typedef struct icl_recipe_phase {
     char *name;
     uint64_t steps;
     size_t micro_batches;
-    icl_batch_limits limits;  /* rows, context, and `room` for predictions of one micro-batch */
+    icl_batch_limits limits; /* rows, context, and `room` for predictions of one micro-batch */
     icl_optimizer_options optimizer;
     icl_answers_over answers_over;
     double answer_weight, text_weight, meaning_weight;
-    size_t meaning_layer;     /* the read-out reads the residual stream after this many blocks */
+    size_t meaning_layer; /* the read-out reads the residual stream after this many blocks */
     icl_recipe_source *sources;
     size_t source_count;
 } icl_recipe_phase;
@@ -89,7 +86,7 @@ typedef struct icl_recipe {
     uint64_t seed;
     icl_transformer_config model; /* vocab_count is the tokenizer's, set when that is known */
     bool model_stated;
-    char *tokenizer_file;         /* a GGUF to take it from; NULL: trained */
+    char *tokenizer_file; /* a GGUF to take it from; NULL: trained */
     size_t tokenizer_vocab;
     icl_recipe_names tokenizer_pools; /* none: all */
     bool tokenizer_encoder_words;     /* the words of the encoder's vocabulary count too */

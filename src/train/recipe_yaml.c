@@ -16,8 +16,14 @@ enum { SIZE_MAX_OF_FIELDS = 1 << 24, NAME_BYTES_MAX = 64 };
 static const double steps_max = 1e9;
 
 /* Rules of fields, for tables in which `owner` is defined as the struct's type. */
-#define TEXT(key, field) { .name = key, .read = icl_yaml_set_text, .offset = offsetof(owner, field) }
-#define BOOL(key, field) { .name = key, .read = icl_yaml_set_bool, .offset = offsetof(owner, field) }
+#define TEXT(key, field)                                                                           \
+    {                                                                                              \
+        .name = key, .read = icl_yaml_set_text, .offset = offsetof(owner, field)                   \
+    }
+#define BOOL(key, field)                                                                           \
+    {                                                                                              \
+        .name = key, .read = icl_yaml_set_bool, .offset = offsetof(owner, field)                   \
+    }
 #define CHOICE(key, field, names)                                                                  \
     {                                                                                              \
         .name = key, .read = icl_yaml_set_choice, .offset = offsetof(owner, field),                \
@@ -28,10 +34,13 @@ static const double steps_max = 1e9;
         .name = key, .read = (reader), .offset = offsetof(owner, field), .minimum = (low),         \
         .maximum = (high)                                                                          \
     }
-#define SIZE(key, field, low) NUMBER(key, icl_yaml_set_size, field, low, SIZE_MAX_OF_FIELDS)
-#define STEPS(key, field, low) NUMBER(key, icl_yaml_set_u64, field, low, steps_max)
+#define SIZE(key, field, low)       NUMBER(key, icl_yaml_set_size, field, low, SIZE_MAX_OF_FIELDS)
+#define STEPS(key, field, low)      NUMBER(key, icl_yaml_set_u64, field, low, steps_max)
 #define REAL(key, field, low, high) NUMBER(key, icl_yaml_set_real, field, low, high)
-#define NAMES(key, field) { .name = key, .read = read_names, .offset = offsetof(owner, field) }
+#define NAMES(key, field)                                                                          \
+    {                                                                                              \
+        .name = key, .read = read_names, .offset = offsetof(owner, field)                          \
+    }
 
 /* --- lists --- */
 
@@ -96,8 +105,7 @@ static icl_status read_model(void *self, const icl_yaml_value *value, const icl_
     return status == ICL_OK ? ICL_OK : icl_yaml_place_of_key(status, value);
 }
 
-static icl_status read_tokenizer(void *self, const icl_yaml_value *value,
-                                 const icl_yaml_rule *rule)
+static icl_status read_tokenizer(void *self, const icl_yaml_value *value, const icl_yaml_rule *rule)
 {
     typedef icl_recipe owner;
     static const icl_yaml_rule rules[] = {
@@ -162,8 +170,7 @@ static icl_status read_rates(void *self, const icl_yaml_value *value, const icl_
 static icl_status read_labels(void *self, const icl_yaml_value *value, const icl_yaml_rule *rule)
 {
     typedef icl_recipe owner;
-    static const icl_yaml_rule rules[] = { NAMES("words", label_words),
-                                           NAMES("held", held_words) };
+    static const icl_yaml_rule rules[] = { NAMES("words", label_words), NAMES("held", held_words) };
     (void)rule;
     return icl_yaml_entries(self, value, rules, COUNT_OF(rules));
 }
@@ -288,8 +295,9 @@ static icl_status read_mixture(void *self, const icl_yaml_value *value, const ic
 
 static icl_status read_rate(void *self, const icl_yaml_value *value, const icl_yaml_rule *rule)
 {
-    static const char *const shapes[] = { "constant", "linear", "cosine", "triangular", "noam",
-                                          NULL };
+    static const char *const shapes[] = {
+        "constant", "linear", "cosine", "triangular", "noam", NULL
+    };
     typedef icl_optimizer_options owner;
     static const icl_yaml_rule rules[] = {
         REAL("peak", rate, 0, 1e30),
@@ -309,10 +317,8 @@ static icl_status read_adam(void *self, const icl_yaml_value *value, const icl_y
 {
     typedef icl_optimizer_options owner;
     static const icl_yaml_rule rules[] = {
-        REAL("beta1", beta1, 0, 0.999999),
-        REAL("beta2", beta2, 0, 0.999999),
-        REAL("epsilon", epsilon, 1e-30, 0.1),
-        REAL("decay", weight_decay, 0, 1e3),
+        REAL("beta1", beta1, 0, 0.999999),    REAL("beta2", beta2, 0, 0.999999),
+        REAL("epsilon", epsilon, 1e-30, 0.1), REAL("decay", weight_decay, 0, 1e3),
         REAL("clip", clip_norm, 0, 1e9),
     };
     icl_recipe_phase *phase = self;
@@ -325,10 +331,8 @@ static icl_status read_loss(void *self, const icl_yaml_value *value, const icl_y
     static const char *const overs[] = { "candidates", "vocabulary", NULL };
     typedef icl_recipe_phase owner;
     static const icl_yaml_rule rules[] = {
-        CHOICE("over", answers_over, overs),
-        REAL("answer", answer_weight, 0, 1e6),
-        REAL("text", text_weight, 0, 1e6),
-        REAL("meaning", meaning_weight, 0, 1e6),
+        CHOICE("over", answers_over, overs),     REAL("answer", answer_weight, 0, 1e6),
+        REAL("text", text_weight, 0, 1e6),       REAL("meaning", meaning_weight, 0, 1e6),
         SIZE("meaning_layer", meaning_layer, 0),
     };
     const icl_recipe_phase *phase = self;

@@ -10,9 +10,9 @@
 #include "learn/transformer.h"
 
 typedef struct icl_start_input {
-    icl_transformer *model;  /* allocated, already started at random */
+    icl_transformer *model; /* allocated, already started at random */
     const icl_bpe *bpe;
-    icl_encoder *encoder;    /* NULL when the recipe names none */
+    icl_encoder *encoder; /* NULL when the recipe names none */
     uint64_t seed;
 } icl_start_input;
 

@@ -1,5 +1,6 @@
-/* Random starts: GPT-2's small normal weights, which icl_transformer_start has drawn, or weights that
- * keep the size of what goes through them, which learn far sooner in a model of little width. */
+/* Random starts: GPT-2's small normal weights, which icl_transformer_start has drawn, or weights
+ * that keep the size of what goes through them, which learn far sooner in a model of little width.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -67,15 +67,13 @@ icl_status icl_evaluator_new(icl_evaluator **out, icl_training *self)
     evaluator->training = self;
     evaluator->limits = icl_evaluate_limits(recipe, self->config.vocab_count);
     evaluator->sources = calloc(recipe->set_count + 1, sizeof *evaluator->sources);
-    evaluator->column_ends =
-        calloc(evaluator->limits.answers_max, sizeof *evaluator->column_ends);
+    evaluator->column_ends = calloc(evaluator->limits.answers_max, sizeof *evaluator->column_ends);
     icl_status status = ICL_OK;
     if (evaluator->sources == NULL || evaluator->column_ends == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory");
     for (size_t i = 0; status == ICL_OK && i < recipe->set_count; i++)
         status = icl_source_open(&evaluator->sources[i], recipe->sets[i].call, &self->world);
-    if (status == ICL_OK)
-        status = icl_train_batch_new(&evaluator->batch, &evaluator->limits, 0);
+    if (status == ICL_OK) status = icl_train_batch_new(&evaluator->batch, &evaluator->limits, 0);
     if (status == ICL_OK)
         *out = evaluator;
     else
@@ -93,8 +91,8 @@ void icl_evaluator_free(icl_evaluator *evaluator)
     icl_train_batch_free(evaluator->batch);
     icl_objective_free(evaluator->texts);
     icl_objective_free(evaluator->answers);
-    for (size_t i = 0;
-         evaluator->sources != NULL && i < evaluator->training->recipe->set_count; i++)
+    for (size_t i = 0; evaluator->sources != NULL && i < evaluator->training->recipe->set_count;
+         i++)
         icl_source_close(evaluator->sources[i]);
     free(evaluator->sources);
     free(evaluator);
@@ -243,11 +241,11 @@ static icl_status log_set(const icl_training *self, size_t set, const tally *fou
     if (!isfinite(loss))
         return icl_error_set(ICL_EMODEL, "evaluation set \"%s\": the loss is %g",
                              self->recipe->sets[set].name, loss);
-    json_t *line = json_pack(
-        "{s:I, s:s, s:f, s:f, s:[f,f], s:I, s:I}", "step", (json_int_t)self->state.step, "set",
-        self->recipe->sets[set].name, "loss", loss, "accuracy",
-        (double)found->correct / (double)count, "accuracy_ci95", interval.low, interval.high, "n",
-        (json_int_t)found->count, "seed", (json_int_t)self->recipe->seed);
+    json_t *line = json_pack("{s:I, s:s, s:f, s:f, s:[f,f], s:I, s:I}", "step",
+                             (json_int_t)self->state.step, "set", self->recipe->sets[set].name,
+                             "loss", loss, "accuracy", (double)found->correct / (double)count,
+                             "accuracy_ci95", interval.low, interval.high, "n",
+                             (json_int_t)found->count, "seed", (json_int_t)self->recipe->seed);
     return icl_training_write_line(self->evaluation, line, self->out_folder, "evaluation.jsonl");
 }
 

@@ -35,16 +35,18 @@ static icl_status lock_folder(icl_training *self)
         return ICL_OK;
     close(self->lock);
     self->lock = -1;
-    return icl_error_set(ICL_EBUSY, "\"%s\" is in use by another run; wait for it or choose "
-                                    "another folder",
+    return icl_error_set(ICL_EBUSY,
+                         "\"%s\" is in use by another run; wait for it or choose "
+                         "another folder",
                          self->out_folder);
 }
 
 static icl_status settle_earlier_run(const icl_training *self)
 {
     if (self->options.resume || !icl_training_has_checkpoint(self)) return ICL_OK;
-    return icl_error_set(ICL_EINVAL, "\"%s\" holds an earlier run; resume it or choose another "
-                                     "folder",
+    return icl_error_set(ICL_EINVAL,
+                         "\"%s\" holds an earlier run; resume it or choose another "
+                         "folder",
                          self->out_folder);
 }
 
@@ -71,11 +73,11 @@ icl_status icl_training_load_checkpoint(icl_training *self)
     char *path = NULL;
     icl_checkpoint state = { 0 };
     ICL_TRY(icl_training_join(&path, self->out_folder, checkpoint_name));
-    icl_status status =
-        icl_checkpoint_load(&state, icl_transformer_parameters(self->model), path);
+    icl_status status = icl_checkpoint_load(&state, icl_transformer_parameters(self->model), path);
     if (status == ICL_OK && strcmp(state.recipe, self->recipe->fingerprint) != 0)
-        status = icl_error_set(ICL_EINVAL, "\"%s\" is of another recipe than %s: something that "
-                                           "decides the weights has changed",
+        status = icl_error_set(ICL_EINVAL,
+                               "\"%s\" is of another recipe than %s: something that "
+                               "decides the weights has changed",
                                path, self->recipe->path);
     if (status == ICL_OK) self->state = state;
     free(path);
@@ -122,8 +124,7 @@ static icl_status open_log(FILE **out, const icl_training *self, const char *nam
     char *path = NULL;
     ICL_TRY(icl_training_join(&path, self->out_folder, name));
     icl_status status = goes_on ? keep_lines(&kept, path, last) : ICL_OK;
-    if (status == ICL_OK)
-        status = icl_file_write_atomic(path, icl_text_string(&kept), kept.length);
+    if (status == ICL_OK) status = icl_file_write_atomic(path, icl_text_string(&kept), kept.length);
     if (status == ICL_OK && (*out = fopen(path, "a")) == NULL)
         status = icl_error_set(ICL_EIO, "cannot write \"%s\": %s", path, strerror(errno));
     icl_text_deinit(&kept);
@@ -142,8 +143,7 @@ icl_status icl_training_open_logs(icl_training *self)
 icl_status icl_training_write_line(FILE *stream, json_t *object_taken, const char *folder,
                                    const char *name)
 {
-    char *text =
-        object_taken != NULL ? json_dumps(object_taken, JSON_REAL_PRECISION(9)) : NULL;
+    char *text = object_taken != NULL ? json_dumps(object_taken, JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object_taken);
     if (text == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a line of %s", name);
     const bool wrote = fprintf(stream, "%s\n", text) > 0 && fflush(stream) == 0;
@@ -246,16 +246,16 @@ static json_t *phase_object(const icl_train_phase_plan *phase)
 {
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:I}", "name", phase->name, "steps",
                      (json_int_t)phase->steps, "context", (json_int_t)phase->context, "rows",
-                     (json_int_t)phase->rows, "tokens_per_step",
-                     (json_int_t)phase->tokens_per_step, "flops_per_step", phase->flops_per_step,
-                     "activation_bytes", (json_int_t)phase->activation_bytes);
+                     (json_int_t)phase->rows, "tokens_per_step", (json_int_t)phase->tokens_per_step,
+                     "flops_per_step", phase->flops_per_step, "activation_bytes",
+                     (json_int_t)phase->activation_bytes);
 }
 
 static json_t *pool_object(const icl_recipe_pool *described, const icl_pool *pool)
 {
-    json_t *object = json_pack("{s:s, s:s, s:I, s:I}", "name", described->name, "file",
-                               described->file, "texts", (json_int_t)pool->count, "bytes",
-                               (json_int_t)pool->bytes);
+    json_t *object =
+        json_pack("{s:s, s:s, s:I, s:I}", "name", described->name, "file", described->file, "texts",
+                  (json_int_t)pool->count, "bytes", (json_int_t)pool->bytes);
     if (described->terms != NULL)
         json_object_set_new(object, "terms", json_string(described->terms));
     return object;

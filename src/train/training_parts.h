@@ -1,6 +1,6 @@
-/* train/training_parts.h - the inside of a training run, for the files that plan it (training_plan.c),
- * prepare it (training_prepare.c), step (training_steps.c), judge (training_evaluate.c) and keep
- * what it found (training_files.c). */
+/* train/training_parts.h - the inside of a training run, for the files that plan it
+ * (training_plan.c), prepare it (training_prepare.c), step (training_steps.c), judge
+ * (training_evaluate.c) and keep what it found (training_files.c). */
 #ifndef ICL_TRAIN_TRAINING_PARTS_H
 #define ICL_TRAIN_TRAINING_PARTS_H
 
@@ -46,7 +46,7 @@ struct icl_training {
     icl_train_phase_plan *phases; /* [recipe->phase_count] */
 
     /* while it runs */
-    int lock; /* descriptor of the folder; -1 */
+    int lock;         /* descriptor of the folder; -1 */
     icl_pool **pools; /* [recipe->pool_count] */
     icl_bpe *bpe;
     icl_encoder *encoder;
@@ -83,8 +83,8 @@ void icl_training_say(icl_training *self, const char *stage, size_t done, size_t
 
 icl_status icl_evaluator_new(icl_evaluator **out, icl_training *self);
 void icl_evaluator_free(icl_evaluator *evaluator);
-/* Judges the model on every set and adds lines to evaluation.jsonl. ICL_ECANCELLED only where it may
- * be stopped. */
+/* Judges the model on every set and adds lines to evaluation.jsonl. ICL_ECANCELLED only where it
+ * may be stopped. */
 icl_status icl_training_evaluate(icl_training *self, bool stoppable);
 /* Limits of a batch of evaluation, for the plan. */
 icl_batch_limits icl_evaluate_limits(const icl_recipe *recipe, size_t vocab_count);

@@ -41,8 +41,9 @@ static icl_status check_phases(const icl_training *self)
                                  recipe->path, phase->name, phase->limits.context,
                                  self->config.window);
         if (phase->meaning_weight > 0 && self->config.readout_width == 0)
-            return icl_error_set(ICL_EINVAL, "%s: phase \"%s\" has a loss of meaning, but the "
-                                             "model has no read-out",
+            return icl_error_set(ICL_EINVAL,
+                                 "%s: phase \"%s\" has a loss of meaning, but the "
+                                 "model has no read-out",
                                  recipe->path, phase->name);
     }
     return ICL_OK;
@@ -212,8 +213,7 @@ static icl_status plan_data(icl_training *self)
         struct stat info;
         ICL_TRY(icl_training_find_file(&path, self, pool->file));
         const char *dot = strrchr(path, '.');
-        const bool packed =
-            dot != NULL && (strcmp(dot, ".gz") == 0 || strcmp(dot, ".zst") == 0);
+        const bool packed = dot != NULL && (strcmp(dot, ".gz") == 0 || strcmp(dot, ".zst") == 0);
         if (stat(path, &info) == 0)
             self->plan.data_bytes += (uint64_t)info.st_size * (packed ? COMPRESSION : 1);
         self->plan.data_bytes += pool->vectors_max * self->config.readout_width * BYTES;

@@ -43,12 +43,12 @@ icl_status icl_training_find_file(char **out, const icl_training *self, const ch
     if (status != ICL_OK) goto cleanup;
     char **found = below != NULL && access(below, R_OK) == 0 ? &below : &beside;
     if (access(*found, R_OK) != 0) {
-        status = icl_error_set(ICL_EIO,
-                               "%s: \"%s\" is not %s%s%sbeside the recipe; --data names the folder "
-                               "that files are looked for in",
-                               self->recipe->path, name, below != NULL ? "in \"" : "",
-                               below != NULL ? self->data_folder : "",
-                               below != NULL ? "\" nor " : "");
+        status =
+            icl_error_set(ICL_EIO,
+                          "%s: \"%s\" is not %s%s%sbeside the recipe; --data names the folder "
+                          "that files are looked for in",
+                          self->recipe->path, name, below != NULL ? "in \"" : "",
+                          below != NULL ? self->data_folder : "", below != NULL ? "\" nor " : "");
         goto cleanup;
     }
     *out = *found;
@@ -150,8 +150,7 @@ static icl_status feed_encoder_words(icl_bpe_trainer *trainer, const icl_trainin
 static icl_status train_tokenizer(icl_training *self)
 {
     const icl_recipe *recipe = self->recipe;
-    const icl_bpe_options options = { .vocab_count = recipe->tokenizer_vocab,
-                                      .pair_count_min = 2 };
+    const icl_bpe_options options = { .vocab_count = recipe->tokenizer_vocab, .pair_count_min = 2 };
     icl_bpe_trainer *trainer = NULL;
     ICL_TRY(icl_bpe_trainer_new(&trainer));
     icl_status status = ICL_OK;
@@ -190,8 +189,9 @@ static icl_status open_encoder(icl_training *self)
     const size_t given = icl_encoder_vector_size(self->encoder);
     const size_t wanted = self->config.readout_width;
     if (wanted > 0 && given != wanted)
-        return icl_error_set(ICL_EINVAL, "%s: the model's read-out is %zu wide, the vectors of the "
-                                         "encoder are %zu",
+        return icl_error_set(ICL_EINVAL,
+                             "%s: the model's read-out is %zu wide, the vectors of the "
+                             "encoder are %zu",
                              self->recipe->path, wanted, given);
     return ICL_OK;
 }
@@ -248,18 +248,16 @@ static icl_status start_weights(icl_training *self)
 {
     const icl_recipe *recipe = self->recipe;
     if (recipe->lora.rank > 0)
-        ICL_TRY(icl_transformer_new_lora(&self->model, self->device, &self->config,
-                                         &recipe->lora));
+        ICL_TRY(icl_transformer_new_lora(&self->model, self->device, &self->config, &recipe->lora));
     else
         ICL_TRY(icl_transformer_new(&self->model, self->device, &self->config));
     if (self->from_path != NULL) {
         ICL_TRY(icl_transformer_start(self->model, recipe->seed));
         return icl_model_file_read(self->model, self->from_path);
     }
-    const icl_start_input input = { .model = self->model,
-                                    .bpe = self->bpe,
-                                    .encoder = self->encoder,
-                                    .seed = recipe->seed };
+    const icl_start_input input = {
+        .model = self->model, .bpe = self->bpe, .encoder = self->encoder, .seed = recipe->seed
+    };
     return icl_start_run(recipe->start, &input);
 }
 

@@ -67,10 +67,10 @@ static void add_source_losses(phase_run *run, const icl_losses *losses, bool log
     } else if (logged && !isnan(losses->answer)) {
         const float *logits = icl_objective_answer_logits(&width, run->objective);
         for (size_t i = 0; i < batch->answer_count; i++)
-            add_loss(&sums[batch->answer_sources[i]],
-                     row_nats(logits, width, i,
-                              icl_objective_answer_column(run->objective, batch, i)),
-                     (double)batch->answer_weights[i]);
+            add_loss(
+                &sums[batch->answer_sources[i]],
+                row_nats(logits, width, i, icl_objective_answer_column(run->objective, batch, i)),
+                (double)batch->answer_weights[i]);
     }
     const size_t telling = only_source(batch->text_sources, batch->text_count);
     if (telling != SIZE_MAX && !isnan(losses->text)) {
@@ -147,12 +147,10 @@ static void say_step(phase_run *run)
 static icl_status not_finite(const phase_run *run, const char *what, double value)
 {
     const icl_training *self = run->training;
-    return icl_error_set(ICL_EMODEL,
-                         "step %" PRIu64 " of phase \"%s\": the %s is %g; %s \"%s\"",
+    return icl_error_set(ICL_EMODEL, "step %" PRIu64 " of phase \"%s\": the %s is %g; %s \"%s\"",
                          self->state.step + 1, run->phase->name, what, value,
-                         icl_training_has_checkpoint(self)
-                             ? "the last good checkpoint is kept in"
-                             : "there was no checkpoint yet in",
+                         icl_training_has_checkpoint(self) ? "the last good checkpoint is kept in"
+                                                           : "there was no checkpoint yet in",
                          self->out_folder);
 }
 

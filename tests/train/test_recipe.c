@@ -19,7 +19,7 @@ static icl_recipe *parse_ok(const char *text)
     return recipe;
 }
 
-#define MODEL "model: { layers: 2, width: 16, heads: 2, feed_width: 32, window: 64 }\n"
+#define MODEL     "model: { layers: 2, width: 16, heads: 2, feed_width: 32, window: 64 }\n"
 #define TOKENIZER "tokenizer: { vocabulary: 300 }\n"
 #define PHASE(more)                                                                                \
     "phases:\n  - { name: a, steps: 5, context: 32, rows: 2, loss: { text: 1 }, " more             \
@@ -39,8 +39,10 @@ static void test_recipe__a_full_recipe_says_everything(void **state)
         "encoder: e.gguf\nstart: \"random(size=width)\"\n"
         "labels: { words: [good, 'no'], held: [red] }\n"
         "data:\n"
-        "  texts: { file: a.txt, cut: sentences, words: 4-30, items: 100, vectors: 10, terms: free }\n"
-        "  pairs: { file: b.jsonl, text: premise+hypothesis, label: gold, where: { split: train } }\n"
+        "  texts: { file: a.txt, cut: sentences, words: 4-30, items: 100, vectors: 10, terms: free "
+        "}\n"
+        "  pairs: { file: b.jsonl, text: premise+hypothesis, label: gold, where: { split: train } "
+        "}\n"
         "phases:\n"
         "  - name: one\n    steps: 10\n    context: 64\n    rows: 4\n    micro: 2\n"
         "    rate: { peak: 2e-3, end: 1e-4, shape: linear, warmup: 3 }\n"
@@ -142,9 +144,9 @@ static void test_recipe__mistakes_are_named_by_place(void **state)
         { "model: { layers: 0 }\n",
           "r.yaml:1:18: layers is \"0\", not a whole number in 1..16777216" },
         { "model: { width: 30, heads: 4 }\n", "r.yaml:1:1: heads 4 does not divide width 30" },
-        { "model: { norm: batch }\n", "r.yaml:1:16: value \"batch\" is not one of rms, layer, none" },
-        { "name: a/b\n",
-          "r.yaml:1:7: name \"a/b\" is not made of letters, digits, -, _ and ." },
+        { "model: { norm: batch }\n",
+          "r.yaml:1:16: value \"batch\" is not one of rms, layer, none" },
+        { "name: a/b\n", "r.yaml:1:7: name \"a/b\" is not made of letters, digits, -, _ and ." },
         { "tokenizer: { data: [a] }\n",
           "r.yaml:1:14: a tokenizer is either trained to a `vocabulary` or taken from a `file`" },
         { "tokenizer: { vocabulary: 100 }\n",
@@ -157,7 +159,8 @@ static void test_recipe__mistakes_are_named_by_place(void **state)
           "r.yaml:1:8: unknown start method \"randon\"; did you mean \"random\"?" },
         { "phases:\n  - name: a\n    steps: 5\n",
           "r.yaml:2:5: a phase needs name, steps, context, rows and a mixture" },
-        { "phases:\n  - { name: a, steps: 5, context: 8, rows: 1, mixture: [{ source: repeats }] }\n",
+        { "phases:\n  - { name: a, steps: 5, context: 8, rows: 1, mixture: [{ source: repeats }] "
+          "}\n",
           "r.yaml:2:7: phase \"a\" says nothing of its loss" },
         { "phases:\n  - mixture:\n      - { source: \"repeats(period=4-2)\", wieght: 1 }\n",
           "r.yaml:3:42: unknown key \"wieght\"; did you mean \"weight\"?" },
@@ -171,7 +174,8 @@ static void test_recipe__mistakes_are_named_by_place(void **state)
           "r.yaml:2:19: peak is \"fast\", not a number in 0..1e+30" },
         { "evaluate: { sets: [{ name: a }] }\n",
           "r.yaml:1:22: an evaluation set needs a name and a source" },
-        { "output: { type: q4 }\n", "r.yaml:1:17: value \"q4\" is not one of f32, f16, q8_0, none" },
+        { "output: { type: q4 }\n",
+          "r.yaml:1:17: value \"q4\" is not one of f32, f16, q8_0, none" },
         { "output: { also: q8_0 }\n", "r.yaml:1:17: value \"q8_0\" is not one of f32" },
         { "seed: 1\n", "r.yaml: the recipe has no `model`" },
         { MODEL, "r.yaml: the recipe has no `tokenizer`" },
@@ -187,8 +191,9 @@ static void test_recipe__mistakes_are_named_by_place(void **state)
         { MODEL TOKENIZER "phases: [{ name: a, steps: 5, context: 8, rows: 2, loss: { text: 1 }, "
                           "mixture: [{ source: text(data=novels) }] }]\n",
           "r.yaml: text(data=novels) names pool \"novels\", which is not under `data`" },
-        { MODEL TOKENIZER "phases: [{ name: a, steps: 5, context: 8, rows: 2, loss: { meaning: 1 }, "
-                          "mixture: [{ source: repeats }] }]\n",
+        { MODEL TOKENIZER
+          "phases: [{ name: a, steps: 5, context: 8, rows: 2, loss: { meaning: 1 }, "
+          "mixture: [{ source: repeats }] }]\n",
           "r.yaml: phase \"a\" has a loss of meaning, but the model has no `readout`, the width of "
           "the encoder's vectors" },
         { "data: { a: { file: f } }\n" MODEL TOKENIZER

@@ -1,5 +1,5 @@
-/* A training run as a whole, on models of a few thousand weights: what it leaves behind, that it goes
- * on as if it had never stopped, and what it refuses. */
+/* A training run as a whole, on models of a few thousand weights: what it leaves behind, that it
+ * goes on as if it had never stopped, and what it refuses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@
     "name: tiny\nseed: 5\n"                                                                        \
     "model: { layers: 1, width: 32, heads: 2, feed_width: 32, window: 96 }\n"                      \
     "tokenizer: { vocabulary: 320 }\n"                                                             \
-    "labels: { words: [all, say], held: [tall, short] }\n"                                 \
+    "labels: { words: [all, say], held: [tall, short] }\n"                                         \
     "data: { pets: { file: pets.jsonl, label: label, terms: made up } }\n"                         \
     "phases:\n"                                                                                    \
     "  - { name: one, steps: 6, context: 96, rows: 4, rate: { peak: " rate ", warmup: 2 },\n"      \
@@ -35,7 +35,8 @@
     "      loss: { answer: 1, over: vocabulary },\n"                                               \
     "      mixture: { source: \"labelled(data=pets,classes=2,shots=2,words_max=4)\" } }\n"         \
     "evaluate: { every: 5, episodes: 20, sets: [\n"                                                \
-    "  { name: held, source: \"labelled(data=pets,classes=2,shots=2,words_max=4,labels=held)\" },\n" \
+    "  { name: held, source: \"labelled(data=pets,classes=2,shots=2,words_max=4,labels=held)\" "   \
+    "},\n"                                                                                         \
     "  { name: text, source: \"text(data=pets,length=32)\" }] }\n"                                 \
     "log: { every: 1 }\n" more
 
@@ -68,8 +69,8 @@ static int set_up(void **state)
     static const char *const kinds[] = { "cats", "dogs", "fish" };
     icl_text text = { 0 };
     for (int i = 0; i < 30; i++)
-        icl_text_printf(&text, "{\"text\": \"all %s say tall short %d\", \"label\": \"%s\"}\n", kinds[i % 3], i,
-                        kinds[i % 3]);
+        icl_text_printf(&text, "{\"text\": \"all %s say tall short %d\", \"label\": \"%s\"}\n",
+                        kinds[i % 3], i, kinds[i % 3]);
     write_text("pets.jsonl", icl_text_string(&text));
     icl_text_deinit(&text);
     write_text("tiny.yaml", RECIPE("1e-3", "checkpoint: { every: 3 }\n"));
