@@ -3,24 +3,29 @@
  *   name: icl-tiny
  *   seed: 1
  *   model: { layers: 2, width: 64, heads: 4, feed: none, norm: layer, window: 64 }
- *   tokenizer: { vocabulary: 512, data: [novels], encoder_words: true }   or { file: other.gguf }
- *   from: other.gguf                                       further training instead of `model`
+ *   tokenizer: { vocabulary: 512, data: [novels], encoder_words: true }  or { file: other.gguf }
+ *   from: other.gguf                         further training instead of `model`
  *   lora: { rank: 8, alpha: 16, targets: [attn_q, attn_v] }
- *   freeze: [token_embd]                                   weights whose name contains one of these
- *   rates: { token_embd: 0.1 }                            factors on the learning rate, likewise
- *   encoder: all-MiniLM-L6-v2.gguf                         for sources that need sentence vectors
- *   start: random                                          a call of the start registry
- * (train/start.h) labels: { words: [good, bad, ...], held: [...] } data: { novels: { file: ...,
- * text: text, cut: sentences, words: 4-30, terms: public domain } } phases:
+ *   freeze: [token_embd]                     weights whose name contains one of these
+ *   rates: { token_embd: 0.1 }               factors on the learning rate, likewise
+ *   encoder: all-MiniLM-L6-v2.gguf           for sources that need sentence vectors
+ *   start: random                            a call of the start registry (train/start.h)
+ *   labels: { words: [good, bad, ...], held: [...] }
+ *   data:
+ *     novels: { file: ..., text: text, cut: sentences, words: 4-30, terms: public domain }
+ *   phases:
  *     - name: copying
  *       steps: 600
  *       context: 128
- *       rows: 16                                           tokens of a step = rows * context *
- * micro micro: 1 rate: { peak: 1e-3, end: 1e-4, shape: cosine, warmup: 50 } adam: { beta1: 0.9,
- * beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 } loss: { over: candidates, answer: 1, text: 1,
- * meaning: 1, meaning_layer: 2 } room: { answers: 256, texts: 2048, meanings: 64, candidates: 128 }
+ *       rows: 16                             tokens of a step = rows * context * micro
+ *       micro: 1
+ *       rate: { peak: 1e-3, end: 1e-4, shape: cosine, warmup: 50 }
+ *       adam: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1, clip: 1 }
+ *       loss: { over: candidates, answer: 1, text: 1, meaning: 1, meaning_layer: 2 }
+ *       room: { answers: 256, texts: 2048, meanings: 64, candidates: 128 }
  *       mixture: [ { source: "labelled(...)", weight: 1 } ]
- *   evaluate: { every: 100, episodes: 200, context: 512, sets: [ { name: held, source: "..." } ] }
+ *   evaluate:
+ *     { every: 100, episodes: 200, context: 512, sets: [ { name: held, source: "..." } ] }
  *   checkpoint: { every: 200 }
  *   log: { every: 10 }
  *   output: { type: q8_0|f16|f32|none, also: f32, license: ..., description: ... }
