@@ -1,6 +1,7 @@
 """A small random llama GGUF in the manner of another trainer's converter.
 
-Run with PyPI gguf 0.19.0 and numpy: python tests/golden/make_foreign_model.py tests/golden/foreign_model.gguf
+Run with PyPI gguf 0.19.0, tokenizers 0.23.3 and numpy 2.4.6:
+    python tests/golden/make_foreign_model.py tests/golden/foreign_model.gguf
 
 Unlike our own files: a padding token, keys that we do not know, an output matrix of its own, no
 vocabulary size, tensors in another order, and a stored type for each kind of matrix (f16, q8_0,

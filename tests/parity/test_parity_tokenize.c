@@ -1,5 +1,6 @@
-/* The tokenizer of the shipped model against the ids of Hugging Face's (golden/parity_tokenize.jsonl:
- * whitespace runs, many scripts, real text), and back: the pieces of a text join to its bytes. */
+/* The tokenizer of the shipped model against the ids of Hugging Face's
+ * (golden/parity_tokenize.jsonl: whitespace runs, many scripts, real text), and back: the pieces of
+ * a text join to its bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
