@@ -63,19 +63,6 @@ size_t icl_largest_weight(const icl_parameters *parameters)
     return largest;
 }
 
-static icl_status check_packs(const icl_parameters *parameters, enum ggml_type type)
-{
-    const int64_t block = ggml_blck_size(type);
-    for (size_t i = 0; i < icl_parameters_count(parameters); i++) {
-        const icl_parameter *weight = icl_parameters_at(parameters, i);
-        if (weight->rank > 1 && weight->shape[0] % block != 0)
-            return icl_error_set(
-                ICL_EUNSUPPORTED, "%s packs %lld numbers together, but rows of %s have %lld",
-                ggml_type_name(type), (long long)block, weight->name, (long long)weight->shape[0]);
-    }
-    return ICL_OK;
-}
-
 /* ---- the head ---- */
 
 typedef struct type_facts {
@@ -94,6 +81,21 @@ static type_facts facts_of(icl_weight_type type)
         break;
     }
     return (type_facts){ GGML_TYPE_F32, 0 };
+}
+
+icl_status icl_model_file_check_type(const icl_parameters *parameters, icl_weight_type wanted)
+{
+    const enum ggml_type type = facts_of(wanted).type;
+    const int64_t block = ggml_blck_size(type);
+    for (size_t i = 0; i < icl_parameters_count(parameters); i++) {
+        const icl_parameter *weight = icl_parameters_at(parameters, i);
+        if (!icl_is_file_weight(weight->name)) continue;
+        if (weight->rank > 1 && weight->shape[0] % block != 0)
+            return icl_error_set(
+                ICL_EUNSUPPORTED, "%s packs %lld numbers together, but rows of %s have %lld",
+                ggml_type_name(type), (long long)block, weight->name, (long long)weight->shape[0]);
+    }
+    return ICL_OK;
 }
 
 static void set_string(struct gguf_context *head, const char *key, const char *value)
@@ -205,7 +207,7 @@ icl_status icl_model_file_write(const char *path, const icl_transformer *model, 
     const icl_parameters *parameters = icl_transformer_parameters(model);
     const enum ggml_type type = facts_of(options->type).type;
     ICL_TRY(icl_model_file_check(config));
-    ICL_TRY(check_packs(parameters, type));
+    ICL_TRY(icl_model_file_check_type(parameters, options->type));
     if (icl_bpe_vocab_count(bpe) != config->vocab_count)
         return icl_error_set(ICL_EINVAL, "the tokenizer has %zu tokens, the model %zu",
                              icl_bpe_vocab_count(bpe), config->vocab_count);

@@ -16,6 +16,8 @@ typedef struct icl_model_file_options {
 
 /* Whether a model of this shape can be written: ICL_EUNSUPPORTED names what the format cannot say. */
 icl_status icl_model_file_check(const icl_transformer_config *config);
+/* ICL_EUNSUPPORTED: rows of a weight that the type cannot pack. */
+icl_status icl_model_file_check_type(const icl_parameters *parameters, icl_weight_type type);
 /* Writes a decoder of RMSNorm, SwiGLU, RoPE without biases as architecture "llama", atomically;
  * LoRA models are merged, a read-out is left out. ICL_EUNSUPPORTED: as above, or rows that the type cannot pack;
  * ICL_EINVAL: the tokenizer has another number of tokens; ICL_EMODEL: a weight is not finite. */

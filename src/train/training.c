@@ -111,8 +111,8 @@ const char *icl_training_model_path(const icl_training *training)
 static icl_status finish(icl_training *self)
 {
     ICL_TRY(icl_training_evaluate(self, false));
-    ICL_TRY(icl_training_write_model(self));
     ICL_TRY(icl_training_save_checkpoint(self, &self->state));
+    ICL_TRY(icl_training_write_model(self));
     return icl_training_write_facts(self);
 }
 

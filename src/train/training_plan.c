@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "learn/model_file_keys.h"
 #include "train/training_parts.h"
 
 static const double mib = 1024.0 * 1024.0;
@@ -21,12 +20,23 @@ static icl_status count_vocabulary(size_t *out, const char *path)
     return ICL_OK;
 }
 
+static icl_status refuse_output(const icl_training *self)
+{
+    return icl_error_prefix(ICL_EINVAL, "%s: output (`type: none` writes no model)",
+                            self->recipe->path);
+}
+
 static icl_status check_output(const icl_training *self)
 {
-    const icl_recipe *recipe = self->recipe;
-    if (!recipe->writes_model) return ICL_OK;
-    if (icl_model_file_check(&self->config) == ICL_OK) return ICL_OK;
-    return icl_error_prefix(ICL_EINVAL, "%s: output (`type: none` writes no model)", recipe->path);
+    if (!self->recipe->writes_model) return ICL_OK;
+    return icl_model_file_check(&self->config) == ICL_OK ? ICL_OK : refuse_output(self);
+}
+
+static icl_status check_output_type(const icl_training *self, const icl_parameters *parameters)
+{
+    if (!self->recipe->writes_model) return ICL_OK;
+    const icl_status status = icl_model_file_check_type(parameters, self->recipe->output_type);
+    return status == ICL_OK ? ICL_OK : refuse_output(self);
 }
 
 static icl_status check_phases(const icl_training *self)
@@ -289,7 +299,7 @@ static icl_status plan_computation(icl_training *self)
     plan->parameters = icl_parameters_number_count(parameters, false);
     plan->trained_parameters = icl_parameters_number_count(parameters, true);
     plan->weight_bytes = icl_parameters_bytes(parameters);
-    icl_status status = ICL_OK;
+    icl_status status = check_output_type(self, parameters);
     for (size_t i = 0; status == ICL_OK && i < self->recipe->phase_count; i++)
         status = plan_phase(self, model, i);
     if (status == ICL_OK) status = plan_evaluation(&evaluation, self, model);

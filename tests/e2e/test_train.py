@@ -142,6 +142,13 @@ class Mistakes(Train):
         self.tiny(change=lambda text: text.replace("repeats(v", "repeats(w"))
         self.refuses("tiny.yaml", "tiny.yaml:12:", "wocabulary")
 
+    def test_a_model_that_no_file_can_hold(self):
+        """Said before the training, not after it."""
+        self.tiny(change=lambda text: text.replace("width: 32,", "width: 36,"))
+        self.refuses("tiny.yaml", "type: none", "q8_0 packs 32 numbers together")
+        self.tiny(change=lambda text: text.replace("heads: 2,", "heads: 2, norm: layer,"))
+        self.refuses("tiny.yaml", "type: none", "a norm other than RMSNorm")
+
     def test_data(self):
         data = "data: { a: { file: a.jsonl, text: words } }\n"
         self.tiny(change=lambda text: text + data)
