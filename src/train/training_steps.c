@@ -45,43 +45,49 @@ static double row_nats(const float *logits, size_t width, size_t row, size_t tar
     return icl_logits_summarise(at, width).log_sum - (double)at[target];
 }
 
-/* The only source of these predictions, or SIZE_MAX when there are several. */
-static size_t only_source(const uint32_t *sources, size_t count)
+/* Predictions of one kind in a batch. */
+typedef struct predictions {
+    const uint32_t *sources;
+    const float *weights;
+    size_t count;
+    double mean_nats;
+} predictions;
+
+/* All of one source: their mean is its own. False: there are several sources. */
+static bool add_only_source(icl_loss_sum *sums, const predictions *made)
 {
-    for (size_t i = 1; i < count; i++)
-        if (sources[i] != sources[0]) return SIZE_MAX;
-    return count > 0 ? sources[0] : SIZE_MAX;
+    for (size_t i = 1; i < made->count; i++)
+        if (made->sources[i] != made->sources[0]) return false;
+    if (made->count > 0)
+        add_loss(&sums[made->sources[0]], made->mean_nats, weight_of(made->weights, made->count));
+    return true;
 }
 
 /* Losses of each source. What several sources share is told apart on the host, and only in steps
  * that are logged: it costs a pass over all logits. */
-static void add_source_losses(phase_run *run, const icl_losses *losses, bool logged)
+static void add_answers(phase_run *run, const predictions *made, bool logged)
 {
-    const icl_train_batch *batch = run->batch;
     icl_loss_sum *sums = run->training->sums.sources;
     size_t width = 0;
-    const size_t answering = only_source(batch->answer_sources, batch->answer_count);
-    if (answering != SIZE_MAX && !isnan(losses->answer)) {
-        add_loss(&sums[answering], losses->answer,
-                 weight_of(batch->answer_weights, batch->answer_count));
-    } else if (logged && !isnan(losses->answer)) {
-        const float *logits = icl_objective_answer_logits(&width, run->objective);
-        for (size_t i = 0; i < batch->answer_count; i++)
-            add_loss(
-                &sums[batch->answer_sources[i]],
-                row_nats(logits, width, i, icl_objective_answer_column(run->objective, batch, i)),
-                (double)batch->answer_weights[i]);
+    if (add_only_source(sums, made) || !logged || isnan(made->mean_nats)) return;
+    const float *logits = icl_objective_answer_logits(&width, run->objective);
+    for (size_t i = 0; i < made->count; i++) {
+        const size_t column = icl_objective_answer_column(run->objective, run->batch, i);
+        add_loss(&sums[made->sources[i]], row_nats(logits, width, i, column),
+                 (double)made->weights[i]);
     }
-    const size_t telling = only_source(batch->text_sources, batch->text_count);
-    if (telling != SIZE_MAX && !isnan(losses->text)) {
-        add_loss(&sums[telling], losses->text, weight_of(batch->text_weights, batch->text_count));
-    } else if (logged && !isnan(losses->text)) {
-        const float *logits = icl_objective_text_logits(&width, run->objective);
-        for (size_t i = 0; i < batch->text_count; i++)
-            add_loss(&sums[batch->text_sources[i]],
-                     row_nats(logits, width, i, (size_t)batch->text_targets[i]),
-                     (double)batch->text_weights[i]);
-    }
+}
+
+static void add_texts(phase_run *run, const predictions *made, bool logged)
+{
+    icl_loss_sum *sums = run->training->sums.sources;
+    size_t width = 0;
+    if (add_only_source(sums, made) || !logged || isnan(made->mean_nats)) return;
+    const float *logits = icl_objective_text_logits(&width, run->objective);
+    for (size_t i = 0; i < made->count; i++)
+        add_loss(&sums[made->sources[i]],
+                 row_nats(logits, width, i, (size_t)run->batch->text_targets[i]),
+                 (double)made->weights[i]);
 }
 
 static void add_batch(phase_run *run, const icl_losses *losses, bool logged)
@@ -92,7 +98,12 @@ static void add_batch(phase_run *run, const icl_losses *losses, bool logged)
     add_loss(&sums->answer, losses->answer, weight_of(batch->answer_weights, batch->answer_count));
     add_loss(&sums->text, losses->text, weight_of(batch->text_weights, batch->text_count));
     add_loss(&sums->meaning, losses->meaning, (double)batch->meaning_count);
-    add_source_losses(run, losses, logged);
+    const predictions answers = { batch->answer_sources, batch->answer_weights, batch->answer_count,
+                                  losses->answer };
+    const predictions texts = { batch->text_sources, batch->text_weights, batch->text_count,
+                                losses->text };
+    add_answers(run, &answers, logged);
+    add_texts(run, &texts, logged);
     sums->tokens += batch->token_count;
     sums->positions += batch->limits.rows * batch->limits.context;
 }
