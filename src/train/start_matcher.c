@@ -241,7 +241,7 @@ static icl_status lay_out_matching(matcher *in, size_t block)
                      9.0, 1.0);
         if (head != induction)
             head_compare(&heads, in, head, still + 2 * gate, rows - 2 * gate, in->at.summary,
-                         in->at.summary, 8.0, 1.0);
+                         in->at.summary, 5.0, 1.0);
         head_copy(&heads, in, head, in->at.identity, in->at.identity, in->stream_scale, 0.6);
     }
     attention_close(&heads, in);
@@ -400,7 +400,7 @@ static icl_status open_output_norm(const matcher *in)
     }
     const span identity = in->at.identity;
     for (size_t i = 0; i < in->config->width; i++)
-        gains[i] = i - identity.begin < identity.width ? 1.0f : 0.05f;
+        gains[i] = i - identity.begin < identity.width ? 0.4f : 0.02f;
     icl_parameters_set(in->parameters, index, gains);
     free(gains);
     return ICL_OK;
