@@ -73,9 +73,9 @@ static const arg_spec specs[] = {
 
 static const char details[] =
     "RECIPE is a YAML file that names model, tokenizer, data, phases and evaluation\n"
-    "sets; docs/train.md explains it, recipes/ has some. DIR receives checkpoint.gguf,\n"
-    "curve.jsonl, evaluation.jsonl, report.json, report.md, pictures of the curves and\n"
-    "NAME.gguf. Ctrl-C writes a checkpoint first.";
+    "sets; docs/train.md explains it, recipes/ has some. DIR receives\n"
+    "checkpoint.gguf, curve.jsonl, evaluation.jsonl, report.json, report.md,\n"
+    "pictures of the curves and NAME.gguf. Ctrl-C writes a checkpoint first.";
 
 static const double mib = 1024.0 * 1024.0;
 

@@ -245,7 +245,7 @@ class Lists(Case):
     def test_methods_of_every_stage(self):
         cards = json.loads(self.succeeds("methods", "--json"))
         self.assertEqual({card["stage"] for card in cards},
-                         {"select", "order", "score", "calibrate"})
+                         {"select", "order", "score", "calibrate", "source", "start"})
         for card in cards:
             self.assertTrue(card["summary"] and card["paper"], card["name"])
             self.succeeds("methods", card["stage"])
@@ -266,7 +266,8 @@ class Lists(Case):
     def test_version_and_help(self):
         self.assertRegex(self.succeeds("--version").decode(), r"^icl \d+\.\d+\.\d+\n$")
         verbs = re.findall(r"^  ([a-z]+) ", self.succeeds("help").decode(), re.MULTILINE)
-        self.assertEqual(verbs, ["run", "plan", "score", "methods", "tasks", "doctor", "help"])
+        self.assertEqual(verbs, ["run", "plan", "score", "train", "methods", "tasks",
+                                 "doctor", "help"])
         for verb in verbs:
             text = self.succeeds("help", verb)
             self.assertEqual(text, self.succeeds(verb, "--help"))
