@@ -79,6 +79,7 @@ icl_status icl_bpe_new(icl_bpe **out)
     icl_bpe *bpe = calloc(1, sizeof *bpe);
     if (bpe == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a tokenizer");
     bpe->end_of_text = bpe->padding = -1;
+    bpe->adds_bos = true;
     fill_byte_spellings(bpe);
     *out = bpe;
     return ICL_OK;

@@ -108,6 +108,7 @@ static icl_status read_ids(icl_bpe *bpe, const struct gguf_context *gguf)
     if (icl_gguf_get_u32(&padding, gguf, "tokenizer.ggml.padding_token_id") &&
         padding < bpe->spellings.count)
         bpe->padding = (int32_t)padding;
+    bpe->adds_bos = false; /* what llama.cpp takes when a file does not say */
     icl_gguf_get_bool(&bpe->adds_bos, gguf, "tokenizer.ggml.add_bos_token");
     return ICL_OK;
 }

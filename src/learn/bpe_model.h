@@ -26,7 +26,7 @@ struct icl_bpe {
     int32_t *merged;  /* [merge_count], what they make */
     size_t merge_count, merge_capacity, merged_capacity;
     int32_t end_of_text, padding; /* -1: none */
-    bool adds_bos; /* false: what we train on begins without it, and llama.cpp's default */
+    bool adds_bos;
     int32_t byte_ids[256];               /* tokens of single bytes; -1: not added yet */
     char byte_spellings[256][3];         /* printable characters, UTF-8 */
     int16_t byte_of_code[ICL_BPE_CODES]; /* and back; -1: no byte is written as this character */
