@@ -35,7 +35,7 @@ def arguments(description, peer_seconds):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--icl", default="build/icl", help="the icl program")
     parser.add_argument("--icl-args", default="", help="more options for icl score")
-    parser.add_argument("--model", default="models/icl-seed-f32.gguf")
+    parser.add_argument("--model", default="models/icl-base.gguf")
     parser.add_argument("--train", default="tasks/snips/train.jsonl", help="pool: text, label")
     parser.add_argument("--test", default="tasks/snips/test.jsonl", help="queries: text, label")
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
@@ -148,7 +148,10 @@ def reference_model(args):
     torch.set_num_threads(args.threads)
     folder, name = os.path.split(os.path.abspath(args.model))
     model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
-    return model.eval(), AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    if tokenizer.pad_token is None: # padded batches want one; their masks hide it
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.eval(), tokenizer
 
 
 def file_hash(path):

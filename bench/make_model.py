@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write a llama GGUF of a given shape with random weights, to time engines with.
 
-    make_model.py OUT.gguf [--tokenizer models/icl-seed-f32.gguf] [shape...]
+    make_model.py OUT.gguf [--tokenizer models/icl-base.gguf] [shape...]
 
 The defaults are the shape of SmolLM2-135M. The vocabulary, merges and special tokens are those of
 --tokenizer, filled up with unused tokens to --vocab. Same arguments, same bytes. Needs PyPI gguf.
@@ -79,7 +79,7 @@ def add_tensors(writer, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
-    parser.add_argument("--tokenizer", default="models/icl-seed-f32.gguf")
+    parser.add_argument("--tokenizer", default="models/icl-base.gguf")
     for name, value in SHAPE_135M.items():
         parser.add_argument("--" + name, type=int, default=value)
     parser.add_argument("--context", type=int, default=4096)

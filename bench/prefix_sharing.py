@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """icl's planner against schedules written by hand, on one shape, in one run.
 
-    make_model.py M.gguf --layers 6 --ff 1536 --vocab 12288 --type f16
+    make_model.py M.gguf --layers 6 --ff 1536 --vocab 20480 --type f16
     prefix_sharing.py --model M.gguf [--llama PREFIX]
 
 64 queries of 20 tokens and four two-token labels each, behind a shared prefix of 600 tokens.

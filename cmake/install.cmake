@@ -24,7 +24,7 @@ install(FILES "${PROJECT_BINARY_DIR}/icl.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR
 
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/models" DESTINATION "${CMAKE_INSTALL_DATADIR}/icl"
-        FILES_MATCHING PATTERN "*.md" PATTERN "*-q8_0.gguf")
+        FILES_MATCHING PATTERN "*.md" PATTERN "*.gguf")
 # The sentence encoder where set-up has made it.
 install(CODE "
     execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/scripts/encoder.sh\" path

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every benchmark whose data ships with the repository, on the seed model and on a random model of
+# Every benchmark whose data ships with the repository, on the shipped model and on a random model of
 # 135M shape; results as JSON lines in build/bench. Run it alone on the machine: about 20 minutes.
 # The peers live in an environment of their own in the cache; ICL_BENCH_PYTHON names another that has
 # them. What is given on the command line goes to every comparison (such as --n 20).
@@ -35,22 +35,22 @@ make_model() { # make_model FILE MEGABYTES [shape]
 random_model=$ICL_CACHE/random-135m.gguf
 share_model=$ICL_CACHE/random-share.gguf
 make_model "$random_model" 540
-make_model "$share_model" 57 --layers 6 --vocab 12288 --type f16
+make_model "$share_model" 66 --layers 6 --vocab 20480 --type f16
 
 say "building the benchmarks in C"
 cmake --log-level=WARNING -DICL_BENCH=ON build >/dev/null
 ninja --quiet -C build benches
-for model in models/icl-seed-f32.gguf "$share_model"; do
+for model in models/icl-base.gguf "$share_model"; do
     build/bench/prefix_sharing "$model"
 done | tee build/bench/prefix_sharing.txt
 for name in efficiency memory; do
-    for model in models/icl-seed-f32.gguf "$random_model"; do
+    for model in models/icl-base.gguf "$random_model"; do
         "build/bench/$name" "$model"
     done | tee "build/bench/$name.txt"
 done
 "$python" bench/sgemm_peak.py | tee build/bench/sgemm_peak.txt
 for peer in lm_eval openicl; do
-    "$python" "bench/compare_$peer.py" --out "build/bench/$peer-seed.jsonl" "$@"
+    "$python" "bench/compare_$peer.py" --out "build/bench/$peer-base.jsonl" "$@"
     "$python" "bench/compare_$peer.py" --out "build/bench/$peer-random-135m.jsonl" \
         --model "$random_model" "$@"
 done

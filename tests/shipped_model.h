@@ -2,6 +2,6 @@
 #ifndef ICL_TESTS_SHIPPED_MODEL_H
 #define ICL_TESTS_SHIPPED_MODEL_H
 
-#define SHIPPED_MODEL ICL_SOURCE_DIR "/models/icl-seed-q8_0.gguf"
+#define SHIPPED_MODEL ICL_SOURCE_DIR "/models/icl-base.gguf"
 
 #endif

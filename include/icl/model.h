@@ -3,7 +3,7 @@
  *   icl_model_options options = icl_model_options_default();
  *   options.thread_count = 2;
  *   icl_model *model = NULL;
- *   icl_status status = icl_model_open(&model, "models/icl-seed-q8_0.gguf", &options);
+ *   icl_status status = icl_model_open(&model, "models/icl-base.gguf", &options);
  *   ...
  *   icl_model_close(model);
  */

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-static const char model_name[] = "icl-seed-q8_0.gguf";
+static const char model_name[] = "icl-base.gguf";
 static const char encoder_name[] = "all-MiniLM-L6-v2.gguf";
 
 /* Takes "<folder><middle>/<name>" when it can be read. `folder` may be NULL. */

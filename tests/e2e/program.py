@@ -6,8 +6,8 @@ import tempfile
 import unittest
 
 SOURCE, BIN = os.environ["ICL_SOURCE"], os.environ["ICL_BIN"]
-MODEL = os.path.join(SOURCE, "models", "icl-seed-q8_0.gguf")
-WINDOW = 1024 # its tokens of context
+MODEL = os.path.join(SOURCE, "models", "icl-base.gguf")
+WINDOW = 2048 # its tokens of context
 SNIPS = os.path.join(SOURCE, "tasks", "snips")
 TINY = os.path.join(SOURCE, "tasks", "tiny")
 # No sentence encoder, which takes longer to start than these runs take.

@@ -16,7 +16,7 @@ from program import Case, FAST
 KILLS = int(os.environ.get("ICL_KILLS", "12"))
 FILES = ("results.json", "samples.jsonl")
 # Small calls, so that answers become durable many times during a run.
-WORK = ["run", "snips", *FAST, "--quiet", "--limit", "16", "--call-tokens", "24"]
+WORK = ["run", "snips", *FAST, "--quiet", "--limit", "10", "--call-tokens", "24"]
 
 
 class KillResume(Case):

@@ -14,7 +14,7 @@ import unittest
 from program import Case, FAST
 
 FILES = ("results.json", "samples.jsonl")
-WORK = ["run", "snips", *FAST, "--limit", "40", "--call-tokens", "32"]
+WORK = ["run", "snips", *FAST, "--limit", "25", "--call-tokens", "32"]
 QUICK = ["run", "tiny", *FAST, "--quiet"]
 
 

@@ -15,7 +15,7 @@ if [ -n "$exported" ]; then
     echo "libicl.so exports names that are not ours:" $exported
     exit 1
 fi
-for file in include/icl/status.h share/icl/models/icl-seed-q8_0.gguf bin/icl; do
+for file in include/icl/status.h share/icl/models/icl-base.gguf bin/icl; do
     if [ "$file" = bin/icl ] && [ ! -e "$ICL_BIN" ]; then continue; fi
     if [ ! -e "$prefix/$file" ]; then
         echo "not installed: $file"

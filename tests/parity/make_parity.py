@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
 """Make the golden files that tests/parity compares icl with.
 
-    make_parity.py --model icl-seed-f32.gguf --tokenizer DIR --snips DIR --clinc DIR
-                   --text text_en_valid.jsonl.zst --out tests/golden
+    make_parity.py --data DIR [--model models/icl-base.gguf] [--out tests/golden]
 
-The reference is PyPI transformers reading the same GGUF weights (`gguf_file`): float32, one
-unpadded forward pass over the whole sequence of each request, no key/value cache, then a
-log-softmax in float64. Needs: torch, transformers, gguf, accelerate; the zstd program.
+DIR holds snips/ and clinc150/, each with train.jsonl and test.jsonl, and
+text/text_en_valid.jsonl.zst.
+
+The reference is PyPI transformers reading the same GGUF weights (`gguf_file`), which it widens to
+float32: one unpadded forward pass over the whole sequence of each request, no key/value cache, then
+a log-softmax in float64. Its tokenizer is PyPI tokenizers with the file's vocabulary and merges.
+Needs: torch, transformers, tokenizers, gguf, accelerate; the zstd program.
 
 parity_model.jsonl holds one request a line, 500 distinct prompts:
     snips-N/LABEL   8-shot SNIPS prompts: 60 with all seven labels (30 share their demonstrations,
-                    30 draw their own), 240 with the true label only
+                    30 draw their own), 240 with the true label only (four share theirs)
     clinc-N/LABEL   4 CLINC150 queries with all 150 labels: multi-token, sharing prefixes
-    text-N          196 pieces of plain text; every second one has no BOS, as tokens are taken as is
-Everything else starts with the BOS token, because the model says add_bos_token = true.
+    text-N          196 pieces of plain text; every second one has no BOS, as tokens are taken as
+                    is, and every 66th nearly fills the window
+Everything else starts with the BOS token if the model says add_bos_token = true.
 
 A decision that hangs on less than MARGIN nats (greedy or not, best label of a prompt) cannot be
 asked of another float32 engine, so such a prompt is replaced by the next one; the count is printed.
@@ -27,12 +31,16 @@ import os
 import random
 import subprocess
 
+import gguf
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModelForCausalLM
 
 SEED = 20261121
 SHOTS = 8
+TEXT = os.path.join("text", "text_en_valid.jsonl.zst")
 MARGIN = 4e-3
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SNIPS_WORDS = {
     "AddToPlaylist": "add", "BookRestaurant": "food", "GetWeather": "weather",
     "PlayMusic": "music", "RateBook": "book", "SearchCreativeWork": "search",
@@ -48,25 +56,38 @@ def read_jsonl(path):
         return [json.loads(line) for line in f]
 
 
+def tokenizer_of(fields):
+    """The file's byte-level BPE with GPT-2's split; special tokens inside a text are text."""
+    assert fields["model"] == "gpt2" and fields["pre"] == "gpt-2"
+    vocab = {token: i for i, token in enumerate(fields["tokens"])}
+    merges = [tuple(merge.split(" ")) for merge in fields["merges"]]
+    tokenizer = Tokenizer(models.BPE(vocab, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    return tokenizer
+
+
 class Reference:
     """The model as transformers runs it."""
 
-    def __init__(self, model, tokenizer):
-        folder, name = os.path.split(os.path.abspath(model))
+    def __init__(self, path):
+        folder, name = os.path.split(os.path.abspath(path))
+        fields = {key.removeprefix("tokenizer.ggml."): field.contents()
+                  for key, field in gguf.GGUFReader(path).fields.items()
+                  if key.startswith("tokenizer.ggml.")}
         self.model = AutoModelForCausalLM.from_pretrained(
             folder, gguf_file=name, dtype=torch.float32).eval()
-        self.tokenizer = AutoTokenizer.from_pretrained(tokenizer)
-        self.bos = self.model.config.bos_token_id
+        self.tokenizer = tokenizer_of(fields)
+        self.bos = [fields["bos_token_id"]] if fields.get("add_bos_token") else []
         self.window = self.model.config.max_position_embeddings
 
     def encode(self, text):
-        return self.tokenizer(text, add_special_tokens=False).input_ids
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     @torch.no_grad()
     def score(self, prefix, continuation):
         """Per-token log-probabilities, the greedy flag, and by how much that flag was decided."""
         ids = torch.tensor([prefix + continuation])
-        logits = self.model(ids).logits[0, len(prefix) - 1:-1]
+        logits = self.model(ids, logits_to_keep=len(continuation) + 1).logits[0, :-1]
         logprobs = torch.log_softmax(logits.double(), -1)
         picked = logprobs[torch.arange(len(continuation)), torch.tensor(continuation)]
         top2 = logprobs.topk(2, -1).values
@@ -80,7 +101,7 @@ def split_pair(reference, context, continuation):
     """Tokenise jointly and require the join to fall on a token boundary."""
     prefix, whole = reference.encode(context), reference.encode(context + continuation)
     assert whole[:len(prefix)] == prefix, (context[-20:], continuation)
-    return [reference.bos] + prefix, whole[len(prefix):]
+    return reference.bos + prefix, whole[len(prefix):]
 
 
 def few_shot(template, demonstrations, query):
@@ -105,19 +126,22 @@ def prompt_requests(reference, name, context, labels, words):
 def snips_prompts(reference, folder, rng):
     train, test = (read_jsonl(os.path.join(folder, f)) for f in ("train.jsonl", "test.jsonl"))
     template = ("Text: {x}\nLabel:", SNIPS_WORDS.get, 20)
-    shared = rng.sample(train, SHOTS)
     rng.shuffle(test)
     number = itertools.count()
-    for quota, demonstrations, all_labels in ((30, shared, True), (30, None, True),
-                                              (240, None, False)):
-        def candidates(demonstrations=demonstrations, all_labels=all_labels):
-            while True:
-                query = test.pop()
-                labels = sorted(SNIPS_WORDS) if all_labels else [query["label"]]
-                context = few_shot(template, demonstrations or rng.sample(train, SHOTS), query)
-                yield prompt_requests(reference, f"snips-{next(number)}", context, labels,
-                                      SNIPS_WORDS.get)
-        yield quota, candidates()
+
+    def candidates(sharing, all_labels):
+        """`sharing` prompts after each other have the same demonstrations."""
+        for i in itertools.count():
+            if i % sharing == 0:
+                demonstrations = rng.sample(train, SHOTS)
+            query = test.pop()
+            labels = sorted(SNIPS_WORDS) if all_labels else [query["label"]]
+            context = few_shot(template, demonstrations, query)
+            yield prompt_requests(reference, f"snips-{next(number)}", context, labels,
+                                  SNIPS_WORDS.get)
+    yield 30, candidates(len(test), True)
+    yield 30, candidates(1, True)
+    yield 240, candidates(4, False)
 
 
 def clinc_prompts(reference, folder, rng):
@@ -141,11 +165,13 @@ def text_prompts(reference, path, rng):
 
     def candidates():
         for number in itertools.count():
-            ids = reference.encode(rng.choice(rows)["text"][:6000])
-            bos = [reference.bos] if number % 2 == 0 else []
+            text = rng.choice(rows)["text"][:6000]
+            bos = reference.bos if number % 2 == 0 else []
             n_prefix = rng.choice((1, 7, 31, 64, 127, 128, 129, 250))
-            if number % 40 == 0:
+            if number % 66 == 0:
                 n_prefix = reference.window - 60
+                text = "\n\n".join(row["text"] for row in rng.sample(rows, 3))
+            ids = reference.encode(text)
             n_continuation = rng.choice((1, 2, 5, 16, 40))
             if n_prefix + n_continuation > len(ids):
                 continue
@@ -174,10 +200,11 @@ def measured_prompt(reference, requests):
 def write_scores(reference, args):
     rng = random.Random(SEED)
     prompts = close_calls = n_lines = 0
+    families = (snips_prompts(reference, os.path.join(args.data, "snips"), rng),
+                clinc_prompts(reference, os.path.join(args.data, "clinc150"), rng),
+                text_prompts(reference, os.path.join(args.data, TEXT), rng))
     with open(os.path.join(args.out, "parity_model.jsonl"), "w", encoding="utf-8") as out:
-        for quota, candidates in itertools.chain(snips_prompts(reference, args.snips, rng),
-                                                 clinc_prompts(reference, args.clinc, rng),
-                                                 text_prompts(reference, args.text, rng)):
+        for quota, candidates in itertools.chain(*families):
             while quota > 0:
                 lines = measured_prompt(reference, next(candidates))
                 if lines is None:
@@ -210,8 +237,8 @@ HAND_WRITTEN = [
 def write_tokens(reference, args):
     """Hand-written hard cases first, then real text; a string is kept whole."""
     rng = random.Random(SEED)
-    rows = read_jsonl(os.path.join(args.snips, "test.jsonl"))
-    novels = read_jsonl(args.text)
+    rows = read_jsonl(os.path.join(args.data, "snips", "test.jsonl"))
+    novels = read_jsonl(os.path.join(args.data, TEXT))
     texts = HAND_WRITTEN + [row["text"] for row in rng.sample(rows, 60)]
     while len(texts) < 200:
         text = rng.choice(novels)["text"]
@@ -226,12 +253,13 @@ def write_tokens(reference, args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "tokenizer", "snips", "clinc", "text", "out"):
-        parser.add_argument("--" + name, required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", default=os.path.join(ROOT, "models", "icl-base.gguf"))
+    parser.add_argument("--out", default=os.path.join(ROOT, "tests", "golden"))
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    reference = Reference(args.model, args.tokenizer)
+    reference = Reference(args.model)
     write_tokens(reference, args)
     write_scores(reference, args)
 
