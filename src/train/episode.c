@@ -423,7 +423,7 @@ static bool is_asked(const icl_episode *episode, const icl_member *member, size_
 
 icl_status icl_episode_write(icl_episode *episode, icl_sequence *out, icl_rng *rng)
 {
-    bool shown[ICL_CLASSES_MAX] = { false };
+    bool shown[ICL_CLASSES_MAX] = { false }, any = false;
     const size_t count = choose_demonstrations(episode, rng);
     ICL_TRY(draw_labels(episode, rng));
     size_t frame_count = 0, first = 0;
@@ -434,6 +434,7 @@ icl_status icl_episode_write(icl_episode *episode, icl_sequence *out, icl_rng *r
         const icl_member *member = &episode->members[i];
         const bool asked = is_asked(episode, member, i - first, shown);
         shown[member->shown] = true;
+        any = any || asked;
         ICL_TRY(write_input(episode, out, i, member->item));
         ICL_TRY(write_label(episode, out, member->shown,
                             asked ? ICL_TARGET_ANSWER : ICL_TARGET_NONE));
@@ -441,9 +442,10 @@ icl_status icl_episode_write(icl_episode *episode, icl_sequence *out, icl_rng *r
             ICL_TRY(icl_sequence_push(out, episode->line_end, ICL_TARGET_NONE, 0));
     }
     ICL_TRY(write_input(episode, out, count, episode->query.item));
-    out->answer = out->count;
     const size_t gold = episode->query.class_index;
-    const bool asked = shown[gold] || episode->loss != ICL_LOSS_SEEN;
+    /* A sequence asks for something: if for nothing else, for the query's label. */
+    const bool asked = shown[gold] || episode->loss != ICL_LOSS_SEEN || !any;
+    if (asked) out->answer = out->count;
     ICL_TRY(write_label(episode, out, gold, asked ? ICL_TARGET_ANSWER : ICL_TARGET_NONE));
     return write_candidates(episode, out);
 }

@@ -215,7 +215,7 @@ static void test_source_labelled__noise_is_not_asked_for(void **state)
                  NULL);
 }
 
-/* A label that no demonstration has shown cannot be known. */
+/* A label that no demonstration has shown cannot be known; it is asked for where there is no other. */
 static void new_labels_are_no_target(const source_world *w, const icl_sequence *sequence,
                                      const parsed_episode *parsed, void *user)
 {
@@ -229,7 +229,7 @@ static void new_labels_are_no_target(const source_world *w, const icl_sequence *
             before = before || strcmp(parsed->labels[i], parsed->labels[j]) == 0;
         seen += before;
     }
-    assert_int_equal(asked, seen);
+    assert_int_equal(asked, seen > 0 ? seen : 1);
 }
 
 static void test_source_labelled__new_labels_are_not_asked_for(void **state)
