@@ -128,9 +128,9 @@ def measure(args):
         out.write(json.dumps(fields) + "\n")
         out.flush()
 
-    for name in args.sets:
-        labels = list(SETS[name][1])
-        for seed in range(args.seeds):
+    for seed in range(args.seeds):
+        for name in args.sets:
+            labels = list(SETS[name][1])
             pool, queries = draw(args.data, name, seed)
             by_id = {row["id"]: row for row in pool}
             for variant, strategy in variants(args):
