@@ -158,27 +158,40 @@ static icl_status check_call(const icl_recipe *recipe, const char *call)
     return status;
 }
 
+static icl_status check_phase_shape(const icl_recipe *recipe, const icl_recipe_phase *phase,
+                                    const icl_transformer_config *shape)
+{
+    if (phase->limits.context > shape->window)
+        return icl_error_set(ICL_EINVAL,
+                             "%s: phase \"%.60s\": a context of %zu is above the "
+                             "model's window of %zu",
+                             recipe->path, phase->name, phase->limits.context, shape->window);
+    if (phase->meaning_layer > shape->layers)
+        return icl_error_set(ICL_EINVAL,
+                             "%s: phase \"%.60s\": meaning_layer %zu of a model of %zu layers",
+                             recipe->path, phase->name, phase->meaning_layer, shape->layers);
+    if (phase->meaning_weight > 0 && shape->readout_width == 0)
+        return icl_error_set(ICL_EINVAL,
+                             "%s: phase \"%.60s\" has a loss of meaning, but the model has no "
+                             "`readout`, the width of the encoder's vectors",
+                             recipe->path, phase->name);
+    return ICL_OK;
+}
+
+icl_status icl_recipe_check_shape(const icl_recipe *recipe, const icl_transformer_config *shape)
+{
+    for (size_t i = 0; i < recipe->phase_count; i++)
+        ICL_TRY(check_phase_shape(recipe, &recipe->phases[i], shape));
+    return ICL_OK;
+}
+
 static icl_status check_phase(const icl_recipe *recipe, const icl_recipe_phase *phase)
 {
     for (size_t i = 0; i < phase->source_count; i++)
         ICL_TRY(check_call(recipe, phase->sources[i].call));
     if (recipe->from != NULL) return ICL_OK;
-    if (phase->limits.context > recipe->model.window)
-        return icl_error_set(ICL_EPARSE,
-                             "%s: phase \"%.60s\": a context of %zu is above the "
-                             "model's window of %zu",
-                             recipe->path, phase->name, phase->limits.context,
-                             recipe->model.window);
-    if (phase->meaning_layer > recipe->model.layers)
-        return icl_error_set(ICL_EPARSE,
-                             "%s: phase \"%.60s\": meaning_layer %zu of a model of %zu layers",
-                             recipe->path, phase->name, phase->meaning_layer, recipe->model.layers);
-    if (phase->meaning_weight > 0 && recipe->model.readout_width == 0)
-        return icl_error_set(ICL_EPARSE,
-                             "%s: phase \"%.60s\" has a loss of meaning, but the model has no "
-                             "`readout`, the width of the encoder's vectors",
-                             recipe->path, phase->name);
-    return ICL_OK;
+    /* What the recipe itself states is an error of its text. */
+    return check_phase_shape(recipe, phase, &recipe->model) == ICL_OK ? ICL_OK : ICL_EPARSE;
 }
 
 static icl_status check_tokenizer(icl_recipe *recipe)

@@ -121,4 +121,8 @@ icl_status icl_recipe_open(icl_recipe **out, const char *path);
 icl_status icl_recipe_parse(icl_recipe **out, const char *bytes, size_t length, const char *path);
 void icl_recipe_close(icl_recipe *recipe);
 
+/* Whether a model of this shape can run every phase; `from` brings a shape that the recipe alone does
+ * not know. ICL_EINVAL names phase and value. */
+icl_status icl_recipe_check_shape(const icl_recipe *recipe, const icl_transformer_config *shape);
+
 #endif

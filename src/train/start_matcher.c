@@ -319,19 +319,23 @@ static void fill_token(float *vector, const float *meaning, matcher *in, size_t 
     vector[at->filler.begin] += (float)sqrt(fmax(missing, 0.01));
 }
 
-static void fill_readout(matcher *in, const float *axes, size_t vector_size)
+/* The read-out begins as the way back from summaries to the encoder's space. */
+static icl_status fill_readout(matcher *in, const float *axes, size_t vector_size)
 {
     const size_t index = icl_parameters_find(in->parameters, "readout.weight");
-    if (index == SIZE_MAX || in->config->readout_width != vector_size) return;
+    if (index == SIZE_MAX || in->config->readout_width != vector_size) return ICL_OK;
     const size_t width = in->config->width;
     float *weights = calloc(vector_size * width, sizeof *weights);
-    if (weights == NULL) return; /* the read-out then starts at random */
+    if (weights == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for a read-out of %zu numbers",
+                             vector_size * width);
     for (size_t row = 0; row < vector_size; row++) {
         for (size_t axis = 0; axis < in->at.meaning.width; axis++)
             weights[row * width + in->at.summary.begin + axis] = axes[axis * vector_size + row];
     }
     icl_parameters_set(in->parameters, index, weights);
     free(weights);
+    return ICL_OK;
 }
 
 static icl_status lay_out_tokens(matcher *in)
@@ -361,7 +365,7 @@ static icl_status lay_out_tokens(matcher *in)
     for (size_t token = 0; token < count; token++)
         fill_token(table + token * width, meanings + token * kept, in, token);
     icl_parameters_set(in->parameters, index, table);
-    fill_readout(in, axes, vector_size);
+    status = fill_readout(in, axes, vector_size);
 
 cleanup:
     free(table);
@@ -394,10 +398,8 @@ static icl_status open_output_norm(const matcher *in)
 {
     const size_t index = icl_parameters_find(in->parameters, "output_norm.weight");
     float *gains = malloc(in->config->width * sizeof *gains);
-    if (index == SIZE_MAX || gains == NULL) {
-        free(gains);
-        return icl_error_set(ICL_EUNSUPPORTED, "start=matcher needs norm: rms and memory for it");
-    }
+    if (gains == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu gains", in->config->width);
     const span identity = in->at.identity;
     for (size_t i = 0; i < in->config->width; i++)
         gains[i] = i - identity.begin < identity.width ? 0.4f : 0.02f;

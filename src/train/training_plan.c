@@ -39,26 +39,6 @@ static icl_status check_output_type(const icl_training *self, const icl_paramete
     return status == ICL_OK ? ICL_OK : refuse_output(self);
 }
 
-static icl_status check_phases(const icl_training *self)
-{
-    const icl_recipe *recipe = self->recipe;
-    for (size_t i = 0; i < recipe->phase_count; i++) {
-        const icl_recipe_phase *phase = &recipe->phases[i];
-        if (phase->limits.context > self->config.window)
-            return icl_error_set(ICL_EINVAL,
-                                 "%s: phase \"%s\": a context of %zu is above the model's window "
-                                 "of %zu",
-                                 recipe->path, phase->name, phase->limits.context,
-                                 self->config.window);
-        if (phase->meaning_weight > 0 && self->config.readout_width == 0)
-            return icl_error_set(ICL_EINVAL,
-                                 "%s: phase \"%s\" has a loss of meaning, but the "
-                                 "model has no read-out",
-                                 recipe->path, phase->name);
-    }
-    return ICL_OK;
-}
-
 static icl_status find_shape(icl_training *self)
 {
     const icl_recipe *recipe = self->recipe;
@@ -74,7 +54,7 @@ static icl_status find_shape(icl_training *self)
         self->config.vocab_count = recipe->tokenizer_vocab;
     }
     ICL_TRY(icl_transformer_config_check(&self->config));
-    ICL_TRY(check_phases(self));
+    ICL_TRY(icl_recipe_check_shape(self->recipe, &self->config));
     return check_output(self);
 }
 
