@@ -98,6 +98,13 @@ const char *icl_source_name(const icl_source *source); /* canonical call */
 const icl_source_kind *const *icl_source_kinds(size_t *out_count);
 const icl_card *const *icl_source_cards(size_t *out_count);
 
+/* Of sources whose sequences have a length that is asked for. */
+#define ICL_SOURCE_OPTION_LENGTH                                                                   \
+    {                                                                                              \
+        .name = "length", .type = ICL_OPTION_INT, .fallback = "0", .minimum = 0,                   \
+        .maximum = 1 << 20, .help = "tokens of a sequence; 0: the context of the phase"            \
+    }
+
 /* For kinds: the pool that the option `data` names. ICL_EINVAL, ICL_ENOTFOUND. */
 icl_status icl_source_pool(const icl_pool **out, const icl_source_world *world,
                            const icl_options *options);

@@ -122,12 +122,7 @@ static icl_status draw_text(void *self, icl_sequence *out, icl_rng *rng)
 
 static const icl_option options[] = {
     ICL_SOURCE_OPTION_DATA,
-    { .name = "length",
-      .type = ICL_OPTION_INT,
-      .fallback = "0",
-      .minimum = 0,
-      .maximum = 1 << 20,
-      .help = "tokens of a sequence; 0: the context of the phase" },
+    ICL_SOURCE_OPTION_LENGTH,
 };
 
 const icl_source_kind icl_source_text = {

@@ -14,7 +14,7 @@
 
 #include <icl/run.h>
 
-#include "near.h"
+#include "learn/trainee.h"
 #include "train/start.h"
 
 enum { MATCHING_BLOCK = 2, DEMONSTRATIONS = 6, VOCABULARY = 420 };
@@ -37,18 +37,12 @@ typedef struct world {
     icl_device *device;
 } world;
 
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        if ((call) != ICL_OK) fail_msg("%s: %s", #call, icl_error_message());                      \
-    } while (0)
-
 static int setup(void **state)
 {
     world *w = calloc(1, sizeof *w);
     char *path = NULL;
     icl_bpe_trainer *trainer = NULL;
     const icl_bpe_options options = { .vocab_count = VOCABULARY };
-    const icl_device_options device = { .name = "cpu", .thread_count = 1 };
     const char text[] = "Text: rain snow winter sing song music and in to a\nLabel: red dog\n\n";
     assert_ok(icl_encoder_default_path(&path));
     assert_ok(icl_encoder_open(&w->encoder, path, 1));
@@ -57,7 +51,7 @@ static int setup(void **state)
     assert_ok(icl_bpe_trainer_feed(trainer, text, sizeof text - 1, 10));
     assert_ok(icl_bpe_train(&w->bpe, trainer, &options));
     icl_bpe_trainer_free(trainer);
-    assert_ok(icl_device_open(&w->device, &device));
+    w->device = cpu_device(1, false);
     *state = w;
     return 0;
 }
