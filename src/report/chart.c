@@ -132,21 +132,25 @@ static void append_escaped(icl_text *out, const char *text)
     }
 }
 
+static void append_colours(icl_text *out, const char *back, const char *ink, const char *soft,
+                           const char *const lines[COLOURS])
+{
+    icl_text_printf(out, ".back{fill:%s}text{fill:%s}.axis{stroke:%s}.grid{stroke:%s}\n", back, ink,
+                    ink, soft);
+    for (size_t i = 0; i < COLOURS; i++)
+        icl_text_printf(out, ".line.c%zu{stroke:%s}.dot.c%zu{fill:%s}", i, lines[i], i, lines[i]);
+}
+
+/* Colours are written out: not every viewer knows CSS variables, and one that does not paints all
+ * black. */
 static void append_style(icl_text *out)
 {
-    icl_text_append_string(out, "<style>\n"
-                                "svg{--back:#fff;--text:#222;--soft:#d8d8d8;"
-                                "font:13px system-ui,sans-serif}\n");
-    icl_text_append_string(out, "svg{");
-    for (size_t i = 0; i < COLOURS; i++) icl_text_printf(out, "--c%zu:%s;", i, light[i]);
-    icl_text_append_string(out, "}\n@media(prefers-color-scheme:dark){svg{--back:#16181d;"
-                                "--text:#e6e6e6;--soft:#3a3f47;");
-    for (size_t i = 0; i < COLOURS; i++) icl_text_printf(out, "--c%zu:%s;", i, dark[i]);
-    icl_text_append_string(out, "}}\n"
-                                "text{fill:var(--text)}.back{fill:var(--back)}"
-                                ".grid{stroke:var(--soft)}.axis{stroke:var(--text)}"
-                                ".line{fill:none;stroke-width:2;stroke-linejoin:round}\n"
-                                "</style>\n");
+    icl_text_append_string(out, "<style>\nsvg{font:13px system-ui,sans-serif}"
+                                ".line{fill:none;stroke-width:2;stroke-linejoin:round}\n");
+    append_colours(out, "#fff", "#222", "#d8d8d8", light);
+    icl_text_append_string(out, "\n@media(prefers-color-scheme:dark){");
+    append_colours(out, "#16181d", "#e6e6e6", "#3a3f47", dark);
+    icl_text_append_string(out, "}\n</style>\n");
 }
 
 static void append_grid(icl_text *out, const frame *in)
@@ -187,13 +191,13 @@ static void append_labels(icl_text *out, const icl_chart *chart)
 static void append_stroke(icl_text *out, size_t index)
 {
     const size_t dash = index / COLOURS % (sizeof dashes / sizeof *dashes);
-    icl_text_printf(out, " style=\"stroke:var(--c%zu)\" stroke-dasharray=\"%s\"", index % COLOURS,
+    icl_text_printf(out, " class=\"line c%zu\" stroke-dasharray=\"%s\"", index % COLOURS,
                     dashes[dash]);
 }
 
 static void append_line(icl_text *out, const frame *in, const icl_chart_line *line, size_t index)
 {
-    icl_text_append_string(out, "<path class=\"line\"");
+    icl_text_append_string(out, "<path");
     append_stroke(out, index);
     icl_text_append_string(out, " d=\"");
     for (size_t i = 0; i < line->count; i++)
@@ -202,7 +206,7 @@ static void append_line(icl_text *out, const frame *in, const icl_chart_line *li
     icl_text_append_string(out, "\"/>\n");
     for (size_t i = 0; line->count <= MARKED_POINTS_MAX && i < line->count; i++)
         icl_text_printf(out,
-                        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" style=\"fill:var(--c%zu)\">"
+                        "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" class=\"dot c%zu\">"
                         "<title>%.6g: %.4g</title></circle>\n",
                         x_at(in, line->points[i].x), y_at(in, line->points[i].y), index % COLOURS,
                         line->points[i].x, line->points[i].y);
@@ -229,7 +233,7 @@ static void append_legend(icl_text *out, const icl_chart *chart)
 {
     for (size_t i = 0; i < chart->count; i++) {
         const int y = LEGEND_TOP + (int)i * LEGEND_ROW;
-        icl_text_append_string(out, "<path class=\"line\"");
+        icl_text_append_string(out, "<path");
         append_stroke(out, i);
         icl_text_printf(out, " d=\"M%d %dh28\"/><text x=\"%d\" y=\"%d\">", PLOT_LEFT, y,
                         PLOT_LEFT + 36, y + 4);
