@@ -34,11 +34,12 @@ typedef struct icl_option {
 typedef enum icl_needs {
     ICL_NEEDS_NOTHING = 0,
     ICL_NEEDS_EMBEDDINGS = 1 << 0, /* sentence vectors of pool and queries */
-    ICL_NEEDS_LOGPROBS = 1 << 1,   /* questions to the language model */
+    ICL_NEEDS_LOGPROBS = 1 << 1,    /* questions to the language model */
     ICL_NEEDS_GENERATION = 1 << 2,
-    ICL_NEEDS_LABELS = 1 << 3,       /* a labelled pool */
-    ICL_NEEDS_TRAINING = 1 << 4,     /* a file made by `icl fit` */
-    ICL_NEEDS_CONTENT_FREE = 1 << 5, /* the template rendered with content-free inputs */
+    ICL_NEEDS_LABELS = 1 << 3,        /* a labelled pool */
+    ICL_NEEDS_TRAINING = 1 << 4,      /* a file made by `icl fit` */
+    ICL_NEEDS_CONTENT_FREE = 1 << 5,  /* the template rendered with content-free inputs */
+    ICL_NEEDS_TOKEN_VECTORS = 1 << 6, /* a vector for every token of pool and queries */
 } icl_needs;
 
 enum { ICL_OPTIONS_MAX = 16 };

@@ -182,8 +182,7 @@ static icl_status select_and_order(icl_run *run, const char *const *ids, const s
                                          .vector_size = vectors->size,
                                          .task = task,
                                          .seed = run->options.seed,
-                                         .cancelled = cancel_flag(run),
-                                         .engine = run->engine };
+                                         .cancelled = cancel_flag(run) };
     ICL_TRY(icl_select_run(&run->selection, run->strategy.select, &selecting,
                            &run->strategy.options[ICL_STAGE_SELECT]));
     const icl_order_input ordering = { .query_count = run->query_count,

@@ -24,24 +24,35 @@
 
 #include "base/card.h"
 
-struct icl_engine;
+struct icl_asker;
+struct icl_fit;
+
+/* A vector for every token of some texts, unit length, without the encoder's special tokens. */
+typedef struct icl_token_vectors {
+    const size_t *first;  /* [count + 1] text i has the tokens first[i] .. first[i + 1] - 1 */
+    const float *vectors; /* [first[count]][vector_size] */
+} icl_token_vectors;
 
 /* Everything is borrowed. Texts are UTF-8. */
 typedef struct icl_select_input {
     size_t pool_count, query_count, label_count;
     const char *const *pool_texts;  /* [pool_count] the rendered input, without its label */
     const char *const *query_texts; /* [query_count] */
-    const size_t *pool_labels;      /* [pool_count], each < label_count; NULL: unlabelled */
+    const size_t *pool_labels;      /* [pool_count], each < label_count; NULL: unlabelled. For
+                                       `pick` alone some may be ICL_LABEL_NONE */
     const size_t *query_self;       /* [query_count] pool index of the query itself, which is never
                                        chosen for it; SIZE_MAX: not in the pool. NULL: none is */
     const char *const *query_ids;   /* [query_count] keys of randomness */
     const float *pool_vectors;      /* [pool_count][vector_size]; NULL unless the card needs */
     const float *query_vectors;     /* [query_count][vector_size]   ICL_NEEDS_EMBEDDINGS */
+    icl_token_vectors pool_tokens;  /* empty unless the card needs */
+    icl_token_vectors query_tokens; /* ICL_NEEDS_TOKEN_VECTORS */
     size_t vector_size;
     const char *task; /* key of randomness */
     uint64_t seed;
     const atomic_bool *cancelled; /* may be NULL */
-    struct icl_engine *engine;    /* may be NULL; for methods that question the model */
+    const struct icl_asker *asker; /* select/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
+                                      or ICL_NEEDS_GENERATION */
 } icl_select_input;
 
 typedef struct icl_selection {
@@ -56,6 +67,13 @@ typedef struct icl_select_method {
     /* Fills the zeroed buffers of `out`. Called only through icl_select_run, which has checked the
      * input; out->k > 0. Returns ICL_ECANCELLED soon after *input->cancelled turns true. */
     icl_status (*run)(icl_selection *out, const icl_select_input *input,
+                      const icl_options *options);
+    /* Corpus-level methods, else NULL: writes out [budget], the pool items most worth labelling,
+     * best first, no repeats; budget <= pool_count. The queries are not looked at. */
+    icl_status (*pick)(size_t *out, size_t budget, const icl_select_input *input,
+                       const icl_options *options);
+    /* Learned methods, else NULL: what `icl fit` does; select/fit.h. The queries are not looked at. */
+    icl_status (*fit)(struct icl_fit *fit, const icl_select_input *input,
                       const icl_options *options);
 } icl_select_method;
 
