@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "select/fake_asker.h"
 #include "select/select.h"
 
 enum {
@@ -22,7 +23,8 @@ enum {
     LABELS = 4,
     COLUMNS = 16,
     LONG_TEXT_BYTES = 300000,
-    WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_LABELS,
+    ASKS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
+    WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_LABELS | ASKS,
 };
 
 typedef struct world {
@@ -118,13 +120,33 @@ static icl_options options_of(const icl_select_method *method, size_t k, const c
     return options;
 }
 
+/* `input` with the fake model for a method that asks one; what its card does not need is left
+ * out. */
+static icl_select_input serve(fake_asker *fake, const icl_select_method *method,
+                              const icl_select_input *input)
+{
+    icl_select_input served = *input;
+    fake_asker_serve(fake, &served, fake_hashed, NULL);
+    if ((method->card.needs & ICL_NEEDS_GENERATION) == 0) fake->asker.generate = NULL;
+    if ((method->card.needs & ASKS) == 0) served.asker = NULL;
+    return served;
+}
+
+static icl_status run_served(icl_selection *out, const icl_select_method *method,
+                             const icl_select_input *served, size_t k, const char *arguments)
+{
+    icl_options options = options_of(method, k, arguments);
+    const icl_status status = icl_select_run(out, method, served, &options);
+    icl_options_deinit(&options);
+    return status;
+}
+
 static icl_status run(icl_selection *out, const icl_select_method *method,
                       const icl_select_input *input, size_t k, const char *arguments)
 {
-    icl_options options = options_of(method, k, arguments);
-    const icl_status status = icl_select_run(out, method, input, &options);
-    icl_options_deinit(&options);
-    return status;
+    fake_asker fake;
+    const icl_select_input served = serve(&fake, method, input);
+    return run_served(out, method, &served, k, arguments);
 }
 
 static icl_selection run_well(const icl_select_method *method, const icl_select_input *input,
@@ -278,10 +300,12 @@ static void no_queries_no_answers(const world *w, const icl_select_method *metho
 static void stops_when_asked(const world *w, const icl_select_method *method, const char *arguments)
 {
     const atomic_bool cancelled = true;
+    fake_asker fake;
     icl_select_input input = w->input;
     input.cancelled = &cancelled;
+    input = serve(&fake, method, &input);
     icl_selection selection = { .k = 77 };
-    assert_int_equal(run(&selection, method, &input, 6, arguments), ICL_ECANCELLED);
+    assert_int_equal(run_served(&selection, method, &input, 6, arguments), ICL_ECANCELLED);
     assert_true(selection.k == 77 && selection.indices == NULL);
 
     /* The method's own loop looks at the flag too, not only icl_select_run. */
@@ -293,6 +317,59 @@ static void stops_when_asked(const world *w, const icl_select_method *method, co
     icl_options_deinit(&options);
 }
 
+/* A question that fails, the first or the last of a run, ends the run with its status. */
+static void passes_on_what_asking_returns(const world *w, const icl_select_method *method,
+                                          const char *arguments)
+{
+    fake_asker fake;
+    icl_select_input input = serve(&fake, method, &w->input);
+    icl_selection selection = { 0 };
+    assert_int_equal(run_served(&selection, method, &input, 6, arguments), ICL_OK);
+    icl_selection_deinit(&selection);
+    if (fake.calls == 0) return;
+    const size_t asked = fake.calls, fails_from[] = { 0, asked - 1 };
+    const icl_status failures[] = { ICL_EMODEL, ICL_ECANCELLED };
+    for (size_t i = 0; i < 4; i++) {
+        selection.k = 77;
+        input = serve(&fake, method, &w->input);
+        fake.failure = failures[i / 2];
+        fake.fails_from = fails_from[i % 2];
+        assert_int_equal(run_served(&selection, method, &input, 6, arguments), fake.failure);
+        assert_non_null(strstr(icl_error_message(), "the fake model fails"));
+        assert_true(selection.k == 77 && selection.indices == NULL);
+        assert_int_equal(fake.calls, fake.fails_from + 1); /* and nothing is asked after it */
+    }
+}
+
+static void not_a_number(void *context, fake_answer *answer, const icl_select_input *input,
+                         const icl_ask_prompt *prompt, const char *cue)
+{
+    fake_hashed(context, answer, input, prompt, cue);
+    answer->label_nats[0] = answer->input.nats = answer->text.nats = *(const double *)context;
+}
+
+static void refuses_scores_that_are_no_numbers(const world *w, const icl_select_method *method,
+                                               const char *arguments)
+{
+    if ((method->card.needs & ICL_NEEDS_LOGPROBS) == 0) return;
+    const double values[] = { NAN, -INFINITY };
+    for (size_t i = 0; i < 2; i++) {
+        fake_asker fake;
+        const icl_select_input input = serve(&fake, method, &w->input);
+        fake.model = not_a_number;
+        fake.context = (void *)&values[i];
+        icl_selection selection = { .k = 77 };
+        const icl_status status = run_served(&selection, method, &input, 6, arguments);
+        if (status == ICL_OK && fake.calls == 0) {
+            icl_selection_deinit(&selection);
+            return; /* this setting asks nothing */
+        }
+        assert_int_equal(status, ICL_EMODEL);
+        assert_non_null(strstr(icl_error_message(), method->card.name));
+        assert_true(selection.k == 77 && selection.indices == NULL);
+    }
+}
+
 static void names_what_it_lacks(const world *w, const icl_select_method *method,
                                 const char *arguments)
 {
@@ -300,7 +377,7 @@ static void names_what_it_lacks(const world *w, const icl_select_method *method,
     input.pool_labels = NULL;
     input.pool_vectors = NULL;
     icl_selection selection = { 0 };
-    const icl_status status = run(&selection, method, &input, 6, arguments);
+    const icl_status status = run_served(&selection, method, &input, 6, arguments);
     const bool needs_any = (method->card.needs & WORLD_GIVES) != 0;
     assert_int_equal(status, needs_any ? ICL_EINVAL : ICL_OK);
     if (needs_any) assert_non_null(strstr(icl_error_message(), method->card.name));
@@ -346,6 +423,8 @@ LAW_TEST(same_seed_same_answer)
 LAW_TEST(batches_do_not_matter)
 LAW_TEST(no_queries_no_answers)
 LAW_TEST(stops_when_asked)
+LAW_TEST(passes_on_what_asking_returns)
+LAW_TEST(refuses_scores_that_are_no_numbers)
 LAW_TEST(names_what_it_lacks)
 
 int main(void)
@@ -360,6 +439,8 @@ int main(void)
         cmocka_unit_test(test_select_conformance__batches_do_not_matter),
         cmocka_unit_test(test_select_conformance__no_queries_no_answers),
         cmocka_unit_test(test_select_conformance__stops_when_asked),
+        cmocka_unit_test(test_select_conformance__passes_on_what_asking_returns),
+        cmocka_unit_test(test_select_conformance__refuses_scores_that_are_no_numbers),
         cmocka_unit_test(test_select_conformance__names_what_it_lacks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
