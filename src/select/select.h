@@ -48,9 +48,11 @@ typedef struct icl_select_input {
     icl_token_vectors pool_tokens;  /* empty unless the card needs */
     icl_token_vectors query_tokens; /* ICL_NEEDS_TOKEN_VECTORS */
     size_t vector_size;
-    const char *task; /* key of randomness */
+    const char *encoder_identity; /* of what made the vectors; NULL: unknown */
+    const char *model_identity;   /* of what is asked; NULL: unknown */
+    const char *task;             /* key of randomness */
     uint64_t seed;
-    const atomic_bool *cancelled; /* may be NULL */
+    const atomic_bool *cancelled;  /* may be NULL */
     const struct icl_asker *asker; /* select/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
                                       or ICL_NEEDS_GENERATION */
 } icl_select_input;
@@ -72,9 +74,12 @@ typedef struct icl_select_method {
      * best first, no repeats; budget <= pool_count. The queries are not looked at. */
     icl_status (*pick)(size_t *out, size_t budget, const icl_select_input *input,
                        const icl_options *options);
-    /* Learned methods, else NULL: what `icl fit` does; select/fit.h. The queries are not looked at. */
+    /* Learned methods, else NULL: what `icl fit` does; select/fit.h. The queries are not looked at.
+     */
     icl_status (*fit)(struct icl_fit *fit, const icl_select_input *input,
                       const icl_options *options);
+    /* The most prompts that `fit` will ask; set where `fit` is. Looks at counts and texts alone. */
+    size_t (*fit_prompts)(const icl_select_input *input, const icl_options *options);
 } icl_select_method;
 
 /* Every method's card lists this option first. */
