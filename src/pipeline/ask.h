@@ -1,0 +1,63 @@
+/* pipeline/ask.h - serves the questions of methods (select/ask.h) from rendered inputs, label
+ * words, the prompt policy and an engine.
+ *
+ *   icl_ask_service *service = NULL;
+ *   status = icl_ask_service_new(&service, &(icl_ask_source){ .engine = engine, ... });
+ *   input.asker = icl_ask_service_asker(service);
+ *   ... icl_select_run(...), method->pick(...), method->fit(...) ...
+ *   icl_ask_service_free(service);
+ *
+ * Equal prompts of a call are asked once, also when they come from different items. What a call
+ * asks is one batch, cut only where its tokens exceed 2^18, so that planning stays below about 40
+ * MiB: prompts that begin alike should stand next to each other. Finished answers are in the
+ * engine's journal, where there is one, before the call returns, so a repeated question is free.
+ *
+ * Which tokens are scored:
+ *   labels    as in a run, by the join policy of the prompter options; scores are not normalised
+ *   inputs    prompt and input are tokenised together; scored is every token with a byte of the
+ *             rendered input in it, a token across the join included. What a chat template writes
+ *             after the input is not scored
+ *   texts     every token but BOS; without BOS every token but the first
+ *   generate  the cue follows the input directly and belongs to it (in chat: to the user's turn).
+ *             A step is one batch with the next token of every prompt that goes on, ties to the
+ *             lowest token. A text ends before the separator, the end-of-text token, a NUL byte or
+ *             a character that is not whole. Demonstrations are dropped until tokens_max fit the
+ *             window
+ */
+#ifndef ICL_PIPELINE_ASK_H
+#define ICL_PIPELINE_ASK_H
+
+#include <stddef.h>
+
+#include <icl/engine.h>
+#include <icl/task.h>
+
+#include "select/ask.h"
+#include "template/prompt.h"
+
+typedef struct icl_ask_items {
+    size_t count;
+    const char *const *inputs; /* [count] rendered by the task's template */
+    const char *const *ids;    /* [count] for messages */
+} icl_ask_items;
+
+/* Everything is borrowed until icl_ask_service_free. */
+typedef struct icl_ask_source {
+    icl_engine *engine;
+    icl_prompter_options prompts;
+    const icl_verbalizer *verbalizer;
+    icl_ask_items pool, queries;
+    const size_t *pool_labels; /* [pool.count]; read when an item is shown, so it may be filled in
+                                  between calls (annotation); ICL_LABEL_NONE is never shown */
+} icl_ask_source;
+
+typedef struct icl_ask_service icl_ask_service;
+
+/* *out is yours: icl_ask_service_free. Asks nothing. What icl_prompter_new refuses. */
+icl_status icl_ask_service_new(icl_ask_service **out, const icl_ask_source *source);
+void icl_ask_service_free(icl_ask_service *service);
+
+/* Borrowed from the service; label_count is that of the verbalizer. */
+const icl_asker *icl_ask_service_asker(const icl_ask_service *service);
+
+#endif

@@ -1,0 +1,95 @@
+#include "select/candidates.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "select/draw.h"
+
+/* The first probes of `order` that the set does not show. */
+static void pick_probes(size_t *out, size_t count, const size_t *order, const size_t *set, size_t k,
+                        bool *shown)
+{
+    for (size_t i = 0; i < k; i++) shown[set[i]] = true;
+    size_t taken = 0;
+    for (size_t i = 0; taken < count; i++)
+        if (!shown[order[i]]) out[taken++] = order[i];
+    for (size_t i = 0; i < k; i++) shown[set[i]] = false;
+}
+
+static void draw_sets(icl_candidates *out, const icl_select_input *input, const char *purpose,
+                      size_t *scratch, bool *shown)
+{
+    const size_t pool_count = input->pool_count;
+    size_t *pool = scratch, *order = pool + pool_count, *swaps = order + pool_count;
+    icl_rng rng = icl_rng_new(input->seed, input->task, "", purpose);
+    for (size_t i = 0; i < pool_count; i++) pool[i] = order[i] = i;
+    icl_rng_shuffle(&rng, order, pool_count);
+    for (size_t s = 0; s < out->set_count; s++) {
+        size_t *set = out->sets + s * out->row;
+        icl_draw(set, out->row, pool, pool_count, swaps, &rng);
+        pick_probes(out->probes + s * out->probe_count, out->probe_count, order, set, out->k,
+                    shown);
+    }
+}
+
+icl_status icl_candidates_draw(icl_candidates *out, const icl_select_input *input,
+                               const icl_candidates_shape *shape)
+{
+    const size_t pool_count = input->pool_count, k = shape->k;
+    assert(shape->set_count > 0 && k > 0 && k <= pool_count);
+    const size_t others = pool_count - k;
+    icl_candidates drawn = {
+        .set_count = shape->set_count,
+        .k = k,
+        .row = others > 0 ? k + 1 : k,
+        .probe_count = shape->probe_count < others ? shape->probe_count : others,
+    };
+    drawn.sets = malloc(drawn.set_count * drawn.row * sizeof *drawn.sets);
+    drawn.probes = malloc((drawn.set_count * drawn.probe_count + 1) * sizeof *drawn.probes);
+    size_t *scratch = malloc(3 * pool_count * sizeof *scratch);
+    bool *shown = calloc(pool_count, sizeof *shown);
+    icl_status status = ICL_OK;
+    if (drawn.sets == NULL || drawn.probes == NULL || scratch == NULL || shown == NULL) {
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu candidate sets of %zu",
+                               drawn.set_count, k);
+        icl_candidates_deinit(&drawn);
+    } else {
+        draw_sets(&drawn, input, shape->purpose, scratch, shown);
+        *out = drawn;
+    }
+    free(shown);
+    free(scratch);
+    return status;
+}
+
+void icl_candidates_deinit(icl_candidates *candidates)
+{
+    free(candidates->sets);
+    free(candidates->probes);
+    *candidates = (icl_candidates){ 0 };
+}
+
+icl_ask_prompt icl_candidates_prompt(const icl_candidates *candidates, size_t set, size_t probe)
+{
+    assert(set < candidates->set_count && probe < candidates->probe_count);
+    return (icl_ask_prompt){ .shown = candidates->sets + set * candidates->row,
+                             .shown_count = candidates->k,
+                             .of = ICL_ASK_POOL,
+                             .item = candidates->probes[set * candidates->probe_count + probe] };
+}
+
+void icl_candidates_choose(icl_selection *out, const icl_select_input *input,
+                           const icl_candidates *candidates, size_t set)
+{
+    const size_t k = candidates->k, *items = candidates->sets + set * candidates->row;
+    assert(out->k == k);
+    for (size_t q = 0; q < out->query_count; q++) {
+        const size_t self = icl_select_self(input, q);
+        for (size_t rank = 0; rank < k; rank++) {
+            const size_t item = items[k - 1 - rank];
+            out->indices[q * k + rank] = item != self ? item : items[k];
+        }
+    }
+}
