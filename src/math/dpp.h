@@ -40,9 +40,9 @@ icl_status icl_dpp_log_det(double *out, const icl_dpp_kernel *kernel, const size
 /* Greedy maximisation of det L_S: item by item the one that multiplies the determinant by most, the
  * lowest index of equal ones. Stops before k items when every factor is below 1e-10: what is left
  * lies in the span of what is chosen. Writes out [*out_count], in the order of choosing, *out_count
- * <= k <= count. Chen, Zhang & Zhou 2018, "Fast Greedy MAP Inference for Determinantal Point Process
- * to Improve Recommendation Diversity": O(count (columns + k)) for each choice, and count min(k,
- * columns + 1) numbers of memory, for the kernel is never stored. ICL_ENOMEM. */
+ * <= k <= count. Chen, Zhang & Zhou 2018, "Fast Greedy MAP Inference for Determinantal Point
+ * Process to Improve Recommendation Diversity": O(count (columns + k)) for each choice, and count
+ * min(k, columns + 1) numbers of memory, for the kernel is never stored. ICL_ENOMEM. */
 icl_status icl_dpp_map(size_t *out, size_t *out_count, const icl_dpp_kernel *kernel, size_t k);
 
 #endif

@@ -104,8 +104,8 @@ static void test_dpp__every_step_is_the_best_by_brute_force(void **state)
     }
 }
 
-/* Vectors at 0, 10 and 80 degrees, the query at 0: a small lambda wants the two nearest, a large one
- * the two that differ. */
+/* Vectors at 0, 10 and 80 degrees, the query at 0: a small lambda wants the two nearest, a large
+ * one the two that differ. */
 static void test_dpp__golden_pairs(void **state)
 {
     (void)state;
