@@ -1,4 +1,4 @@
-#include "select/candidates.h"
+#include "select/candidate_sets.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@ static void pick_probes(size_t *out, size_t count, const size_t *order, const si
     for (size_t i = 0; i < k; i++) shown[set[i]] = false;
 }
 
-static void draw_sets(icl_candidates *out, const icl_select_input *input, const char *purpose,
+static void draw_sets(icl_candidate_sets *out, const icl_select_input *input, const char *purpose,
                       size_t *scratch, bool *shown)
 {
     const size_t pool_count = input->pool_count;
@@ -27,34 +27,34 @@ static void draw_sets(icl_candidates *out, const icl_select_input *input, const 
     for (size_t i = 0; i < pool_count; i++) pool[i] = order[i] = i;
     icl_rng_shuffle(&rng, order, pool_count);
     for (size_t s = 0; s < out->set_count; s++) {
-        size_t *set = out->sets + s * out->row;
+        size_t *set = out->items + s * out->row;
         icl_draw(set, out->row, pool, pool_count, swaps, &rng);
         pick_probes(out->probes + s * out->probe_count, out->probe_count, order, set, out->k,
                     shown);
     }
 }
 
-icl_status icl_candidates_draw(icl_candidates *out, const icl_select_input *input,
-                               const icl_candidates_shape *shape)
+icl_status icl_candidate_sets_draw(icl_candidate_sets *out, const icl_select_input *input,
+                                   const icl_candidate_sets_shape *shape)
 {
     const size_t pool_count = input->pool_count, k = shape->k;
     assert(shape->set_count > 0 && k > 0 && k <= pool_count);
     const size_t others = pool_count - k;
-    icl_candidates drawn = {
+    icl_candidate_sets drawn = {
         .set_count = shape->set_count,
         .k = k,
         .row = others > 0 ? k + 1 : k,
         .probe_count = shape->probe_count < others ? shape->probe_count : others,
     };
-    drawn.sets = malloc(drawn.set_count * drawn.row * sizeof *drawn.sets);
+    drawn.items = malloc(drawn.set_count * drawn.row * sizeof *drawn.items);
     drawn.probes = malloc((drawn.set_count * drawn.probe_count + 1) * sizeof *drawn.probes);
     size_t *scratch = malloc(3 * pool_count * sizeof *scratch);
     bool *shown = calloc(pool_count, sizeof *shown);
     icl_status status = ICL_OK;
-    if (drawn.sets == NULL || drawn.probes == NULL || scratch == NULL || shown == NULL) {
+    if (drawn.items == NULL || drawn.probes == NULL || scratch == NULL || shown == NULL) {
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu candidate sets of %zu",
                                drawn.set_count, k);
-        icl_candidates_deinit(&drawn);
+        icl_candidate_sets_deinit(&drawn);
     } else {
         draw_sets(&drawn, input, shape->purpose, scratch, shown);
         *out = drawn;
@@ -64,27 +64,32 @@ icl_status icl_candidates_draw(icl_candidates *out, const icl_select_input *inpu
     return status;
 }
 
-void icl_candidates_deinit(icl_candidates *candidates)
+void icl_candidate_sets_deinit(icl_candidate_sets *sets)
 {
-    free(candidates->sets);
-    free(candidates->probes);
-    *candidates = (icl_candidates){ 0 };
+    free(sets->items);
+    free(sets->probes);
+    *sets = (icl_candidate_sets){ 0 };
 }
 
-icl_ask_prompt icl_candidates_prompt(const icl_candidates *candidates, size_t set, size_t probe)
+icl_status icl_candidate_sets_prompts(icl_ask_prompt **out, const icl_candidate_sets *sets)
 {
-    assert(set < candidates->set_count && probe < candidates->probe_count);
-    return (icl_ask_prompt){ .shown = candidates->sets + set * candidates->row,
-                             .shown_count = candidates->k,
-                             .of = ICL_ASK_POOL,
-                             .item = candidates->probes[set * candidates->probe_count + probe] };
+    const size_t count = sets->set_count * sets->probe_count;
+    icl_ask_prompt *prompts = malloc((count + 1) * sizeof *prompts);
+    if (prompts == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu questions", count);
+    for (size_t i = 0; i < count; i++)
+        prompts[i] = (icl_ask_prompt){ .shown = sets->items + i / sets->probe_count * sets->row,
+                                       .shown_count = sets->k,
+                                       .of = ICL_ASK_POOL,
+                                       .item = sets->probes[i] };
+    *out = prompts;
+    return ICL_OK;
 }
 
-void icl_candidates_choose(icl_selection *out, const icl_select_input *input,
-                           const icl_candidates *candidates, size_t set)
+void icl_candidate_sets_choose(icl_selection *out, const icl_select_input *input,
+                               const icl_candidate_sets *sets, size_t set)
 {
-    const size_t k = candidates->k, *items = candidates->sets + set * candidates->row;
-    assert(out->k == k);
+    const size_t k = sets->k, *items = sets->items + set * sets->row;
+    assert(out->k == k && set < sets->set_count);
     for (size_t q = 0; q < out->query_count; q++) {
         const size_t self = icl_select_self(input, q);
         for (size_t rank = 0; rank < k; rank++) {
