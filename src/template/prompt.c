@@ -257,6 +257,51 @@ void icl_prompt_deinit(icl_prompt *prompt)
     memset(prompt, 0, sizeof *prompt);
 }
 
+/* ---- where the input stands ---- */
+
+/* Bytes that the chat template writes after the last turn of the user. */
+static icl_status chat_tail_length(size_t *out, const icl_prompter *prompter)
+{
+    static const char mark[] = "\x02input\x03"; /* no template writes this of itself */
+    icl_text text = { 0 };
+    icl_status status = write_chat(&text, prompter, NULL, 0, mark);
+    if (status == ICL_OK) status = icl_text_status(&text);
+    if (status == ICL_OK) {
+        const char *found = strstr(icl_text_string(&text), mark);
+        if (found == NULL)
+            status = icl_error_set(ICL_EUNSUPPORTED, "the chat template rewrites the user's turn");
+        else
+            *out = strlen(found) - (sizeof mark - 1);
+    }
+    icl_text_deinit(&text);
+    return status;
+}
+
+icl_status icl_prompter_input_tokens(icl_token_range *out, icl_prompter *prompter,
+                                     const icl_prompt *prompt, const char *input)
+{
+    size_t tail = 0;
+    if (prompter->chat != NULL) ICL_TRY(chat_tail_length(&tail, prompter));
+    const size_t length = strlen(input);
+    if (tail + length > prompt->length ||
+        memcmp(prompt->text + prompt->length - tail - length, input, length) != 0)
+        return icl_error_set(ICL_EUNSUPPORTED, "the chat template rewrites the user's turn");
+    const size_t begin = prompt->length - tail - length, end = begin + length;
+    icl_token_range range = { .first = prompt->token_count };
+    /* From the end: at the beginning a tokenizer may put a space that is not in the text. */
+    size_t token_end = prompt->length;
+    for (size_t i = prompt->token_count; i-- > prompt->bos_count && token_end > begin;) {
+        char piece[256];
+        size_t size;
+        ICL_TRY(icl_model_piece(prompter->model, piece, sizeof piece, &size, prompt->tokens[i]));
+        const size_t token_begin = size < token_end ? token_end - size : 0;
+        if (token_begin < end) range = (icl_token_range){ .first = i, .count = range.count + 1 };
+        token_end = token_begin;
+    }
+    *out = range;
+    return ICL_OK;
+}
+
 /* ---- answers ---- */
 
 static size_t common_prefix(const int32_t *a, size_t a_count, const int32_t *b, size_t b_count)

@@ -52,6 +52,10 @@ typedef struct icl_answer {
     bool merged;         /* a token crosses the join of prompt and answer */
 } icl_answer;
 
+typedef struct icl_token_range {
+    size_t first, count;
+} icl_token_range;
+
 typedef struct icl_prompter icl_prompter;
 
 /* ICL_EUNSUPPORTED: chat without a chat template in the model; ICL_EPARSE: the template is one that
@@ -69,6 +73,12 @@ icl_status icl_prompter_build(icl_prompt *out, icl_prompter *prompter,
                               const icl_demonstration *demonstrations, size_t count,
                               const char *query_input, const char *name);
 void icl_prompt_deinit(icl_prompt *prompt);
+
+/* Tokens of a prompt in which a byte of its input stands, a token across the join included; none
+ * for an empty input. `input` is what the prompt was built with. ICL_EUNSUPPORTED: the chat
+ * template does not write the input as it is. */
+icl_status icl_prompter_input_tokens(icl_token_range *out, icl_prompter *prompter,
+                                     const icl_prompt *prompt, const char *input);
 
 /* Tokens of an answer's words after the prompt. Never empty: ICL_EINVAL when the words have none.
  */

@@ -208,6 +208,57 @@ static void test_prompt__shared_tails_equal_whole_tokenisation(void **state)
     icl_model_close(model);
 }
 
+static void expect_input(const icl_prompter_options *options, const char *chat, const char *input,
+                         const char *expected)
+{
+    icl_model *model = open_toy(0, chat);
+    icl_prompter *prompter = open_prompter(model, options);
+    icl_prompt prompt = { 0 };
+    icl_token_range range = { 0 };
+    icl_text text = { 0 };
+    assert_int_equal(icl_prompter_build(&prompt, prompter, three, 1, input, "q"), ICL_OK);
+    if (icl_prompter_input_tokens(&range, prompter, &prompt, input) != ICL_OK)
+        fail_msg("%s", icl_error_message());
+    assert_true(range.first + range.count <= prompt.token_count);
+    spell(&text, prompt.tokens + range.first, range.count);
+    assert_string_equal(icl_text_string(&text), expected);
+    icl_text_deinit(&text);
+    icl_prompt_deinit(&prompt);
+    icl_prompter_free(prompter);
+    icl_model_close(model);
+}
+
+static void test_prompt__tokens_of_the_input_are_those_with_a_byte_of_it(void **state)
+{
+    icl_prompter_options options = plain_options();
+    expect_input(&options, NULL, "four:", "f|o|u|r|:|");
+    expect_input(&options, NULL, "", "");
+    options.separator = "\n";
+    expect_input(&options, NULL, "\nfour", "\n\n|f|o|u|r|"); /* crosses the join */
+    options.chat = true;
+    static const char template[] = "{% for m in messages %}[{{ m.content }}]{% endfor %}:";
+    expect_input(&options, template, "::ab", "::|ab|");
+    expect_input(&options, template, "]:", "]|:|"); /* what follows the turn is not the input */
+    expect_input(&options, "{% for m in messages %}{{ m.content }}:{% endfor %}", "x:", "x|::|");
+}
+
+static void test_prompt__an_input_that_the_chat_template_rewrites_is_refused(void **state)
+{
+    icl_prompter_options options = plain_options();
+    options.chat = true;
+    icl_model *model = open_toy(0, "{{ messages[-1].content | trim }}.");
+    icl_prompter *prompter = open_prompter(model, &options);
+    icl_prompt prompt = { 0 };
+    icl_token_range range = { 0 };
+    assert_int_equal(icl_prompter_build(&prompt, prompter, NULL, 0, "end ", "q"), ICL_OK);
+    assert_int_equal(icl_prompter_input_tokens(&range, prompter, &prompt, "end "),
+                     ICL_EUNSUPPORTED);
+    assert_string_equal(icl_error_message(), "the chat template rewrites the user's turn");
+    icl_prompt_deinit(&prompt);
+    icl_prompter_free(prompter);
+    icl_model_close(model);
+}
+
 static void expect_drop(icl_drop drop, const char *expected, size_t first_kept)
 {
     icl_model *model = open_toy(24, NULL);
@@ -296,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_prompt__separate_keeps_the_prompt_whole),
         cmocka_unit_test(test_prompt__heal_scores_the_last_prompt_token_too),
         cmocka_unit_test(test_prompt__shared_tails_equal_whole_tokenisation),
+        cmocka_unit_test(test_prompt__tokens_of_the_input_are_those_with_a_byte_of_it),
+        cmocka_unit_test(test_prompt__an_input_that_the_chat_template_rewrites_is_refused),
         cmocka_unit_test(test_prompt__overflow_drops_by_policy),
         cmocka_unit_test(test_prompt__what_does_not_fit_is_refused_by_name),
         cmocka_unit_test(test_prompt__chat_turns_follow_the_models_template_with_one_bos),
