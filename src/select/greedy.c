@@ -72,7 +72,8 @@ static icl_status race_start(race *r)
     return ICL_OK;
 }
 
-/* Measures up to `limit` stale candidates from the top of the heap, as far as the first fresh one. */
+/* Measures up to `limit` stale candidates from the top of the heap, as far as the first fresh one.
+ */
 static icl_status refresh(race *r, size_t limit)
 {
     size_t candidates[MEASURED_AT_ONCE], count = 0;
@@ -111,8 +112,8 @@ icl_status icl_greedy_run(size_t *out, size_t pick_count, const icl_greedy *prob
     r.heap = malloc(problem->candidate_count * sizeof *r.heap);
     r.measured = calloc(problem->candidate_count, sizeof *r.measured);
     if (r.heap == NULL || r.measured == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu candidates",
-                               problem->candidate_count);
+        status =
+            icl_error_set(ICL_ENOMEM, "out of memory for %zu candidates", problem->candidate_count);
     if (status == ICL_OK) status = race_start(&r);
     if (status == ICL_OK) status = pick_all(out, pick_count, &r);
     free(r.measured);

@@ -1,38 +1,58 @@
 /* Facility location: items such that every pool item is near to one of them. The sum over the pool
- * of the cosine to the nearest picked item, from -1 while there is none, is monotone and submodular,
- * so the greedy picks reach 1 - 1/e of the best sum. No matrix of all cosines is kept: a block of
- * rows is held in the processor's cache while it meets all candidates that are measured. */
+ * of the cosine to the nearest picked item, from -1 while there is none, is monotone and
+ * submodular, so the greedy picks reach 1 - 1/e of the best sum.
+ *
+ * Pools of up to 11585 items keep all cosines (512 MiB); of larger ones they are computed whenever
+ * they are needed, block by block, with the same bits. */
 #include <stdlib.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "math/matrix.h"
 #include "select/greedy.h"
 #include "select/subset.h"
 #include "select/unit_rows.h"
 
-enum { BLOCK = 256 };
+enum { BLOCK = 256, KEPT_BYTES_MAX = 512 << 20 };
 
 typedef struct facilities {
     const icl_select_input *input;
-    float *rows; /* [pool_count][vector_size] unit length */
-    float *best; /* [pool_count] cosine to the nearest pick, -1 before the first */
+    float *rows;    /* [pool_count][vector_size] unit length */
+    float *cosines; /* [pool_count][pool_count], or NULL where that is too much */
+    float *best;    /* [pool_count] cosine to the nearest pick, -1 before the first */
 } facilities;
 
-static const float *row_of(const facilities *f, size_t item)
+static size_t block_rows(const facilities *f, size_t first)
 {
-    return &f->rows[item * f->input->vector_size];
+    const size_t left = f->input->pool_count - first;
+    return left < BLOCK ? left : BLOCK;
+}
+
+static void compute_block(float *out, const facilities *f, size_t item, size_t first)
+{
+    const size_t columns = f->input->vector_size;
+    icl_vector_dots(out, &f->rows[first * columns], block_rows(f, first), columns,
+                    &f->rows[item * columns]);
+}
+
+/* Cosines of an item with the block of pool items from `first` on; scratch [BLOCK]. */
+static const float *block_of(const facilities *f, size_t item, size_t first, float *scratch)
+{
+    if (f->cosines != NULL) return &f->cosines[item * f->input->pool_count + first];
+    compute_block(scratch, f, item, first);
+    return scratch;
 }
 
 static icl_status measure(void *user, double *out, const size_t *candidates, size_t count)
 {
     const facilities *f = user;
-    const size_t pool = f->input->pool_count, columns = f->input->vector_size;
-    float cosines[BLOCK];
+    float scratch[BLOCK];
     for (size_t c = 0; c < count; c++) out[c] = 0;
-    for (size_t first = 0; first < pool; first += BLOCK) {
-        const size_t rows = pool - first < BLOCK ? pool - first : BLOCK;
+    /* The rows of a block stay in the processor's cache while all candidates meet them. */
+    for (size_t first = 0; first < f->input->pool_count; first += BLOCK) {
+        const size_t rows = block_rows(f, first);
         for (size_t c = 0; c < count; c++) {
-            icl_vector_dots(cosines, row_of(f, first), rows, columns, row_of(f, candidates[c]));
+            const float *cosines = block_of(f, candidates[c], first, scratch);
             double gain = 0;
             for (size_t i = 0; i < rows; i++) {
                 const float more = cosines[i] - f->best[first + i];
@@ -47,34 +67,61 @@ static icl_status measure(void *user, double *out, const size_t *candidates, siz
 static void add(void *user, size_t candidate)
 {
     const facilities *f = user;
-    const size_t pool = f->input->pool_count, columns = f->input->vector_size;
-    float cosines[BLOCK];
-    for (size_t first = 0; first < pool; first += BLOCK) {
-        const size_t rows = pool - first < BLOCK ? pool - first : BLOCK;
-        icl_vector_dots(cosines, row_of(f, first), rows, columns, row_of(f, candidate));
-        for (size_t i = 0; i < rows; i++)
+    float scratch[BLOCK];
+    for (size_t first = 0; first < f->input->pool_count; first += BLOCK) {
+        const float *cosines = block_of(f, candidate, first, scratch);
+        for (size_t i = 0; i < block_rows(f, first); i++)
             if (cosines[i] > f->best[first + i]) f->best[first + i] = cosines[i];
     }
+}
+
+static icl_status keep_cosines(facilities *f)
+{
+    const size_t pool = f->input->pool_count;
+    if (pool > KEPT_BYTES_MAX / sizeof *f->cosines / pool) return ICL_OK;
+    f->cosines = malloc(pool * pool * sizeof *f->cosines);
+    if (f->cosines == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for the cosines of %zu items", pool);
+    for (size_t first = 0; first < pool; first += BLOCK) {
+        ICL_TRY(icl_cancel_check(f->input->cancelled));
+        for (size_t item = 0; item < pool; item++)
+            compute_block(&f->cosines[item * pool + first], f, item, first);
+    }
+    return ICL_OK;
+}
+
+static icl_status facilities_init(facilities *f, const icl_select_input *input)
+{
+    f->input = input;
+    f->best = malloc(input->pool_count * sizeof *f->best);
+    if (f->best == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu cosines", input->pool_count);
+    for (size_t i = 0; i < input->pool_count; i++) f->best[i] = -1;
+    ICL_TRY(icl_unit_rows(&f->rows, input));
+    return keep_cosines(f);
+}
+
+static void facilities_deinit(facilities *f)
+{
+    free(f->cosines);
+    free(f->rows);
+    free(f->best);
 }
 
 static icl_status pick_facility_location(size_t *out, size_t budget, const icl_select_input *input,
                                          const icl_options *options)
 {
     (void)options;
-    facilities f = { .input = input, .best = malloc(input->pool_count * sizeof *f.best) };
-    icl_status status = ICL_OK;
-    if (f.best == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu cosines", input->pool_count);
-    for (size_t i = 0; status == ICL_OK && i < input->pool_count; i++) f.best[i] = -1;
-    if (status == ICL_OK) status = icl_unit_rows(&f.rows, input);
+    facilities f = { 0 };
+    icl_status status = facilities_init(&f, input);
     if (status == ICL_OK)
-        status = icl_greedy_run(out, budget, &(icl_greedy){ .candidate_count = input->pool_count,
-                                                            .user = &f,
-                                                            .gains = measure,
-                                                            .add = add,
-                                                            .cancelled = input->cancelled });
-    free(f.rows);
-    free(f.best);
+        status = icl_greedy_run(out, budget,
+                                &(icl_greedy){ .candidate_count = input->pool_count,
+                                               .user = &f,
+                                               .gains = measure,
+                                               .add = add,
+                                               .cancelled = input->cancelled });
+    facilities_deinit(&f);
     return status;
 }
 

@@ -14,8 +14,7 @@ static icl_status pick_votek(size_t *out, size_t budget, const icl_select_input 
                                     .columns = input->vector_size,
                                     .k = (size_t)icl_options_int(options, "neighbours"),
                                     .cancelled = input->cancelled });
-    if (status == ICL_OK)
-        status = icl_votes_init(&votes, &graph, icl_options_real(options, "rho"));
+    if (status == ICL_OK) status = icl_votes_init(&votes, &graph, icl_options_real(options, "rho"));
     if (status == ICL_OK) status = icl_votes_pick(out, budget, &votes, input->cancelled);
     icl_votes_deinit(&votes);
     icl_graph_deinit(&graph);

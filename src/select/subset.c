@@ -117,10 +117,10 @@ static icl_status show_nearest(icl_selection *out, const subset *s, const icl_se
     icl_scored *lines = malloc(count * sizeof *lines);
     size_t *selves = NULL;
     icl_status status = ICL_OK;
-    if (lines == NULL) status = icl_error_set(ICL_ENOMEM, "out of memory for %zu neighbours", count);
+    if (lines == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu neighbours", count);
     if (status == ICL_OK) status = find_selves(&selves, s, input);
-    if (status == ICL_OK)
-        status = nearest(lines, s, input, 0, input->query_count, out->k, selves);
+    if (status == ICL_OK) status = nearest(lines, s, input, 0, input->query_count, out->k, selves);
     for (size_t i = 0; status == ICL_OK && i < count; i++) {
         if (lines[i].index == SIZE_MAX) continue;
         out->indices[i] = s->items[lines[i].index];
@@ -143,13 +143,13 @@ icl_status icl_subset_run(icl_selection *out, const icl_select_input *input,
 {
     const size_t asked = (size_t)icl_options_int(options, "budget");
     if (asked < out->k)
-        return icl_error_set(ICL_EINVAL, "k=%zu demonstrations asked, but %s(budget=%zu) labels %zu",
-                             out->k, options->card->name, asked, asked);
+        return icl_error_set(ICL_EINVAL,
+                             "k=%zu demonstrations asked, but %s(budget=%zu) labels %zu", out->k,
+                             options->card->name, asked, asked);
     subset s = { .count = asked < input->pool_count ? asked : input->pool_count };
     icl_status status = ICL_OK;
     s.items = malloc(s.count * sizeof *s.items);
-    if (s.items == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu picks", s.count);
+    if (s.items == NULL) status = icl_error_set(ICL_ENOMEM, "out of memory for %zu picks", s.count);
     if (status == ICL_OK) status = pick(s.items, s.count, input, options);
     if (status == ICL_OK) {
         /* So that of equally near items the lowest of the pool is shown, as elsewhere. */

@@ -52,9 +52,10 @@ static void choose(void *user, size_t candidate)
 
 icl_status icl_votes_pick(size_t *out, size_t count, icl_votes *votes, const atomic_bool *cancelled)
 {
-    return icl_greedy_run(out, count, &(icl_greedy){ .candidate_count = votes->graph->count,
-                                                     .user = votes,
-                                                     .gains = score_all,
-                                                     .add = choose,
-                                                     .cancelled = cancelled });
+    return icl_greedy_run(out, count,
+                          &(icl_greedy){ .candidate_count = votes->graph->count,
+                                         .user = votes,
+                                         .gains = score_all,
+                                         .add = choose,
+                                         .cancelled = cancelled });
 }
