@@ -118,6 +118,24 @@ ICL_API const char *icl_encoder_identity(const icl_encoder *encoder);
 ICL_API icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const *texts,
                                      size_t count);
 
+/**
+ * How many token vectors each text has: its tokens within the window, without those that the
+ * encoder sets around every text.
+ * @param[out] out_counts  [count]; 0 for a text without tokens
+ */
+ICL_API icl_status icl_encoder_count_tokens(const icl_encoder *encoder, size_t *out_counts,
+                                            const char *const *texts, size_t count);
+
+/**
+ * A vector of length 1 for every token of each text, as the encoder sees it in its sentence. A
+ * vector's bits do not depend on the other texts.
+ * @param[out] out_ids      [sum of the texts' counts] token ids, one text's after the other's
+ * @param[out] out_vectors  [the same][vector_size]
+ */
+ICL_API icl_status icl_encoder_embed_tokens(icl_encoder *encoder, int32_t *out_ids,
+                                            float *out_vectors, const char *const *texts,
+                                            size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,5 @@
-/* The sentence encoder against the Python package it was converted from. */
+/* The sentence encoder against the Python package it was converted from:
+ * golden/encoder_cosines.jsonl and golden/encoder_tokens.jsonl. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,12 +118,121 @@ static void test_encoder__empty_and_overlong_texts_have_vectors(void **state)
     free(endless);
 }
 
+/* Token vectors of a line of golden/encoder_tokens.jsonl. */
+typedef struct token_line {
+    json_t *golden;
+    size_t count;
+    int32_t *ids;
+    float *vectors;
+} token_line;
+
+enum { LINES_MAX = 8 };
+
+static token_line embed_tokens(json_t *golden_taken)
+{
+    token_line line = { .golden = golden_taken };
+    const char *text = json_string_value(json_object_get(golden_taken, "text"));
+    assert_int_equal(icl_encoder_count_tokens(encoder, &line.count, &text, 1), ICL_OK);
+    line.ids = malloc((line.count + 1) * sizeof *line.ids);
+    line.vectors =
+        malloc((line.count * icl_encoder_vector_size(encoder) + 1) * sizeof *line.vectors);
+    assert_true(line.ids != NULL && line.vectors != NULL);
+    assert_int_equal(icl_encoder_embed_tokens(encoder, line.ids, line.vectors, &text, 1), ICL_OK);
+    return line;
+}
+
+static size_t load_token_lines(token_line lines[LINES_MAX])
+{
+    FILE *file = fopen(ICL_SOURCE_DIR "/tests/golden/encoder_tokens.jsonl", "r");
+    assert_non_null(file);
+    size_t count = 0;
+    for (json_t *line; (line = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL)) != NULL; count++) {
+        assert_true(count < LINES_MAX);
+        lines[count] = embed_tokens(line);
+    }
+    fclose(file);
+    return count;
+}
+
+static void free_token_lines(token_line *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        json_decref(lines[i].golden);
+        free(lines[i].ids);
+        free(lines[i].vectors);
+    }
+}
+
+/* Largest difference of a cosine between tokens of two texts from the reference. */
+static double token_error(const token_line *rows, const token_line *columns, const json_t *expected)
+{
+    const size_t size = icl_encoder_vector_size(encoder);
+    double largest = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        for (size_t j = 0; j < columns->count; j++) {
+            const double cosine =
+                dot(rows->vectors + i * size, columns->vectors + j * size, size);
+            const json_t *number = json_array_get(json_array_get(expected, i), j);
+            largest = fmax(largest, fabs(cosine - json_number_value(number)));
+        }
+    return largest;
+}
+
+static void test_encoder__token_vectors_equal_the_python_package(void **state)
+{
+    token_line lines[LINES_MAX];
+    const size_t count = load_token_lines(lines);
+    double largest = 0;
+    assert_int_equal(count, 7);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *ids = json_object_get(lines[i].golden, "ids");
+        assert_int_equal(lines[i].count, json_array_size(ids));
+        for (size_t t = 0; t < lines[i].count; t++)
+            assert_int_equal(lines[i].ids[t], json_integer_value(json_array_get(ids, t)));
+        const json_t *cosines = json_object_get(lines[i].golden, "cosines");
+        for (size_t j = 0; j < json_array_size(cosines); j++)
+            largest =
+                fmax(largest, token_error(&lines[i], &lines[j], json_array_get(cosines, j)));
+    }
+    printf("largest difference of a token's cosine: %g\n", largest);
+    assert_true(largest <= 1e-3);
+    free_token_lines(lines, count);
+}
+
+static void test_encoder__token_vectors_do_not_depend_on_their_neighbours(void **state)
+{
+    const size_t size = icl_encoder_vector_size(encoder), count = golden.count;
+    const char *const *texts = (const char *const *)golden.texts;
+    size_t *counts = malloc(count * sizeof *counts), total = 0;
+    assert_non_null(counts);
+    assert_int_equal(icl_encoder_count_tokens(encoder, counts, texts, count), ICL_OK);
+    for (size_t i = 0; i < count; i++) total += counts[i];
+    int32_t *ids = malloc(2 * total * sizeof *ids);
+    float *together = malloc(2 * total * size * sizeof *together);
+    assert_true(ids != NULL && together != NULL);
+    assert_int_equal(icl_encoder_embed_tokens(encoder, ids, together, texts, count), ICL_OK);
+    float *alone = together + total * size;
+    for (size_t i = 0, first = 0; i < count; first += counts[i++]) {
+        if (i % 17 != 0) continue;
+        assert_int_equal(icl_encoder_embed_tokens(encoder, ids + total, alone, texts + i, 1),
+                         ICL_OK);
+        assert_memory_equal(ids + total, ids + first, counts[i] * sizeof *ids);
+        assert_memory_equal(alone, together + first * size, counts[i] * size * sizeof *alone);
+        assert_near(dot(alone, alone, size), 1.0, 1e-6);
+    }
+    free(together);
+    free(ids);
+    free(counts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_encoder__cosines_equal_the_python_package),
         cmocka_unit_test(test_encoder__vectors_do_not_depend_on_their_neighbours),
         cmocka_unit_test(test_encoder__empty_and_overlong_texts_have_vectors),
+        cmocka_unit_test(test_encoder__token_vectors_equal_the_python_package),
+        cmocka_unit_test(test_encoder__token_vectors_do_not_depend_on_their_neighbours),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
