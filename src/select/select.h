@@ -30,6 +30,7 @@ struct icl_fit;
 /* A vector for every token of some texts, unit length, without the encoder's special tokens. */
 typedef struct icl_token_vectors {
     const size_t *first;  /* [count + 1] text i has the tokens first[i] .. first[i + 1] - 1 */
+    const int32_t *ids;   /* [first[count]] in the encoder's vocabulary */
     const float *vectors; /* [first[count]][vector_size] */
 } icl_token_vectors;
 

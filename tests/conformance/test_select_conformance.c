@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "math/matrix.h"
 #include "select/fake_asker.h"
 #include "select/select.h"
 
@@ -23,8 +24,10 @@ enum {
     LABELS = 4,
     COLUMNS = 16,
     LONG_TEXT_BYTES = 300000,
+    WORDS = 9,        /* of the encoder's vocabulary */
+    TEXT_TOKENS = 30, /* of the longest text */
     ASKS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
-    WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_LABELS | ASKS,
+    WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_TOKEN_VECTORS | ICL_NEEDS_LABELS | ASKS,
 };
 
 typedef struct world {
@@ -33,6 +36,9 @@ typedef struct world {
     const char *pool_texts[POOL], *query_texts[QUERIES], *query_ids[QUERIES];
     size_t labels[POOL], self[QUERIES];
     float vectors[(POOL + QUERIES) * COLUMNS];
+    size_t first_tokens[POOL + QUERIES + 1];
+    int32_t token_ids[(POOL + QUERIES) * TEXT_TOKENS];
+    float token_vectors[(POOL + QUERIES) * TEXT_TOKENS * COLUMNS];
     icl_select_input input;
 } world;
 
@@ -42,6 +48,32 @@ static void fill_text(char *out, size_t bytes, icl_rng *rng)
     size_t used = 0;
     for (size_t i = 0; i < 6; i++)
         used += (size_t)snprintf(out + used, bytes - used, "%s ", words[icl_rng_below(rng, 7)]);
+}
+
+/* The tokens of a text depend on its length alone, so some texts have equal ones; a word's vector
+ * is the same everywhere. */
+static void fill_tokens(world *w, icl_rng *rng)
+{
+    float words[WORDS * COLUMNS];
+    for (size_t i = 0; i < WORDS * COLUMNS; i++) words[i] = (float)icl_rng_normal(rng);
+    icl_matrix_normalise_rows(words, words, WORDS, COLUMNS);
+    size_t count = 0;
+    for (size_t i = 0; i < POOL + QUERIES; i++) {
+        const size_t length = strlen(i < POOL ? w->pool_texts[i] : w->query_texts[i - POOL]);
+        const size_t tokens = length == LONG_TEXT_BYTES ? TEXT_TOKENS : length / 4;
+        w->first_tokens[i] = count;
+        for (size_t t = 0; t < tokens; t++, count++) {
+            const size_t word = (length * 7 + t * t) % WORDS;
+            w->token_ids[count] = (int32_t)word;
+            memcpy(&w->token_vectors[count * COLUMNS], &words[word * COLUMNS],
+                   COLUMNS * sizeof *words);
+        }
+    }
+    w->first_tokens[POOL + QUERIES] = count;
+    w->input.pool_tokens = w->input.query_tokens = (icl_token_vectors){
+        .first = w->first_tokens, .ids = w->token_ids, .vectors = w->token_vectors
+    };
+    w->input.query_tokens.first += POOL;
 }
 
 /* Every third query is the pool item of the same number; some texts are empty, one is very long,
@@ -90,6 +122,7 @@ static int setup(void **state)
         .task = "conformance",
         .seed = 13,
     };
+    fill_tokens(w, &rng);
     *state = w;
     return 0;
 }
@@ -269,6 +302,7 @@ static icl_select_input slice(const world *w, size_t first, size_t count)
     input.query_ids += first;
     input.query_self += first;
     input.query_vectors += first * COLUMNS;
+    input.query_tokens.first += first;
     return input;
 }
 
@@ -376,6 +410,7 @@ static void names_what_it_lacks(const world *w, const icl_select_method *method,
     icl_select_input input = w->input;
     input.pool_labels = NULL;
     input.pool_vectors = NULL;
+    input.pool_tokens.first = NULL;
     icl_selection selection = { 0 };
     const icl_status status = run_served(&selection, method, &input, 6, arguments);
     const bool needs_any = (method->card.needs & WORLD_GIVES) != 0;
