@@ -51,9 +51,21 @@ typedef struct icl_ask_source {
                                   between calls (annotation); ICL_LABEL_NONE is never shown */
 } icl_ask_source;
 
+/* A prompt to be: demonstrations with the first name of their labels, then the input. */
+typedef struct icl_shown {
+    const size_t *items; /* [count] pool indices in order of showing */
+    size_t count;
+    const char *input, *name; /* rendered; what a message calls it */
+} icl_shown;
+
+/* *out is yours: icl_prompt_deinit. As icl_prompter_build. */
+icl_status icl_shown_build(icl_prompt *out, icl_prompter *prompter, const icl_ask_source *source,
+                           const icl_shown *shown);
+
 typedef struct icl_ask_service icl_ask_service;
 
-/* *out is yours: icl_ask_service_free. Asks nothing. What icl_prompter_new refuses. */
+/* *out is yours: icl_ask_service_free. Asks nothing. ICL_ENOMEM. Calls refuse what icl_prompter_new
+ * and icl_prompter_build refuse, and ICL_EINVAL an input without a token that can be predicted. */
 icl_status icl_ask_service_new(icl_ask_service **out, const icl_ask_source *source);
 void icl_ask_service_free(icl_ask_service *service);
 

@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "math/logspace.h"
-#include "model/interrupt.h"
 #include "pipeline/run_state.h"
 
 icl_run_options icl_run_options_default(void)
@@ -21,6 +19,25 @@ static void *rows_of(size_t count, size_t item_bytes)
     return calloc(count > 0 ? count : 1, item_bytes);
 }
 
+static icl_status make_rows(icl_run *run)
+{
+    run->pool_texts = rows_of(run->pool_count, sizeof *run->pool_texts);
+    run->pool_inputs = rows_of(run->pool_count, sizeof *run->pool_inputs);
+    run->pool_ids = rows_of(run->pool_count, sizeof *run->pool_ids);
+    run->pool_labels = rows_of(run->pool_count, sizeof *run->pool_labels);
+    run->query_texts = rows_of(run->query_count, sizeof *run->query_texts);
+    run->query_inputs = rows_of(run->query_count, sizeof *run->query_inputs);
+    run->query_ids = rows_of(run->query_count, sizeof *run->query_ids);
+    run->queries = rows_of(run->query_count, sizeof *run->queries);
+    run->group_query = rows_of(run->query_count, sizeof *run->group_query);
+    if (run->pool_texts == NULL || run->pool_inputs == NULL || run->pool_ids == NULL ||
+        run->pool_labels == NULL || run->query_texts == NULL || run->query_inputs == NULL ||
+        run->query_ids == NULL || run->queries == NULL || run->group_query == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu examples",
+                             run->pool_count + run->query_count);
+    return ICL_OK;
+}
+
 static icl_status load_data(icl_run *run)
 {
     ICL_TRY(icl_task_load(&run->data, run->options.task));
@@ -29,25 +46,18 @@ static icl_status load_data(icl_run *run)
     if (run->options.limit > 0 && run->options.limit < run->query_count)
         run->query_count = run->options.limit;
     run->label_count = icl_label_space_count(icl_verbalizer_labels(run->data.verbalizer));
-    run->pool_texts = rows_of(run->pool_count, sizeof *run->pool_texts);
-    run->pool_inputs = rows_of(run->pool_count, sizeof *run->pool_inputs);
-    run->pool_labels = rows_of(run->pool_count, sizeof *run->pool_labels);
-    run->query_texts = rows_of(run->query_count, sizeof *run->query_texts);
-    run->queries = rows_of(run->query_count, sizeof *run->queries);
-    run->group_query = rows_of(run->query_count, sizeof *run->group_query);
-    if (run->pool_texts == NULL || run->pool_inputs == NULL || run->pool_labels == NULL ||
-        run->query_texts == NULL || run->queries == NULL || run->group_query == NULL)
-        return icl_error_set(ICL_ENOMEM, "out of memory for %zu examples",
-                             run->pool_count + run->query_count);
+    ICL_TRY(make_rows(run));
     for (size_t i = 0; i < run->pool_count; i++) {
         const icl_example *example = icl_dataset_at(run->data.train, i);
         run->pool_texts[i] = icl_example_input(example);
+        run->pool_ids[i] = icl_example_id(example);
         run->pool_labels[i] = icl_example_label(example);
     }
     run->summary.labelled = true;
     for (size_t q = 0; q < run->query_count; q++) {
         const icl_example *example = icl_dataset_at(run->data.test, q);
         run->query_texts[q] = icl_example_input(example);
+        run->query_ids[q] = icl_example_id(example);
         run->summary.labelled &= icl_example_label(example) != ICL_LABEL_NONE;
     }
     return ICL_OK;
@@ -68,7 +78,7 @@ static icl_status open_prompter(icl_run *run)
                                       [ICL_OVERFLOW_DROP_NEAR] = ICL_DROP_NEAR,
                                       [ICL_OVERFLOW_ERROR] = ICL_DROP_NEVER };
     const icl_task *task = run->options.task;
-    const icl_prompter_options options = {
+    run->source.prompts = (icl_prompter_options){
         .instruction = icl_task_text(task, ICL_TASK_INSTRUCTION),
         .answer_prefix = icl_task_text(task, ICL_TASK_ANSWER_PREFIX),
         .separator = icl_task_text(task, ICL_TASK_SEPARATOR),
@@ -76,7 +86,20 @@ static icl_status open_prompter(icl_run *run)
         .drop = drops[run->options.overflow],
         .chat = run->options.chat,
     };
-    return icl_prompter_new(&run->prompter, icl_engine_model(run->engine), &options);
+    return icl_prompter_new(&run->prompter, icl_engine_model(run->engine), &run->source.prompts);
+}
+
+static void fill_source(icl_run *run)
+{
+    run->source.engine = run->engine;
+    run->source.verbalizer = run->data.verbalizer;
+    run->source.pool_labels = run->pool_labels;
+    run->source.pool = (icl_ask_items){ .count = run->pool_count,
+                                        .inputs = (const char *const *)run->pool_inputs,
+                                        .ids = run->pool_ids };
+    run->source.queries = (icl_ask_items){ .count = run->query_count,
+                                           .inputs = (const char *const *)run->query_inputs,
+                                           .ids = run->query_ids };
 }
 
 static icl_status parse_strategy(icl_run *run)
@@ -89,145 +112,6 @@ static icl_status parse_strategy(icl_run *run)
     icl_strategy_format(&canonical, &run->strategy);
     ICL_TRY(icl_text_status(&canonical));
     run->strategy_line = icl_text_take(&canonical, NULL);
-    return ICL_OK;
-}
-
-/* Sentence vectors of pool and queries, when the selector compares meanings. */
-typedef struct run_vectors {
-    float *pool, *queries;
-    size_t size;
-} run_vectors;
-
-static const atomic_bool *cancel_flag(const icl_run *run)
-{
-    return icl_model_interrupt_flag(icl_engine_model(run->engine));
-}
-
-static icl_status embed_texts(icl_encoder *encoder, float *out, const char *const *texts,
-                              size_t count, const atomic_bool *cancelled)
-{
-    enum { TEXTS_AT_ONCE = 64 }; /* a fraction of a second */
-    const size_t size = icl_encoder_vector_size(encoder);
-    for (size_t first = 0; first < count; first += TEXTS_AT_ONCE) {
-        const size_t left = count - first, some = left < TEXTS_AT_ONCE ? left : TEXTS_AT_ONCE;
-        ICL_TRY(icl_cancel_check(cancelled));
-        ICL_TRY(icl_encoder_embed(encoder, out + first * size, texts + first, some));
-    }
-    return ICL_OK;
-}
-
-static icl_status embed(run_vectors *out, const icl_run *run)
-{
-    char *found = NULL;
-    const char *path = run->options.encoder_path;
-    if (path == NULL) {
-        ICL_TRY(icl_encoder_default_path(&found));
-        path = found;
-    }
-    icl_encoder *encoder = NULL;
-    icl_status status = icl_encoder_open(&encoder, path, run->options.thread_count);
-    free(found);
-    if (status != ICL_OK) return status;
-    out->size = icl_encoder_vector_size(encoder);
-    out->pool = malloc(run->pool_count * out->size * sizeof(float));
-    out->queries = malloc(run->query_count * out->size * sizeof(float));
-    if (out->pool == NULL || out->queries == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for sentence vectors");
-    if (status == ICL_OK)
-        status =
-            embed_texts(encoder, out->pool, run->pool_texts, run->pool_count, cancel_flag(run));
-    if (status == ICL_OK)
-        status = embed_texts(encoder, out->queries, run->query_texts, run->query_count,
-                             cancel_flag(run));
-    icl_encoder_close(encoder);
-    return status;
-}
-
-static const char **query_ids(const icl_run *run)
-{
-    const char **ids = rows_of(run->query_count, sizeof *ids);
-    for (size_t q = 0; ids != NULL && q < run->query_count; q++)
-        ids[q] = icl_example_id(icl_dataset_at(run->data.test, q));
-    return ids;
-}
-
-/* Where a query also stands in the pool (the same file, or the same id), it never demonstrates
- * itself. */
-static size_t *query_selves(const icl_run *run)
-{
-    size_t *selves = rows_of(run->query_count, sizeof *selves);
-    for (size_t q = 0; selves != NULL && q < run->query_count; q++) {
-        selves[q] =
-            icl_dataset_find(run->data.train, icl_example_id(icl_dataset_at(run->data.test, q)));
-        if (selves[q] != SIZE_MAX && strcmp(run->pool_texts[selves[q]], run->query_texts[q]) != 0)
-            selves[q] = SIZE_MAX; /* another item that happens to carry the same id */
-    }
-    return selves;
-}
-
-static icl_status select_and_order(icl_run *run, const char *const *ids, const size_t *selves,
-                                   const run_vectors *vectors)
-{
-    const char *task = icl_task_text(run->options.task, ICL_TASK_NAME);
-    const icl_select_input selecting = { .pool_count = run->pool_count,
-                                         .query_count = run->query_count,
-                                         .label_count = run->label_count,
-                                         .pool_texts = run->pool_texts,
-                                         .query_texts = run->query_texts,
-                                         .pool_labels = run->pool_labels,
-                                         .query_self = selves,
-                                         .query_ids = ids,
-                                         .pool_vectors = vectors->pool,
-                                         .query_vectors = vectors->queries,
-                                         .vector_size = vectors->size,
-                                         .task = task,
-                                         .seed = run->options.seed,
-                                         .cancelled = cancel_flag(run) };
-    ICL_TRY(icl_select_run(&run->selection, run->strategy.select, &selecting,
-                           &run->strategy.options[ICL_STAGE_SELECT]));
-    const icl_order_input ordering = { .query_count = run->query_count,
-                                       .k = run->selection.k,
-                                       .indices = run->selection.indices,
-                                       .scores = run->selection.scores,
-                                       .pool_count = run->pool_count,
-                                       .label_count = run->label_count,
-                                       .pool_texts = run->pool_texts,
-                                       .query_texts = run->query_texts,
-                                       .pool_labels = run->pool_labels,
-                                       .query_ids = ids,
-                                       .task = task,
-                                       .seed = run->options.seed,
-                                       .cancelled = cancel_flag(run),
-                                       .engine = run->engine };
-    return icl_order_run(&run->ordering, run->strategy.order, &ordering,
-                         &run->strategy.options[ICL_STAGE_ORDER]);
-}
-
-static icl_status choose_demonstrations(icl_run *run)
-{
-    run_vectors vectors = { 0 };
-    const char **ids = query_ids(run);
-    size_t *selves = query_selves(run);
-    icl_status status = ids == NULL || selves == NULL
-                            ? icl_error_set(ICL_ENOMEM, "out of memory for queries")
-                            : ICL_OK;
-    if (status == ICL_OK && (run->strategy.select->card.needs & ICL_NEEDS_EMBEDDINGS) != 0)
-        status = embed(&vectors, run);
-    if (status == ICL_OK) status = select_and_order(run, ids, selves, &vectors);
-    free(vectors.pool);
-    free(vectors.queries);
-    free(ids);
-    free(selves);
-    if (status != ICL_OK) return status;
-    const size_t k = run->selection.k;
-    for (size_t q = 0; q < run->query_count; q++) {
-        run_query *item = &run->queries[q];
-        item->shown = rows_of(k, sizeof *item->shown);
-        if (item->shown == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
-        item->shown_count = k;
-        for (size_t p = 0; p < k; p++)
-            item->shown[p] = run->selection.indices[q * k + run->ordering.permutations[q * k + p]];
-    }
     return ICL_OK;
 }
 
@@ -253,7 +137,8 @@ static icl_status build(icl_run *run)
     ICL_TRY(load_data(run));
     ICL_TRY(open_prompter(run));
     ICL_TRY(icl_run_render_inputs(run));
-    ICL_TRY(choose_demonstrations(run));
+    fill_source(run);
+    ICL_TRY(icl_run_choose_demonstrations(run));
     ICL_TRY(icl_batch_new(&run->batch));
     ICL_TRY(icl_run_make_requests(run));
     ICL_TRY(icl_run_hash_spec(run));
@@ -280,18 +165,22 @@ icl_status icl_run_new(icl_run **out, icl_engine *engine, const icl_run_options 
 void icl_run_free(icl_run *run)
 {
     if (run == NULL) return;
-    for (size_t q = 0; run->queries != NULL && q < run->query_count; q++) {
-        free(run->queries[q].input);
+    for (size_t q = 0; run->queries != NULL && q < run->query_count; q++)
         free(run->queries[q].shown);
-    }
+    for (size_t q = 0; run->query_inputs != NULL && q < run->query_count; q++)
+        free(run->query_inputs[q]);
     for (size_t i = 0; run->pool_inputs != NULL && i < run->pool_count; i++)
         free(run->pool_inputs[i]);
     free(run->queries);
     free(run->pool_inputs);
+    free(run->query_inputs);
+    free(run->pool_ids);
+    free(run->query_ids);
     free(run->pool_texts);
     free(run->query_texts);
     free(run->pool_labels);
     free(run->group_query);
+    free(run->label_requests);
     free(run->requests);
     free(run->strategy_line);
     free(run->raw_nats);

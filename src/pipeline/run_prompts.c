@@ -37,78 +37,42 @@ icl_status icl_run_render_inputs(icl_run *run)
     }
     for (size_t q = 0; q < run->query_count; q++) {
         const icl_example *example = icl_dataset_at(queries, q);
-        ICL_TRY(render(&run->queries[q].input, run->template, icl_example_row(example),
+        ICL_TRY(render(&run->query_inputs[q], run->template, icl_example_row(example),
                        icl_dataset_name(queries), icl_example_line(example)));
     }
     return ICL_OK;
-}
-
-static const char *query_name(const icl_run *run, size_t query)
-{
-    return icl_example_id(icl_dataset_at(run->data.test, query));
-}
-
-/* The prompt of `input` under a list of demonstrations. */
-static icl_status build_prompt(icl_prompt *out, icl_run *run, const size_t *shown, size_t count,
-                               const char *input, const char *name)
-{
-    icl_demonstration *demonstrations = malloc((count > 0 ? count : 1) * sizeof *demonstrations);
-    if (demonstrations == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
-    for (size_t i = 0; i < count; i++)
-        demonstrations[i] = (icl_demonstration){
-            .input = run->pool_inputs[shown[i]],
-            .answer = icl_verbalizer_word(run->data.verbalizer, run->pool_labels[shown[i]], 0),
-        };
-    const icl_status status =
-        icl_prompter_build(out, run->prompter, demonstrations, count, input, name);
-    free(demonstrations);
-    return status;
 }
 
 icl_status icl_run_build_prompt(icl_prompt *out, icl_run *run, size_t query, bool with_demos)
 {
     const run_query *item = &run->queries[query];
     const icl_status status =
-        build_prompt(out, run, item->shown, with_demos ? item->shown_count : 0, item->input,
-                     query_name(run, query));
+        icl_shown_build(out, run->prompter, &run->source,
+                        &(icl_shown){ .items = item->shown,
+                                      .count = with_demos ? item->shown_count : 0,
+                                      .input = run->query_inputs[query],
+                                      .name = run->query_ids[query] });
     if (status == ICL_OK) return ICL_OK;
     return icl_error_prefix(status, "%s:%zu", icl_dataset_name(run->data.test),
                             icl_example_line(icl_dataset_at(run->data.test, query)));
 }
 
-static icl_status add_request(icl_run *run, const icl_answer *answer, size_t prefix,
-                              run_request made)
-{
-    size_t index;
-    ICL_TRY(icl_array_reserve(&run->requests, &run->request_capacity, run->request_count + 1));
-    ICL_TRY(icl_batch_add_score(run->batch, prefix, answer->tokens, answer->token_count, &index));
-    assert(index == run->request_count);
-    run->requests[run->request_count++] = made;
-    run->summary.joins_merged += answer->merged;
-    return ICL_OK;
-}
-
-/* All names of all labels after one prompt. Labels that merge with the prompt's end are conditioned
- * on fewer of its tokens; each such length is its own prefix. */
+/* All names of all labels after one prompt. */
 static icl_status add_labels(icl_run *run, const icl_prompt *prompt, run_request made)
 {
-    const icl_verbalizer *verbalizer = run->data.verbalizer;
-    size_t known_count = SIZE_MAX, known_prefix = 0;
-    for (size_t label = 0; label < run->label_count; label++)
-        for (size_t name = 0; name < icl_verbalizer_word_count(verbalizer, label); name++) {
-            const char *words = icl_verbalizer_word(verbalizer, label, name);
-            icl_answer answer;
-            ICL_TRY(icl_prompter_answer(&answer, run->prompter, prompt, words));
-            if (answer.prefix_count != known_count) {
-                known_count = answer.prefix_count;
-                ICL_TRY(
-                    icl_batch_add_prefix(run->batch, prompt->tokens, known_count, &known_prefix));
-            }
-            made.label = (uint32_t)label;
-            made.name = (uint32_t)name;
-            made.size = icl_answer_size_of(words, answer.token_count);
-            ICL_TRY(add_request(run, &answer, known_prefix, made));
-        }
+    const size_t count = icl_label_request_count(run->data.verbalizer);
+    ICL_TRY(icl_array_reserve(&run->requests, &run->request_capacity, run->request_count + count));
+    ICL_TRY(icl_label_requests_add(run->label_requests, run->batch, run->prompter,
+                                   run->data.verbalizer, prompt));
+    for (size_t i = 0; i < count; i++) {
+        const icl_label_request *request = &run->label_requests[i];
+        made.label = (uint32_t)request->label;
+        made.name = (uint32_t)request->name;
+        made.size = icl_answer_size_of(request->words, request->token_count);
+        run->requests[run->request_count++] = made;
+        run->summary.joins_merged += request->merged;
+    }
+    assert(run->request_count == icl_batch_count(run->batch));
     return ICL_OK;
 }
 
@@ -179,8 +143,11 @@ static icl_status add_content_free(icl_run *run, size_t group, uint32_t input)
     icl_prompt prompt = { 0 };
     ICL_TRY(render_content_free(&text, run, icl_dataset_at(run->data.test, query),
                                 icl_content_free_inputs[input]));
-    icl_status status = build_prompt(&prompt, run, run->queries[query].shown,
-                                     run->queries[query].shown_count, text, "content-free input");
+    icl_status status = icl_shown_build(&prompt, run->prompter, &run->source,
+                                        &(icl_shown){ .items = run->queries[query].shown,
+                                                      .count = run->queries[query].shown_count,
+                                                      .input = text,
+                                                      .name = "content-free input" });
     if (status == ICL_OK)
         status = add_labels(run, &prompt,
                             (run_request){ .purpose = PURPOSE_CONTENT_FREE,
@@ -214,10 +181,10 @@ static icl_status group_queries(icl_run *run)
 icl_status icl_run_make_requests(icl_run *run)
 {
     const icl_verbalizer *verbalizer = run->data.verbalizer;
-    for (size_t label = 0; label < run->label_count; label++)
-        for (size_t name = 0; name < icl_verbalizer_word_count(verbalizer, label); name++)
-            ICL_TRY(icl_prompter_reserve_answer(run->prompter,
-                                                icl_verbalizer_word(verbalizer, label, name)));
+    ICL_TRY(icl_label_requests_reserve(run->prompter, verbalizer));
+    run->label_requests =
+        calloc(icl_label_request_count(verbalizer) + 1, sizeof *run->label_requests);
+    if (run->label_requests == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for labels");
     const atomic_bool *cancelled = icl_model_interrupt_flag(icl_engine_model(run->engine));
     for (size_t q = 0; q < run->query_count; q++) {
         ICL_TRY(icl_cancel_check(cancelled));
@@ -243,7 +210,7 @@ icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request)
         icl_text_printf(&id, "content-free-%u/", (unsigned)made->input);
     const size_t query =
         made->purpose == PURPOSE_CONTENT_FREE ? run->group_query[made->owner] : made->owner;
-    icl_text_printf(&id, "%s/%s", query_name(run, query),
+    icl_text_printf(&id, "%s/%s", run->query_ids[query],
                     icl_label_space_name(labels, made->label));
     if (made->name > 0) icl_text_printf(&id, "/%u", (unsigned)made->name);
     ICL_TRY(icl_text_status(&id));

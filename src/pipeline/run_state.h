@@ -5,6 +5,8 @@
 
 #include <icl/run.h>
 
+#include "pipeline/ask.h"
+#include "pipeline/label_requests.h"
 #include "pipeline/strategy.h"
 #include "template/jinja.h"
 #include "template/prompt.h"
@@ -26,7 +28,6 @@ typedef struct run_request {
 } run_request;
 
 typedef struct run_query {
-    char *input;   /* rendered template */
     size_t *shown; /* [shown_count] pool indices in order of showing, after any drop */
     size_t shown_count;
     size_t group; /* queries that show the same demonstrations in the same order */
@@ -39,10 +40,12 @@ struct icl_run {
     icl_strategy strategy;
     icl_task_data data;
     icl_jinja *template;
+    icl_ask_source source; /* of prompts: what follows, as the methods that ask see it */
     icl_prompter *prompter;
     size_t query_count, pool_count, label_count;
     const char **pool_texts, **query_texts; /* raw inputs, what retrieval compares */
-    char **pool_inputs;                     /* rendered templates */
+    char **pool_inputs, **query_inputs;     /* rendered templates */
+    const char **pool_ids, **query_ids;
     size_t *pool_labels;
     run_query *queries;  /* [query_count] */
     size_t *group_query; /* [group_count] a query of each group */
@@ -50,6 +53,7 @@ struct icl_run {
     icl_selection selection;
     icl_ordering ordering;
     icl_batch *batch;
+    icl_label_request *label_requests; /* of the prompt at hand */
     run_request *requests;
     size_t request_count, request_capacity;
     char *strategy_line;
@@ -62,6 +66,9 @@ struct icl_run {
     size_t *predicted;      /* [query_count] */
     const char **shown_ids; /* [query_count][shots] */
 };
+
+/* run_select.c: the demonstrations of every query, in order of showing. May ask the model. */
+icl_status icl_run_choose_demonstrations(icl_run *run);
 
 /* run_prompts.c: templates, prompts and requests of a run whose demonstrations are ordered. */
 icl_status icl_run_render_inputs(icl_run *run);

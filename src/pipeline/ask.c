@@ -1,0 +1,304 @@
+#include "pipeline/ask_parts.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/string_map.h"
+#include "math/logspace.h"
+#include "model/interrupt.h"
+#include "pipeline/label_requests.h"
+
+/* ---- prompts ---- */
+
+const char *icl_ask_input(const icl_ask_source *source, const icl_ask_prompt *asked)
+{
+    const icl_ask_items *items = asked->of == ICL_ASK_POOL ? &source->pool : &source->queries;
+    assert(asked->item < items->count);
+    return items->inputs[asked->item];
+}
+
+const char *icl_ask_id(const icl_ask_source *source, const icl_ask_prompt *asked)
+{
+    const icl_ask_items *items = asked->of == ICL_ASK_POOL ? &source->pool : &source->queries;
+    return items->ids[asked->item];
+}
+
+icl_status icl_shown_build(icl_prompt *out, icl_prompter *prompter, const icl_ask_source *source,
+                           const icl_shown *shown)
+{
+    const size_t count = shown->count;
+    icl_demonstration *demonstrations = malloc((count + 1) * sizeof *demonstrations);
+    if (demonstrations == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+    for (size_t i = 0; i < count; i++) {
+        const size_t item = shown->items[i];
+        assert(item < source->pool.count && source->pool_labels[item] != ICL_LABEL_NONE);
+        demonstrations[i] = (icl_demonstration){
+            .input = source->pool.inputs[item],
+            .answer = icl_verbalizer_word(source->verbalizer, source->pool_labels[item], 0),
+        };
+    }
+    const icl_status status =
+        icl_prompter_build(out, prompter, demonstrations, count, shown->input, shown->name);
+    free(demonstrations);
+    return status;
+}
+
+/* ---- equal prompts ---- */
+
+static void add_text(icl_hash_state *state, const char *text)
+{
+    icl_hash_add(state, text, strlen(text) + 1);
+}
+
+static icl_hash128 prompt_key(const icl_ask_source *source, const icl_ask_prompt *asked)
+{
+    icl_hash_state state;
+    icl_hash_begin(&state);
+    icl_hash_add(&state, &asked->shown_count, sizeof asked->shown_count);
+    for (size_t i = 0; i < asked->shown_count; i++) {
+        const size_t item = asked->shown[i];
+        icl_hash_add(&state, &source->pool_labels[item], sizeof source->pool_labels[item]);
+        add_text(&state, source->pool.inputs[item]);
+    }
+    add_text(&state, icl_ask_input(source, asked));
+    return icl_hash_end(&state);
+}
+
+icl_status icl_ask_distinct_find(icl_ask_distinct *out, const icl_ask_source *source,
+                                 const icl_ask_prompt *prompts, size_t count)
+{
+    icl_ask_distinct distinct = { .firsts = malloc((count + 1) * sizeof *distinct.firsts),
+                                  .same = malloc((count + 1) * sizeof *distinct.same) };
+    char(*keys)[33] = malloc((count + 1) * sizeof *keys);
+    icl_string_map map = { 0 };
+    icl_status status = ICL_OK;
+    if (distinct.firsts == NULL || distinct.same == NULL || keys == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu questions", count);
+    for (size_t i = 0; i < count && status == ICL_OK; i++) {
+        distinct.same[i] = distinct.count;
+        icl_hash_hex(keys[i], prompt_key(source, &prompts[i]));
+        status = icl_string_map_add(&map, keys[i], &distinct.same[i]);
+        if (status == ICL_OK && distinct.same[i] == distinct.count)
+            distinct.firsts[distinct.count++] = i;
+    }
+    icl_string_map_deinit(&map);
+    free(keys);
+    if (status == ICL_OK)
+        *out = distinct;
+    else
+        icl_ask_distinct_deinit(&distinct);
+    return status;
+}
+
+void icl_ask_distinct_deinit(icl_ask_distinct *distinct)
+{
+    free(distinct->firsts);
+    free(distinct->same);
+    *distinct = (icl_ask_distinct){ 0 };
+}
+
+/* ---- kinds of questions ---- */
+
+/* The batch that is being made and read. */
+typedef struct asking {
+    const icl_ask_source *source;
+    icl_prompter *prompter;
+    icl_batch *batch;
+    icl_label_request *labels; /* [icl_label_request_count] of the prompt at hand */
+} asking;
+
+/* Adds the requests of a prompt, always as many; reads their answers into its row. */
+typedef struct ask_kind {
+    icl_status (*add)(asking *self, const icl_prompt *prompt, const icl_ask_prompt *asked);
+    void (*read)(void *row, const asking *self, size_t first_request);
+} ask_kind;
+
+static icl_status add_labels(asking *self, const icl_prompt *prompt, const icl_ask_prompt *asked)
+{
+    (void)asked;
+    return icl_label_requests_add(self->labels, self->batch, self->prompter,
+                                  self->source->verbalizer, prompt);
+}
+
+static void read_labels(void *row, const asking *self, size_t first_request)
+{
+    double *nats = row;
+    const size_t count = icl_label_request_count(self->source->verbalizer);
+    for (size_t i = 0; i < count; i++) {
+        const size_t label = self->labels[i].label;
+        const double one = icl_batch_logprob_nats(self->batch, first_request + i);
+        const double both[] = { nats[label], one };
+        nats[label] = self->labels[i].name == 0 ? one : icl_logsumexp(both, 2);
+    }
+}
+
+/* A token without any before it cannot be predicted. */
+static icl_status add_range(asking *self, const icl_prompt *prompt, icl_token_range range,
+                            const char *name)
+{
+    size_t prefix, request;
+    if (range.first == 0 && range.count > 0)
+        range = (icl_token_range){ .first = 1, .count = range.count - 1 };
+    if (range.count == 0)
+        return icl_error_set(ICL_EINVAL, "\"%s\": its input has no token that can be predicted",
+                             name);
+    ICL_TRY(icl_batch_add_prefix(self->batch, prompt->tokens, range.first, &prefix));
+    return icl_batch_add_score(self->batch, prefix, prompt->tokens + range.first, range.count,
+                               &request);
+}
+
+static icl_status add_input(asking *self, const icl_prompt *prompt, const icl_ask_prompt *asked)
+{
+    icl_token_range range;
+    ICL_TRY(icl_prompter_input_tokens(&range, self->prompter, prompt,
+                                      icl_ask_input(self->source, asked)));
+    return add_range(self, prompt, range, icl_ask_id(self->source, asked));
+}
+
+static icl_status add_text_tokens(asking *self, const icl_prompt *prompt,
+                                  const icl_ask_prompt *asked)
+{
+    return add_range(self, prompt, (icl_token_range){ .first = 0, .count = prompt->token_count },
+                     icl_ask_id(self->source, asked));
+}
+
+static void read_text(void *row, const asking *self, size_t first_request)
+{
+    icl_ask_text *text = row;
+    icl_batch_token_logprobs_nats(self->batch, first_request, &text->tokens);
+    text->nats = icl_batch_logprob_nats(self->batch, first_request);
+}
+
+static const ask_kind kind_labels = { add_labels, read_labels };
+static const ask_kind kind_inputs = { add_input, read_text };
+static const ask_kind kind_texts = { add_text_tokens, read_text };
+
+/* ---- a call ---- */
+
+/* The rows of answers of one call. */
+typedef struct ask_rows {
+    const ask_kind *kind;
+    const icl_ask_prompt *prompts;
+    icl_ask_distinct distinct;
+    size_t row_bytes;
+    char *bytes; /* [distinct.count][row_bytes] */
+} ask_rows;
+
+static icl_status add_prompt(asking *self, const ask_rows *rows, size_t row, size_t *token_count)
+{
+    const icl_ask_prompt *asked = &rows->prompts[rows->distinct.firsts[row]];
+    const atomic_bool *cancelled = icl_model_interrupt_flag(icl_engine_model(self->source->engine));
+    ICL_TRY(icl_cancel_check(cancelled));
+    icl_prompt prompt = { 0 };
+    ICL_TRY(icl_shown_build(&prompt, self->prompter, self->source,
+                            &(icl_shown){ .items = asked->shown,
+                                          .count = asked->shown_count,
+                                          .input = icl_ask_input(self->source, asked),
+                                          .name = icl_ask_id(self->source, asked) }));
+    *token_count += prompt.token_count;
+    const icl_status status = rows->kind->add(self, &prompt, asked);
+    icl_prompt_deinit(&prompt);
+    return status;
+}
+
+/* Asks the rows from *next on that fit into one batch. */
+static icl_status answer_batch(asking *self, ask_rows *rows, size_t *next)
+{
+    const size_t first = *next;
+    size_t row = first, tokens = 0;
+    ICL_TRY(icl_batch_new(&self->batch));
+    ICL_TRY(icl_prompter_new(&self->prompter, icl_engine_model(self->source->engine),
+                             &self->source->prompts));
+    ICL_TRY(icl_label_requests_reserve(self->prompter, self->source->verbalizer));
+    for (; row < rows->distinct.count && tokens < ICL_ASK_BATCH_TOKENS; row++)
+        ICL_TRY(add_prompt(self, rows, row, &tokens));
+    ICL_TRY(icl_engine_run(self->source->engine, self->batch));
+    const size_t per_row = icl_batch_count(self->batch) / (row - first);
+    for (size_t i = first; i < row; i++)
+        rows->kind->read(rows->bytes + i * rows->row_bytes, self, (i - first) * per_row);
+    *next = row;
+    return ICL_OK;
+}
+
+static icl_status answer_all(const icl_ask_source *source, ask_rows *rows)
+{
+    const size_t names = icl_label_request_count(source->verbalizer);
+    icl_label_request *labels = malloc((names + 1) * sizeof *labels);
+    rows->bytes = malloc(rows->distinct.count * rows->row_bytes + 1);
+    icl_status status = ICL_OK;
+    if (labels == NULL || rows->bytes == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu answers", rows->distinct.count);
+    for (size_t next = 0; next < rows->distinct.count && status == ICL_OK;) {
+        asking self = { .source = source, .labels = labels };
+        status = answer_batch(&self, rows, &next);
+        icl_prompter_free(self.prompter);
+        icl_batch_free(self.batch);
+    }
+    free(labels);
+    return status;
+}
+
+static icl_status answer(const icl_ask_service *service, const ask_kind *kind, void *out,
+                         size_t row_bytes, const icl_ask_prompt *prompts, size_t count)
+{
+    ask_rows rows = { .kind = kind, .prompts = prompts, .row_bytes = row_bytes };
+    ICL_TRY(icl_ask_distinct_find(&rows.distinct, &service->source, prompts, count));
+    const icl_status status = answer_all(&service->source, &rows);
+    for (size_t i = 0; i < count && status == ICL_OK; i++)
+        memcpy((char *)out + i * row_bytes, rows.bytes + rows.distinct.same[i] * row_bytes,
+               row_bytes);
+    free(rows.bytes);
+    icl_ask_distinct_deinit(&rows.distinct);
+    return status;
+}
+
+static icl_status ask_labels(void *user, double *out_nats, const icl_ask_prompt *prompts,
+                             size_t count)
+{
+    const icl_ask_service *service = user;
+    const icl_label_space *labels = icl_verbalizer_labels(service->source.verbalizer);
+    return answer(service, &kind_labels, out_nats,
+                  icl_label_space_count(labels) * sizeof *out_nats, prompts, count);
+}
+
+static icl_status ask_inputs(void *user, icl_ask_text *out, const icl_ask_prompt *prompts,
+                             size_t count)
+{
+    return answer(user, &kind_inputs, out, sizeof *out, prompts, count);
+}
+
+static icl_status ask_texts(void *user, icl_ask_text *out, const icl_ask_prompt *prompts,
+                            size_t count)
+{
+    return answer(user, &kind_texts, out, sizeof *out, prompts, count);
+}
+
+/* ---- the service ---- */
+
+icl_status icl_ask_service_new(icl_ask_service **out, const icl_ask_source *source)
+{
+    icl_ask_service *service = malloc(sizeof *service);
+    if (service == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for questions");
+    service->source = *source;
+    service->asker = (icl_asker){ .user = service,
+                                  .labels = ask_labels,
+                                  .inputs = ask_inputs,
+                                  .texts = ask_texts,
+                                  .generate = icl_ask_generate };
+    *out = service;
+    return ICL_OK;
+}
+
+void icl_ask_service_free(icl_ask_service *service)
+{
+    free(service);
+}
+
+const icl_asker *icl_ask_service_asker(const icl_ask_service *service)
+{
+    return &service->asker;
+}

@@ -1,0 +1,219 @@
+/* Greedy continuations of many prompts side by side, a token of each a batch. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "model/interrupt.h"
+#include "pipeline/ask_parts.h"
+
+typedef struct continuation {
+    int32_t *tokens; /* of the prompt, then the generated ones */
+    size_t token_count, token_capacity;
+    icl_text text; /* generated */
+    bool ended;
+    size_t request; /* of the step */
+} continuation;
+
+/* Some prompts of a call, small enough for one batch. */
+typedef struct generation {
+    const icl_ask_source *source;
+    const char *cue;
+    size_t tokens_max;
+    continuation *parts;
+    size_t count;
+} generation;
+
+static icl_status build_prompt(icl_prompt *out, const generation *self, icl_prompter *prompter,
+                               const icl_ask_prompt *asked)
+{
+    icl_text input = { 0 };
+    icl_text_append_string(&input, icl_ask_input(self->source, asked));
+    icl_text_append_string(&input, self->cue);
+    icl_status status = icl_text_status(&input);
+    if (status == ICL_OK)
+        status = icl_shown_build(out, prompter, self->source,
+                                 &(icl_shown){ .items = asked->shown,
+                                               .count = asked->shown_count,
+                                               .input = icl_text_string(&input),
+                                               .name = icl_ask_id(self->source, asked) });
+    icl_text_deinit(&input);
+    return status;
+}
+
+static icl_status begin(generation *self, icl_prompter *prompter, const icl_ask_prompt *asked)
+{
+    icl_prompt prompt = { 0 };
+    ICL_TRY(build_prompt(&prompt, self, prompter, asked));
+    continuation *part = &self->parts[self->count++];
+    *part = (continuation){ .tokens = prompt.tokens,
+                            .token_count = prompt.token_count,
+                            .token_capacity = prompt.token_count,
+                            .ended = self->tokens_max == 0 };
+    prompt.tokens = NULL; /* moved */
+    icl_prompt_deinit(&prompt);
+    return ICL_OK;
+}
+
+/* Cuts the text at the first place where it ends. */
+static void end_at_separator(continuation *part, const char *separator)
+{
+    char *end = part->text.length > 0 ? memchr(part->text.bytes, 0, part->text.length) : NULL;
+    if (separator[0] != '\0' && part->text.length > 0) {
+        char *found = strstr(part->text.bytes, separator); /* before a NUL byte, if any */
+        if (found != NULL) end = found;
+    }
+    if (end == NULL) return;
+    part->ended = true;
+    part->text.length = (size_t)(end - part->text.bytes);
+    *end = '\0';
+}
+
+static icl_status take_token(const generation *self, continuation *part, int32_t token)
+{
+    icl_model *model = icl_engine_model(self->source->engine);
+    if (token == icl_model_get_info(model)->eos) {
+        part->ended = true;
+        return ICL_OK;
+    }
+    char piece[256];
+    size_t length;
+    ICL_TRY(icl_model_piece(model, piece, sizeof piece, &length, token));
+    icl_text_append(&part->text, piece, length);
+    ICL_TRY(icl_text_status(&part->text));
+    ICL_TRY(icl_array_reserve(&part->tokens, &part->token_capacity, part->token_count + 1));
+    part->tokens[part->token_count++] = token;
+    end_at_separator(part, self->source->prompts.separator);
+    return ICL_OK;
+}
+
+static icl_status ask_next(generation *self, icl_batch *batch)
+{
+    size_t prefix;
+    for (size_t i = 0; i < self->count; i++) {
+        continuation *part = &self->parts[i];
+        if (part->ended) continue;
+        ICL_TRY(icl_batch_add_prefix(batch, part->tokens, part->token_count, &prefix));
+        ICL_TRY(icl_batch_add_distribution(batch, prefix, 1, &part->request));
+    }
+    return icl_engine_run(self->source->engine, batch);
+}
+
+/* One token for every continuation that goes on; *out_done when none does. */
+static icl_status step(generation *self, bool *out_done)
+{
+    icl_batch *batch = NULL;
+    const double *nats;
+    size_t count;
+    *out_done = true;
+    for (size_t i = 0; i < self->count; i++) *out_done &= self->parts[i].ended;
+    if (*out_done) return ICL_OK;
+    icl_model *model = icl_engine_model(self->source->engine);
+    ICL_TRY(icl_cancel_check(icl_model_interrupt_flag(model)));
+    ICL_TRY(icl_batch_new(&batch));
+    icl_status status = ask_next(self, batch);
+    for (size_t i = 0; i < self->count && status == ICL_OK; i++) {
+        continuation *part = &self->parts[i];
+        if (!part->ended)
+            status = take_token(self, part,
+                                icl_batch_top_tokens(batch, part->request, &nats, &count)[0]);
+    }
+    icl_batch_free(batch);
+    return status;
+}
+
+/* Begins the prompts from *next on that fit into one batch, and continues them to their ends. */
+static icl_status generate_some(generation *self, icl_prompter *prompter,
+                                const icl_ask_distinct *distinct, const icl_ask_prompt *prompts,
+                                size_t *next)
+{
+    size_t row = *next, tokens = 0;
+    for (; row < distinct->count && tokens < ICL_ASK_BATCH_TOKENS; row++) {
+        ICL_TRY(begin(self, prompter, &prompts[distinct->firsts[row]]));
+        tokens += self->parts[self->count - 1].token_count + self->tokens_max;
+    }
+    bool done = false;
+    for (size_t i = 0; i < self->tokens_max && !done; i++) ICL_TRY(step(self, &done));
+    *next = row;
+    return ICL_OK;
+}
+
+/* Moves out the texts, each cut before a character that is not whole. */
+static icl_status take_texts(char **out, generation *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const char *text = icl_text_string(&self->parts[i].text);
+        out[i] = icl_string_copy(text, icl_utf8_valid_length(text, self->parts[i].text.length));
+        if (out[i] == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a text");
+    }
+    return ICL_OK;
+}
+
+static void generation_clear(generation *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        free(self->parts[i].tokens);
+        icl_text_deinit(&self->parts[i].text);
+    }
+    self->count = 0;
+}
+
+/* out [distinct->count], zeroed; what was written stays on failure. */
+static icl_status generate_all(char **out, generation *self, const icl_ask_distinct *distinct,
+                               const icl_ask_prompt *prompts)
+{
+    icl_prompter_options options = self->source->prompts;
+    icl_prompter *prompter = NULL;
+    options.answer_tokens_max = self->tokens_max;
+    ICL_TRY(icl_prompter_new(&prompter, icl_engine_model(self->source->engine), &options));
+    icl_status status = ICL_OK;
+    for (size_t next = 0; next < distinct->count && status == ICL_OK;) {
+        const size_t first = next;
+        status = generate_some(self, prompter, distinct, prompts, &next);
+        if (status == ICL_OK) status = take_texts(out + first, self);
+        generation_clear(self);
+    }
+    icl_prompter_free(prompter);
+    return status;
+}
+
+/* Copies the texts of distinct prompts to all that equal them. */
+static icl_status share_texts(char **out, const icl_ask_distinct *distinct, char *const *texts,
+                              size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *text = texts[distinct->same[i]];
+        out[i] = icl_string_copy(text, strlen(text));
+        if (out[i] != NULL) continue;
+        while (i > 0) free(out[--i]);
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu texts", count);
+    }
+    return ICL_OK;
+}
+
+icl_status icl_ask_generate(void *user, char **out, const icl_ask_prompt *prompts, size_t count,
+                            const char *cue, size_t tokens_max)
+{
+    const icl_ask_service *service = user;
+    generation self = { .source = &service->source, .cue = cue, .tokens_max = tokens_max };
+    icl_ask_distinct distinct = { 0 };
+    ICL_TRY(icl_ask_distinct_find(&distinct, &service->source, prompts, count));
+    char **texts = calloc(distinct.count + 1, sizeof *texts);
+    char **copies = malloc((count + 1) * sizeof *copies);
+    self.parts = malloc((distinct.count + 1) * sizeof *self.parts);
+    icl_status status = ICL_OK;
+    if (texts == NULL || copies == NULL || self.parts == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu texts", count);
+    if (status == ICL_OK) status = generate_all(texts, &self, &distinct, prompts);
+    if (status == ICL_OK) status = share_texts(copies, &distinct, texts, count);
+    if (status == ICL_OK && count > 0) memcpy(out, copies, count * sizeof *out);
+    for (size_t i = 0; texts != NULL && i < distinct.count; i++) free(texts[i]);
+    free(self.parts);
+    free(copies);
+    free(texts);
+    icl_ask_distinct_deinit(&distinct);
+    return status;
+}
