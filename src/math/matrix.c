@@ -81,6 +81,13 @@ size_t icl_matrix_finite_rows(const float *in, size_t rows, size_t columns)
     return rows;
 }
 
+void icl_matrix_gather_rows(float *out, const float *rows, const size_t *picked, size_t count,
+                            size_t columns)
+{
+    for (size_t i = 0; i < count; i++)
+        memcpy(&out[i * columns], &rows[picked[i] * columns], columns * sizeof *out);
+}
+
 void icl_matrix_centre_columns(float *rows, size_t count, size_t columns)
 {
     for (size_t column = 0; column < columns; column++) {

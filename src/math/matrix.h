@@ -27,6 +27,10 @@ double icl_vector_distance_squared(const float *a, const float *b, size_t count)
 /* Each row of `in` divided by its Euclidean length; a zero row stays zero. May alias. */
 void icl_matrix_normalise_rows(float *out, const float *in, size_t rows, size_t columns);
 
+/* out [count][columns]: the rows whose numbers stand in `picked`, in that order. */
+void icl_matrix_gather_rows(float *out, const float *rows, const size_t *picked, size_t count,
+                            size_t columns);
+
 /* Subtracts from every column its mean. */
 void icl_matrix_centre_columns(float *rows, size_t count, size_t columns);
 

@@ -26,6 +26,7 @@
 
 struct icl_asker;
 struct icl_fit;
+struct icl_label_wants;
 
 /* A vector for every token of some texts, unit length, without the encoder's special tokens. */
 typedef struct icl_token_vectors {
@@ -56,6 +57,8 @@ typedef struct icl_select_input {
     const atomic_bool *cancelled;  /* may be NULL */
     const struct icl_asker *asker; /* select/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
                                       or ICL_NEEDS_GENERATION */
+    struct icl_label_wants *wants; /* select/annotate.h; told what `pick` lacks labels of; may be
+                                      NULL */
 } icl_select_input;
 
 typedef struct icl_selection {
@@ -72,7 +75,9 @@ typedef struct icl_select_method {
     icl_status (*run)(icl_selection *out, const icl_select_input *input,
                       const icl_options *options);
     /* Corpus-level methods, else NULL: writes out [budget], the pool items most worth labelling,
-     * best first, no repeats; budget <= pool_count. The queries are not looked at. */
+     * best first, no repeats; budget <= pool_count. The queries are not looked at. A method that
+     * asks the model about the rest needs labels of its first picks; icl_annotation_ask says so
+     * where they are missing. */
     icl_status (*pick)(size_t *out, size_t budget, const icl_select_input *input,
                        const icl_options *options);
     /* Learned methods, else NULL: what `icl fit` does; select/fit.h. The queries are not looked at.

@@ -1,10 +1,10 @@
 #include "select/subset.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "index/dense.h"
+#include "math/matrix.h"
 
 /* Some rows of the pool, gathered. */
 typedef struct subset {
@@ -20,9 +20,7 @@ static icl_status subset_gather(subset *s, const icl_select_input *input)
     s->vectors = malloc((s->count * size + 1) * sizeof *s->vectors);
     if (s->vectors == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu sentence vectors", s->count);
-    for (size_t i = 0; i < s->count; i++)
-        memcpy(&s->vectors[i * size], &input->pool_vectors[s->items[i] * size],
-               size * sizeof *s->vectors);
+    icl_matrix_gather_rows(s->vectors, input->pool_vectors, s->items, s->count, size);
     return ICL_OK;
 }
 
