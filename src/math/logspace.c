@@ -72,3 +72,17 @@ double icl_entropy_nats(const double *probabilities, size_t count)
         if (probabilities[i] != 0.0) entropy -= probabilities[i] * log(probabilities[i]);
     return entropy;
 }
+
+double icl_mutual_information_nats(const double *rows, size_t row_count, size_t count, double *mean)
+{
+    assert(row_count > 0);
+    double entropies = 0.0;
+    for (size_t i = 0; i < count; i++) mean[i] = 0.0;
+    for (size_t r = 0; r < row_count; r++) {
+        for (size_t i = 0; i < count; i++) mean[i] += rows[r * count + i];
+        entropies += icl_entropy_nats(rows + r * count, count);
+    }
+    for (size_t i = 0; i < count; i++) mean[i] /= (double)row_count;
+    const double information = icl_entropy_nats(mean, count) - entropies / (double)row_count;
+    return information > 0.0 ? information : 0.0; /* rounding */
+}

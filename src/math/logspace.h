@@ -27,4 +27,10 @@ size_t icl_argmax(const double *values, size_t count);
 /* Entropy of a distribution given as probabilities that sum to 1, in 0..log(count). */
 double icl_entropy_nats(const double *probabilities, size_t count);
 
+/* Mutual information of row and outcome, rows equally likely, each a distribution [count]: the
+ * entropy of their mean less the mean of their entropies, in 0..log(count). row_count > 0;
+ * mean [count]: receives the mean distribution. */
+double icl_mutual_information_nats(const double *rows, size_t row_count, size_t count,
+                                   double *mean);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "select/draw.h"
 
@@ -97,4 +98,25 @@ void icl_candidate_sets_choose(icl_selection *out, const icl_select_input *input
             out->indices[q * k + rank] = item != self ? item : items[k];
         }
     }
+}
+
+icl_status icl_candidate_sets_run(icl_selection *out, const icl_select_input *input,
+                                  const icl_options *options, const char *purpose,
+                                  icl_candidate_sets_judge *judge)
+{
+    const icl_candidate_sets_shape shape = {
+        .set_count = (size_t)icl_options_int(options, "sets"),
+        .k = out->k,
+        .probe_count = (size_t)icl_options_int(options, "inputs"),
+        .purpose = purpose,
+    };
+    icl_candidate_sets sets = { 0 };
+    size_t best = 0;
+    ICL_TRY(icl_cancel_check(input->cancelled));
+    ICL_TRY(icl_candidate_sets_draw(&sets, input, &shape));
+    icl_status status = ICL_OK;
+    if (sets.set_count > 1 && sets.probe_count > 0) status = judge(&best, input, &sets);
+    if (status == ICL_OK) icl_candidate_sets_choose(out, input, &sets, best);
+    icl_candidate_sets_deinit(&sets);
+    return status;
 }

@@ -50,4 +50,26 @@ icl_status icl_candidate_sets_prompts(icl_ask_prompt **out, const icl_candidate_
 void icl_candidate_sets_choose(icl_selection *out, const icl_select_input *input,
                                const icl_candidate_sets *sets, size_t set);
 
+/* Which set is best, by what the model says of its probes. */
+typedef icl_status icl_candidate_sets_judge(size_t *out_best, const icl_select_input *input,
+                                            const icl_candidate_sets *sets);
+
+/* A method as a whole: draws as many sets and probes as its options say, has them judged, and
+ * chooses. With one set, or without probes since every set is the whole pool, nothing is asked and
+ * the first set is chosen. */
+icl_status icl_candidate_sets_run(icl_selection *out, const icl_select_input *input,
+                                  const icl_options *options, const char *purpose,
+                                  icl_candidate_sets_judge *judge);
+
+#define ICL_SELECT_OPTION_SETS                                                                     \
+    {                                                                                              \
+        .name = "sets", .type = ICL_OPTION_INT, .fallback = "10", .minimum = 1, .maximum = 1e6,    \
+        .help = "random demonstration sets to choose among"                                        \
+    }
+#define ICL_SELECT_OPTION_INPUTS                                                                   \
+    {                                                                                              \
+        .name = "inputs", .type = ICL_OPTION_INT, .fallback = "100", .minimum = 1, .maximum = 1e6, \
+        .help = "pool inputs, outside the set, that each set is tried on"                          \
+    }
+
 #endif

@@ -43,6 +43,31 @@ icl_status icl_select_nearest(icl_selection *out, const icl_select_input *input,
     return status;
 }
 
+icl_status icl_select_neighbours(icl_selection *out, const icl_select_input *input, size_t count)
+{
+    icl_selection found = { .query_count = input->query_count, .k = count };
+    found.indices = malloc((input->query_count * count + 1) * sizeof *found.indices);
+    found.scores = malloc((input->query_count * count + 1) * sizeof *found.scores);
+    icl_status status = ICL_OK;
+    if (found.indices == NULL || found.scores == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu neighbours of %zu queries", count,
+                               input->query_count);
+    if (status == ICL_OK) status = icl_select_nearest(&found, input, ICL_METRIC_COSINE);
+    if (status == ICL_OK)
+        *out = found;
+    else
+        icl_selection_deinit(&found);
+    return status;
+}
+
+size_t icl_neighbour_count(const icl_selection *neighbours, size_t query)
+{
+    const size_t *line = neighbours->indices + query * neighbours->k;
+    size_t count = neighbours->k;
+    while (count > 0 && line[count - 1] == SIZE_MAX) count--;
+    return count;
+}
+
 double icl_candidates_cosine(const icl_candidates *candidates, size_t i, size_t j)
 {
     const size_t size = candidates->vector_size;
@@ -121,7 +146,7 @@ static icl_status choose_for(const among *a, size_t query, const icl_scored *ite
     return icl_cancel_check(a->input->cancelled);
 }
 
-static size_t candidates_limit(const icl_select_input *input, const icl_options *options, size_t k)
+size_t icl_candidates_limit(const icl_select_input *input, const icl_options *options, size_t k)
 {
     const size_t wanted = (size_t)icl_options_int(options, "candidates");
     if (wanted == 0 || wanted > input->pool_count) return input->pool_count;
@@ -132,7 +157,7 @@ icl_status icl_select_among_nearest(icl_selection *out, const icl_select_input *
                                     icl_candidates_choose *choose, const icl_options *options)
 {
     among a = { .out = out, .input = input, .choose = choose, .options = options };
-    a.limit = candidates_limit(input, options, out->k);
+    a.limit = icl_candidates_limit(input, options, out->k);
     size_t queries = a.limit < ITEMS_AT_ONCE ? ITEMS_AT_ONCE / a.limit : 1;
     if (queries > input->query_count) queries = input->query_count;
     icl_status status = among_init(&a, queries);

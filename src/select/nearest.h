@@ -10,6 +10,17 @@
 icl_status icl_select_nearest(icl_selection *out, const icl_select_input *input,
                               icl_distance metric);
 
+/* The `count` nearest pool items of every query, cosine; a line ends in SIZE_MAX where the pool
+ * holds fewer besides the query itself. *out is yours: icl_selection_deinit. */
+icl_status icl_select_neighbours(icl_selection *out, const icl_select_input *input, size_t count);
+
+/* How many neighbours a query may choose among: the option "candidates", where 0 is the whole pool,
+ * but at least k and at most what the pool holds. */
+size_t icl_candidates_limit(const icl_select_input *input, const icl_options *options, size_t k);
+
+/* Items of a line of icl_select_neighbours. */
+size_t icl_neighbour_count(const icl_selection *neighbours, size_t query);
+
 /* What one query may choose among; borrowed. */
 typedef struct icl_candidates {
     const icl_scored *items; /* [count] cosine with the query and pool index, nearest first */
@@ -25,10 +36,9 @@ typedef icl_status icl_candidates_choose(size_t *out_chosen, size_t *out_count,
                                          const icl_candidates *candidates, size_t k,
                                          const icl_options *options);
 
-/* Lets every query choose k among its nearest pool items. Their number is the option
- * ICL_SELECT_OPTION_CANDIDATES, but at least k and at most what the pool holds. Where fewer than k
- * are chosen the nearest of the others fill up. A line of `out` is in order of nearness, its scores
- * are cosines. */
+/* Lets every query choose k among its nearest pool items, icl_candidates_limit of them. Where fewer
+ * than k are chosen the nearest of the others fill up. A line of `out` is in order of nearness, its
+ * scores are cosines. */
 icl_status icl_select_among_nearest(icl_selection *out, const icl_select_input *input,
                                     icl_candidates_choose *choose, const icl_options *options);
 
