@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "math/logspace.h"
+#include "pipeline/prompting.h"
 #include "pipeline/run_state.h"
 
 icl_run_options icl_run_options_default(void)
@@ -63,29 +64,11 @@ static icl_status load_data(icl_run *run)
     return ICL_OK;
 }
 
-static icl_status load_template(icl_run *run)
-{
-    const char *source = icl_task_text(run->options.task, ICL_TASK_TEMPLATE);
-    return icl_jinja_parse(&run->template, source, strlen(source), "template");
-}
-
 static icl_status open_prompter(icl_run *run)
 {
-    static const icl_join joins[] = { [ICL_BOUNDARY_JOINT] = ICL_JOIN_JOINT,
-                                      [ICL_BOUNDARY_SEPARATE] = ICL_JOIN_SEPARATE,
-                                      [ICL_BOUNDARY_HEAL] = ICL_JOIN_HEAL };
-    static const icl_drop drops[] = { [ICL_OVERFLOW_DROP_FAR] = ICL_DROP_FAR,
-                                      [ICL_OVERFLOW_DROP_NEAR] = ICL_DROP_NEAR,
-                                      [ICL_OVERFLOW_ERROR] = ICL_DROP_NEVER };
-    const icl_task *task = run->options.task;
-    run->source.prompts = (icl_prompter_options){
-        .instruction = icl_task_text(task, ICL_TASK_INSTRUCTION),
-        .answer_prefix = icl_task_text(task, ICL_TASK_ANSWER_PREFIX),
-        .separator = icl_task_text(task, ICL_TASK_SEPARATOR),
-        .join = joins[run->options.boundary],
-        .drop = drops[run->options.overflow],
-        .chat = run->options.chat,
-    };
+    const icl_run_options *options = &run->options;
+    run->source.prompts =
+        icl_prompting_options(options->task, options->boundary, options->overflow, options->chat);
     return icl_prompter_new(&run->prompter, icl_engine_model(run->engine), &run->source.prompts);
 }
 
@@ -133,7 +116,7 @@ static void begin_summary(icl_run *run)
 static icl_status build(icl_run *run)
 {
     ICL_TRY(parse_strategy(run));
-    ICL_TRY(load_template(run));
+    ICL_TRY(icl_prompting_template(&run->template, run->options.task));
     ICL_TRY(load_data(run));
     ICL_TRY(open_prompter(run));
     ICL_TRY(icl_run_render_inputs(run));

@@ -11,36 +11,15 @@
 #include "base/string_map.h"
 #include "data/example.h"
 #include "model/interrupt.h"
+#include "pipeline/prompting.h"
 #include "pipeline/run_state.h"
-
-static icl_status render(char **out, const icl_jinja *template, const json_t *row,
-                         const char *source, size_t line)
-{
-    icl_text text = { 0 };
-    icl_status status = icl_jinja_render(&text, template, row);
-    if (status == ICL_OK) status = icl_text_status(&text);
-    if (status != ICL_OK) {
-        icl_text_deinit(&text);
-        return icl_error_prefix(status, "%s:%zu", source, line);
-    }
-    *out = icl_text_take(&text, NULL);
-    return *out != NULL ? ICL_OK : icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
-}
 
 icl_status icl_run_render_inputs(icl_run *run)
 {
-    const icl_dataset *pool = run->data.train, *queries = run->data.test;
-    for (size_t i = 0; i < run->pool_count; i++) {
-        const icl_example *example = icl_dataset_at(pool, i);
-        ICL_TRY(render(&run->pool_inputs[i], run->template, icl_example_row(example),
-                       icl_dataset_name(pool), icl_example_line(example)));
-    }
-    for (size_t q = 0; q < run->query_count; q++) {
-        const icl_example *example = icl_dataset_at(queries, q);
-        ICL_TRY(render(&run->query_inputs[q], run->template, icl_example_row(example),
-                       icl_dataset_name(queries), icl_example_line(example)));
-    }
-    return ICL_OK;
+    ICL_TRY(icl_prompting_render_all(run->pool_inputs, run->template, run->data.train,
+                                     run->pool_count));
+    return icl_prompting_render_all(run->query_inputs, run->template, run->data.test,
+                                    run->query_count);
 }
 
 icl_status icl_run_build_prompt(icl_prompt *out, icl_run *run, size_t query, bool with_demos)
@@ -126,8 +105,8 @@ static icl_status render_content_free(char **out, icl_run *run, const icl_exampl
             used |= strcmp(icl_jinja_name_at(run->template, n), field) == 0;
     }
     const icl_status status =
-        used ? render(out, run->template, row, icl_dataset_name(run->data.test),
-                      icl_example_line(like))
+        used ? icl_prompting_render(out, run->template, row, icl_dataset_name(run->data.test),
+                                    icl_example_line(like))
              : icl_error_set(ICL_EINVAL,
                              "calibrate=%s needs content-free prompts, but the template uses none "
                              "of the input fields",
@@ -210,8 +189,7 @@ icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request)
         icl_text_printf(&id, "content-free-%u/", (unsigned)made->input);
     const size_t query =
         made->purpose == PURPOSE_CONTENT_FREE ? run->group_query[made->owner] : made->owner;
-    icl_text_printf(&id, "%s/%s", run->query_ids[query],
-                    icl_label_space_name(labels, made->label));
+    icl_text_printf(&id, "%s/%s", run->query_ids[query], icl_label_space_name(labels, made->label));
     if (made->name > 0) icl_text_printf(&id, "/%u", (unsigned)made->name);
     ICL_TRY(icl_text_status(&id));
     *out_id = icl_text_take(&id, NULL);
