@@ -9,13 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include <icl/dataset.h>
+
+#include "base/file.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "math/matrix.h"
 #include "select/fake_asker.h"
+#include "select/fit.h"
 #include "select/select.h"
 
 enum {
@@ -27,8 +32,13 @@ enum {
     WORDS = 9,        /* of the encoder's vocabulary */
     TEXT_TOKENS = 30, /* of the longest text */
     ASKS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
-    WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_TOKEN_VECTORS | ICL_NEEDS_LABELS | ASKS,
+    WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_TOKEN_VECTORS | ICL_NEEDS_LABELS |
+                  ICL_NEEDS_TRAINING | ASKS,
+    PATH_BYTES = 128,
 };
+
+/* Where the files lie that learned methods were fitted into. */
+static char fitted_folder[] = "/tmp/icl-conformance-XXXXXX";
 
 typedef struct world {
     char *long_text;
@@ -137,12 +147,23 @@ static int teardown(void **state)
 
 typedef void law(const world *w, const icl_select_method *method, const char *arguments);
 
-/* Options of one call: "k=K" and, after a comma, `arguments`. */
+static void fitted_path(char out[PATH_BYTES], const icl_select_method *method)
+{
+    snprintf(out, PATH_BYTES, "%s/%s", fitted_folder, method->card.name);
+}
+
+/* Options of one call: "k=K", the file of a learned method and, after a comma, `arguments`. */
 static icl_options options_of(const icl_select_method *method, size_t k, const char *arguments)
 {
     icl_text text = { 0 };
-    icl_text_printf(&text, "%s(k=%zu%s%s)", method->card.name, k, *arguments == 0 ? "" : ",",
+    icl_text_printf(&text, "%s(k=%zu%s%s", method->card.name, k, *arguments == 0 ? "" : ",",
                     arguments);
+    if ((method->card.needs & ICL_NEEDS_TRAINING) != 0) {
+        char path[PATH_BYTES];
+        fitted_path(path, method);
+        icl_text_printf(&text, ",file=\"%s\"", path);
+    }
+    icl_text_append_char(&text, ')');
     icl_call call = { 0 };
     icl_options options = { 0 };
     if (icl_call_parse(&call, icl_text_string(&text), text.length) != ICL_OK ||
@@ -163,6 +184,61 @@ static icl_select_input serve(fake_asker *fake, const icl_select_method *method,
     if ((method->card.needs & ICL_NEEDS_GENERATION) == 0) fake->asker.generate = NULL;
     if ((method->card.needs & ASKS) == 0) served.asker = NULL;
     return served;
+}
+
+/* One pass over the pool where a method has passes. */
+static const char *short_fit(const icl_select_method *method)
+{
+    for (size_t i = 0; i < method->card.option_count; i++)
+        if (strcmp(method->card.options[i].name, "epochs") == 0) return "epochs=1";
+    return "";
+}
+
+static icl_status fit(icl_fit_file **out, fake_asker *fake, const icl_select_method *method,
+                      icl_select_input input)
+{
+    fake_asker_serve(fake, &input, fake_hashed, NULL);
+    icl_options options = options_of(method, 8, short_fit(method));
+    const icl_status status = icl_fit_run(out, method, &input, &options, NULL);
+    icl_options_deinit(&options);
+    return status;
+}
+
+/* A file for every learned method. */
+static int setup_fitted(void **state)
+{
+    const int failed = setup(state);
+    const world *w = *state;
+    size_t count = 0;
+    const icl_select_method *const *methods = icl_select_methods(&count);
+    if (failed != 0 || mkdtemp(fitted_folder) == NULL) return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (methods[i]->fit == NULL) continue;
+        fake_asker fake;
+        icl_fit_file *file = NULL;
+        char path[PATH_BYTES];
+        fitted_path(path, methods[i]);
+        if (fit(&file, &fake, methods[i], w->input) != ICL_OK ||
+            icl_fit_file_save(file, path) != ICL_OK) {
+            print_error("%s: %s\n", methods[i]->card.name, icl_error_message());
+            return -1;
+        }
+        icl_fit_file_free(file);
+    }
+    return 0;
+}
+
+static int teardown_fitted(void **state)
+{
+    size_t count = 0;
+    const icl_select_method *const *methods = icl_select_methods(&count);
+    for (size_t i = 0; i < count; i++) {
+        char path[PATH_BYTES];
+        fitted_path(path, methods[i]);
+        if (methods[i]->fit != NULL) unlink(path);
+    }
+    rmdir(fitted_folder);
+    return teardown(state);
 }
 
 static icl_status run_served(icl_selection *out, const icl_select_method *method,
@@ -419,6 +495,111 @@ static void names_what_it_lacks(const world *w, const icl_select_method *method,
     icl_selection_deinit(&selection);
 }
 
+/* ---- the laws of fitting ---- */
+
+static void assert_same_bytes(const char *path, const icl_fit_file *file)
+{
+    char other[PATH_BYTES + 8];
+    icl_text first = { 0 }, second = { 0 };
+    snprintf(other, sizeof other, "%s.again", path);
+    assert_int_equal(icl_fit_file_save(file, other), ICL_OK);
+    assert_int_equal(icl_file_read(&first, path, 1 << 24), ICL_OK);
+    assert_int_equal(icl_file_read(&second, other, 1 << 24), ICL_OK);
+    unlink(other);
+    assert_int_equal(first.length, second.length);
+    assert_memory_equal(first.bytes, second.bytes, first.length);
+    icl_text_deinit(&second);
+    icl_text_deinit(&first);
+}
+
+static void fits_alike_within_its_cost(const world *w, const icl_select_method *method)
+{
+    fake_asker fake;
+    icl_fit_file *file = NULL;
+    char path[PATH_BYTES];
+    fitted_path(path, method);
+    assert_int_equal(fit(&file, &fake, method, w->input), ICL_OK);
+    assert_same_bytes(path, file);
+    icl_options options = options_of(method, 8, short_fit(method));
+    assert_true(fake.prompts > 0 && fake.prompts <= method->fit_prompts(&w->input, &options));
+    icl_options_deinit(&options);
+    icl_fit_file_free(file);
+}
+
+static void refuses_pools_without_a_lesson(const world *w, const icl_select_method *method)
+{
+    static const size_t same[POOL];
+    size_t gaps[POOL];
+    fake_asker fake;
+    icl_fit_file *file = NULL;
+    icl_select_input input = w->input;
+    input.pool_labels = NULL;
+    assert_int_equal(fit(&file, &fake, method, input), ICL_EINVAL);
+    assert_non_null(strstr(icl_error_message(), method->card.name));
+    input.pool_labels = same;
+    assert_int_equal(fit(&file, &fake, method, input), ICL_EINVAL);
+    assert_non_null(strstr(icl_error_message(), "all 40 pool items have one and the same label"));
+    memcpy(gaps, w->labels, sizeof gaps);
+    gaps[7] = ICL_LABEL_NONE;
+    input.pool_labels = gaps;
+    assert_int_equal(fit(&file, &fake, method, input), ICL_EINVAL);
+    assert_non_null(strstr(icl_error_message(), "pool item 7 has no label"));
+    assert_null(file);
+}
+
+static void a_stopped_fit_leaves_nothing(const world *w, const icl_select_method *method)
+{
+    const atomic_bool cancelled = true;
+    fake_asker fake;
+    icl_fit_file *file = NULL;
+    icl_select_input input = w->input;
+    input.cancelled = &cancelled;
+    assert_int_equal(fit(&file, &fake, method, input), ICL_ECANCELLED);
+
+    fake_asker_serve(&fake, &input, fake_hashed, NULL);
+    fake.input.cancelled = input.cancelled = NULL;
+    fake.failure = ICL_EMODEL;
+    icl_options options = options_of(method, 8, short_fit(method));
+    assert_int_equal(icl_fit_run(&file, method, &input, &options, NULL), ICL_EMODEL);
+    icl_options_deinit(&options);
+    assert_null(file);
+}
+
+static void uses_only_its_own_file(const world *w, const icl_select_method *method)
+{
+    fake_asker fake;
+    icl_select_input input = serve(&fake, method, &w->input);
+    icl_selection selection = { 0 };
+    input.encoder_identity = "another encoder";
+    if ((method->card.needs & ICL_NEEDS_EMBEDDINGS) != 0) {
+        assert_int_equal(run_served(&selection, method, &input, 6, ""), ICL_EINVAL);
+        assert_non_null(strstr(icl_error_message(), "\"another encoder\""));
+    }
+    input.encoder_identity = NULL;
+    input.model_identity = "another model";
+    assert_int_equal(run_served(&selection, method, &input, 6, ""), ICL_EINVAL);
+    assert_non_null(strstr(icl_error_message(), "\"another model\""));
+    input.model_identity = NULL;
+    input.pool_count--;
+    input.query_self = NULL;
+    assert_int_equal(run_served(&selection, method, &input, 6, ""), ICL_EINVAL);
+    assert_non_null(strstr(icl_error_message(), "(40 items)"));
+    assert_null(selection.indices);
+}
+
+static void for_every_learned_method(void **state,
+                                     void (*holds)(const world *w, const icl_select_method *method))
+{
+    size_t count = 0;
+    const icl_select_method *const *methods = icl_select_methods(&count);
+    for (size_t i = 0; i < count; i++) {
+        const bool needs_file = (methods[i]->card.needs & ICL_NEEDS_TRAINING) != 0;
+        assert_true(needs_file == (methods[i]->fit != NULL));
+        assert_true(needs_file == (methods[i]->fit_prompts != NULL));
+        if (needs_file) holds(*state, methods[i]);
+    }
+}
+
 static void test_select_conformance__the_world_serves_every_method(void **state)
 {
     (void)state;
@@ -462,6 +643,16 @@ LAW_TEST(passes_on_what_asking_returns)
 LAW_TEST(refuses_scores_that_are_no_numbers)
 LAW_TEST(names_what_it_lacks)
 
+#define FIT_TEST(law)                                                                              \
+    static void test_select_conformance__##law(void **state)                                       \
+    {                                                                                              \
+        for_every_learned_method(state, law);                                                      \
+    }
+FIT_TEST(fits_alike_within_its_cost)
+FIT_TEST(refuses_pools_without_a_lesson)
+FIT_TEST(a_stopped_fit_leaves_nothing)
+FIT_TEST(uses_only_its_own_file)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +668,10 @@ int main(void)
         cmocka_unit_test(test_select_conformance__passes_on_what_asking_returns),
         cmocka_unit_test(test_select_conformance__refuses_scores_that_are_no_numbers),
         cmocka_unit_test(test_select_conformance__names_what_it_lacks),
+        cmocka_unit_test(test_select_conformance__fits_alike_within_its_cost),
+        cmocka_unit_test(test_select_conformance__refuses_pools_without_a_lesson),
+        cmocka_unit_test(test_select_conformance__a_stopped_fit_leaves_nothing),
+        cmocka_unit_test(test_select_conformance__uses_only_its_own_file),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup_fitted, teardown_fitted);
 }
