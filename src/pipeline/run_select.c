@@ -1,61 +1,27 @@
-/* From data to ordered demonstrations: sentence vectors, questions to the model, selection, order. */
+/* From data to ordered demonstrations: vectors, questions to the model, selection, order. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "model/interrupt.h"
 #include "pipeline/run_state.h"
-
-/* Sentence vectors of pool and queries, when the selector compares meanings. */
-typedef struct run_vectors {
-    float *pool, *queries;
-    size_t size;
-} run_vectors;
+#include "pipeline/text_vectors.h"
 
 static const atomic_bool *cancel_flag(const icl_run *run)
 {
     return icl_model_interrupt_flag(icl_engine_model(run->engine));
 }
 
-static icl_status embed_texts(icl_encoder *encoder, float *out, const char *const *texts,
-                              size_t count, const atomic_bool *cancelled)
+static icl_status embed(icl_text_vectors *out, const icl_run *run)
 {
-    enum { TEXTS_AT_ONCE = 64 }; /* a fraction of a second */
-    const size_t size = icl_encoder_vector_size(encoder);
-    for (size_t first = 0; first < count; first += TEXTS_AT_ONCE) {
-        const size_t left = count - first, some = left < TEXTS_AT_ONCE ? left : TEXTS_AT_ONCE;
-        ICL_TRY(icl_cancel_check(cancelled));
-        ICL_TRY(icl_encoder_embed(encoder, out + first * size, texts + first, some));
-    }
-    return ICL_OK;
-}
-
-static icl_status embed(run_vectors *out, const icl_run *run)
-{
-    char *found = NULL;
-    const char *path = run->options.encoder_path;
-    if (path == NULL) {
-        ICL_TRY(icl_encoder_default_path(&found));
-        path = found;
-    }
-    icl_encoder *encoder = NULL;
-    icl_status status = icl_encoder_open(&encoder, path, run->options.thread_count);
-    free(found);
-    if (status != ICL_OK) return status;
-    out->size = icl_encoder_vector_size(encoder);
-    out->pool = malloc(run->pool_count * out->size * sizeof(float));
-    out->queries = malloc(run->query_count * out->size * sizeof(float));
-    if (out->pool == NULL || out->queries == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for sentence vectors");
-    if (status == ICL_OK)
-        status =
-            embed_texts(encoder, out->pool, run->pool_texts, run->pool_count, cancel_flag(run));
-    if (status == ICL_OK)
-        status = embed_texts(encoder, out->queries, run->query_texts, run->query_count,
-                             cancel_flag(run));
-    icl_encoder_close(encoder);
-    return status;
+    const icl_text_vectors_source source = { .encoder_path = run->options.encoder_path,
+                                             .thread_count = run->options.thread_count,
+                                             .pool_texts = run->pool_texts,
+                                             .query_texts = run->query_texts,
+                                             .pool_count = run->pool_count,
+                                             .query_count = run->query_count,
+                                             .cancelled = cancel_flag(run) };
+    return icl_text_vectors_make(out, &source, run->strategy.select->card.needs);
 }
 
 /* Where a query also stands in the pool (the same file, or the same id), it never demonstrates
@@ -72,23 +38,21 @@ static size_t *query_selves(const icl_run *run)
 }
 
 static icl_status select_demonstrations(icl_run *run, const size_t *selves,
-                                        const run_vectors *vectors, const icl_asker *asker)
+                                        const icl_text_vectors *vectors, const icl_asker *asker)
 {
-    const icl_select_input input = { .pool_count = run->pool_count,
-                                     .query_count = run->query_count,
-                                     .label_count = run->label_count,
-                                     .pool_texts = run->pool_texts,
-                                     .query_texts = run->query_texts,
-                                     .pool_labels = run->pool_labels,
-                                     .query_self = selves,
-                                     .query_ids = run->query_ids,
-                                     .pool_vectors = vectors->pool,
-                                     .query_vectors = vectors->queries,
-                                     .vector_size = vectors->size,
-                                     .task = icl_task_text(run->options.task, ICL_TASK_NAME),
-                                     .seed = run->options.seed,
-                                     .cancelled = cancel_flag(run),
-                                     .asker = asker };
+    icl_select_input input = { .pool_count = run->pool_count,
+                               .query_count = run->query_count,
+                               .label_count = run->label_count,
+                               .pool_texts = run->pool_texts,
+                               .query_texts = run->query_texts,
+                               .pool_labels = run->pool_labels,
+                               .query_self = selves,
+                               .query_ids = run->query_ids,
+                               .task = icl_task_text(run->options.task, ICL_TASK_NAME),
+                               .seed = run->options.seed,
+                               .cancelled = cancel_flag(run),
+                               .asker = asker };
+    icl_text_vectors_serve(&input, vectors);
     return icl_select_run(&run->selection, run->strategy.select, &input,
                           &run->strategy.options[ICL_STAGE_SELECT]);
 }
@@ -115,20 +79,18 @@ static icl_status order_demonstrations(icl_run *run)
 
 static icl_status select_and_order(icl_run *run)
 {
-    const unsigned needs = run->strategy.select->card.needs;
-    run_vectors vectors = { 0 };
+    icl_text_vectors vectors = { 0 };
     icl_ask_service *service = NULL;
     size_t *selves = query_selves(run);
     icl_status status =
         selves == NULL ? icl_error_set(ICL_ENOMEM, "out of memory for queries") : ICL_OK;
     if (status == ICL_OK) status = icl_ask_service_new(&service, &run->source);
-    if (status == ICL_OK && (needs & ICL_NEEDS_EMBEDDINGS) != 0) status = embed(&vectors, run);
+    if (status == ICL_OK) status = embed(&vectors, run);
     if (status == ICL_OK)
         status = select_demonstrations(run, selves, &vectors, icl_ask_service_asker(service));
     if (status == ICL_OK) status = order_demonstrations(run);
     icl_ask_service_free(service);
-    free(vectors.pool);
-    free(vectors.queries);
+    icl_text_vectors_deinit(&vectors);
     free(selves);
     return status;
 }
