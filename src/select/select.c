@@ -142,3 +142,8 @@ void icl_selection_deinit(icl_selection *selection)
     free(selection->scores);
     *selection = (icl_selection){ 0 };
 }
+
+const char *icl_select_aligner(const icl_select_method *method, const icl_options *options)
+{
+    return method->aligner != NULL ? icl_options_text(options, method->aligner) : "";
+}

@@ -86,6 +86,8 @@ typedef struct icl_select_method {
                       const icl_options *options);
     /* The most prompts that `fit` will ask; set where `fit` is. Looks at counts and texts alone. */
     size_t (*fit_prompts)(const icl_select_input *input, const icl_options *options);
+    /* Name of the TEXT option with words that stand between demonstrations and query, else NULL. */
+    const char *aligner;
 } icl_select_method;
 
 /* Every method's card lists this option first. */
@@ -108,6 +110,9 @@ icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
                           const icl_select_input *input, const icl_options *options);
 
 void icl_selection_deinit(icl_selection *selection);
+
+/* What the call wants between demonstrations and query; "" for nothing. Borrowed from `options`. */
+const char *icl_select_aligner(const icl_select_method *method, const icl_options *options);
 
 /* For methods: pool index of query `query` itself, or SIZE_MAX. */
 size_t icl_select_self(const icl_select_input *input, size_t query);

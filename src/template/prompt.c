@@ -131,6 +131,13 @@ icl_status icl_prompter_reserve_answer(icl_prompter *prompter, const char *answe
 
 /* ---- prompts ---- */
 
+static void write_aligner(icl_text *out, const icl_prompter_options *options, size_t count)
+{
+    if (count == 0 || options->aligner == NULL || options->aligner[0] == '\0') return;
+    icl_text_append_string(out, options->aligner);
+    icl_text_append_string(out, options->separator);
+}
+
 static void write_plain(icl_text *out, const icl_prompter_options *options,
                         const icl_demonstration *demonstrations, size_t count, const char *query)
 {
@@ -144,6 +151,7 @@ static void write_plain(icl_text *out, const icl_prompter_options *options,
         icl_text_append_string(out, demonstrations[i].answer);
         icl_text_append_string(out, options->separator);
     }
+    write_aligner(out, options, count);
     icl_text_append_string(out, query);
 }
 
@@ -163,12 +171,17 @@ static icl_status write_chat(icl_text *out, const icl_prompter *prompter,
         add_turn(messages, "user", demonstrations[i].input);
         add_turn(messages, "assistant", demonstrations[i].answer);
     }
-    add_turn(messages, "user", query);
+    icl_text turn = { 0 };
+    write_aligner(&turn, &prompter->options, count);
+    icl_text_append_string(&turn, query);
+    add_turn(messages, "user", icl_text_string(&turn));
+    icl_status status = icl_text_status(&turn);
+    icl_text_deinit(&turn);
     json_t *context =
         json_pack("{s:o, s:b, s:s, s:s}", "messages", messages, "add_generation_prompt", 1,
                   "bos_token", prompter->bos_text, "eos_token", prompter->eos_text);
     if (context == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a chat prompt");
-    const icl_status status = icl_jinja_render(out, prompter->chat, context);
+    if (status == ICL_OK) status = icl_jinja_render(out, prompter->chat, context);
     json_decref(context);
     return status;
 }

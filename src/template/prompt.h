@@ -25,6 +25,8 @@ typedef struct icl_prompter_options {
     const char *instruction;   /* before the demonstrations; "" for none */
     const char *answer_prefix; /* between a rendered input and its answer */
     const char *separator;     /* after the instruction and after every demonstration */
+    const char *aligner;       /* with a separator, between demonstrations and query; none where
+                                  there are no demonstrations. NULL or "": none */
     icl_join join;
     icl_drop drop;
     bool chat;                /* demonstrations as turns of the model's chat template */

@@ -1,7 +1,9 @@
-/* knn and bm25 on a pool whose neighbours are plain to see. */
+/* knn, x-insta and bm25 on a pool whose neighbours are plain to see. */
 #include <math.h>
 
 #include "select/select_call.h"
+
+extern const icl_select_method icl_select_x_insta;
 
 static const char *const pool_texts[] = { "play some jazz", "book a table", "play Jazz now",
                                           "is it raining" };
@@ -48,6 +50,30 @@ static void test_select_knn__metric_decides_who_is_near(void **state)
     icl_selection_deinit(&l2);
 }
 
+/* The aligner goes to the prompt; without one nothing is left of the method but knn. */
+static void test_select_x_insta__selects_as_knn_and_hands_its_aligner_on(void **state)
+{
+    (void)state;
+    const icl_select_input input = input_of();
+    icl_selection knn = select_well(&input, "knn(k=3)");
+    const char *const calls[] = { "x-insta(k=3)", "x-insta(k=3, aligner=\"In French, oui.\")" };
+    const char *const aligners[] = { "", "In French, oui." };
+    for (size_t i = 0; i < 2; i++) {
+        icl_selection selection = select_well(&input, calls[i]);
+        assert_memory_equal(selection.indices, knn.indices, 6 * sizeof *knn.indices);
+        assert_memory_equal(selection.scores, knn.scores, 6 * sizeof *knn.scores);
+        icl_selection_deinit(&selection);
+        icl_call call = { 0 };
+        icl_options options = { 0 };
+        assert_int_equal(icl_call_parse(&call, calls[i], strlen(calls[i])), ICL_OK);
+        assert_int_equal(icl_options_read(&options, &icl_select_x_insta.card, &call), ICL_OK);
+        assert_string_equal(icl_select_aligner(&icl_select_x_insta, &options), aligners[i]);
+        icl_options_deinit(&options);
+        icl_call_deinit(&call);
+    }
+    icl_selection_deinit(&knn);
+}
+
 static void test_select_bm25__shared_rare_words_decide(void **state)
 {
     (void)state;
@@ -66,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_select_knn__metric_decides_who_is_near),
+        cmocka_unit_test(test_select_x_insta__selects_as_knn_and_hands_its_aligner_on),
         cmocka_unit_test(test_select_bm25__shared_rare_words_decide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

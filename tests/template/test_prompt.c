@@ -114,6 +114,35 @@ static void test_prompt__demonstrations_stand_before_the_query(void **state)
     icl_model_close(model);
 }
 
+static const char chat_template[] =
+    "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}";
+
+static void expect_aligned(bool chat, const char *aligner, size_t count, const char *expected)
+{
+    icl_model *model = open_toy(0, chat_template);
+    icl_prompter_options options = plain_options();
+    options.chat = chat;
+    options.aligner = aligner;
+    icl_prompter *prompter = open_prompter(model, &options);
+    icl_prompt prompt = { 0 };
+    assert_int_equal(icl_prompter_build(&prompt, prompter, three, count, "q:", "q"), ICL_OK);
+    assert_string_equal(prompt.text, expected);
+    icl_prompt_deinit(&prompt);
+    icl_prompter_free(prompter);
+    icl_model_close(model);
+}
+
+static void test_prompt__the_aligner_stands_between_demonstrations_and_query(void **state)
+{
+    expect_aligned(false, "good is bon.", 1, "one: good\n\ngood is bon.\n\nq:");
+    expect_aligned(false, "good is bon.", 0, "q:");
+    expect_aligned(false, "", 1, "one: good\n\nq:");
+    expect_aligned(true, "good is bon.", 1,
+                   "<s>[user]one:[assistant]good[user]good is bon.\n\nq:[assistant]");
+    expect_aligned(true, "good is bon.", 0, "<s>[user]q:[assistant]");
+}
+
 /* Text of tokens, for comparing boundaries by eye. */
 static void spell(icl_text *out, const int32_t *tokens, size_t count)
 {
@@ -305,10 +334,7 @@ static void test_prompt__what_does_not_fit_is_refused_by_name(void **state)
 
 static void test_prompt__chat_turns_follow_the_models_template_with_one_bos(void **state)
 {
-    static const char template[] =
-        "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
-        "{% if add_generation_prompt %}[assistant]{% endif %}";
-    icl_model *model = open_toy(0, template);
+    icl_model *model = open_toy(0, chat_template);
     icl_prompter_options options = plain_options();
     options.chat = true;
     options.instruction = "Judge.";
@@ -343,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prompt__demonstrations_stand_before_the_query),
+        cmocka_unit_test(test_prompt__the_aligner_stands_between_demonstrations_and_query),
         cmocka_unit_test(test_prompt__joint_gives_a_crossing_token_to_the_answer),
         cmocka_unit_test(test_prompt__separate_keeps_the_prompt_whole),
         cmocka_unit_test(test_prompt__heal_scores_the_last_prompt_token_too),
