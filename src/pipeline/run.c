@@ -69,8 +69,6 @@ static icl_status open_prompter(icl_run *run)
     const icl_run_options *options = &run->options;
     run->source.prompts =
         icl_prompting_options(options->task, options->boundary, options->overflow, options->chat);
-    run->source.prompts.aligner =
-        icl_select_aligner(run->strategy.select, &run->strategy.options[ICL_STAGE_SELECT]);
     return icl_prompter_new(&run->prompter, icl_engine_model(run->engine), &run->source.prompts);
 }
 
@@ -115,7 +113,7 @@ static void begin_summary(icl_run *run)
     summary->shots = run->selection.k;
 }
 
-static icl_status build(icl_run *run)
+static icl_status prepare(icl_run *run)
 {
     ICL_TRY(parse_strategy(run));
     ICL_TRY(icl_prompting_template(&run->template, run->options.task));
@@ -123,6 +121,11 @@ static icl_status build(icl_run *run)
     ICL_TRY(open_prompter(run));
     ICL_TRY(icl_run_render_inputs(run));
     fill_source(run);
+    return ICL_OK;
+}
+
+static icl_status complete(icl_run *run)
+{
     ICL_TRY(icl_run_choose_demonstrations(run));
     ICL_TRY(icl_batch_new(&run->batch));
     ICL_TRY(icl_run_make_requests(run));
@@ -131,14 +134,27 @@ static icl_status build(icl_run *run)
     return ICL_OK;
 }
 
-icl_status icl_run_new(icl_run **out, icl_engine *engine, const icl_run_options *options)
+icl_status icl_run_prepare(icl_run **out, icl_engine *engine, const icl_run_options *options)
 {
     assert(options->task != NULL);
     icl_run *run = calloc(1, sizeof *run);
     if (run == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a run");
     run->engine = engine;
     run->options = *options;
-    const icl_status status = build(run);
+    const icl_status status = prepare(run);
+    if (status != ICL_OK) {
+        icl_run_free(run);
+        return status;
+    }
+    *out = run;
+    return ICL_OK;
+}
+
+icl_status icl_run_new(icl_run **out, icl_engine *engine, const icl_run_options *options)
+{
+    icl_run *run = NULL;
+    ICL_TRY(icl_run_prepare(&run, engine, options));
+    const icl_status status = complete(run);
     if (status != ICL_OK) {
         icl_run_free(run);
         return status;

@@ -50,6 +50,8 @@ static icl_status select_demonstrations(icl_run *run, const size_t *selves,
                                .query_ids = run->query_ids,
                                .task = icl_task_text(run->options.task, ICL_TASK_NAME),
                                .seed = run->options.seed,
+                               .model_identity =
+                                   icl_model_get_info(icl_engine_model(run->engine))->identity,
                                .cancelled = cancel_flag(run),
                                .asker = asker };
     icl_text_vectors_serve(&input, vectors);

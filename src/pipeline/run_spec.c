@@ -38,6 +38,14 @@ static void add_labels(icl_hash_state *state, const icl_verbalizer *verbalizer)
     }
 }
 
+/* What a method was fitted into decides what it chooses. */
+static icl_status add_fitted(icl_hash_state *state, const icl_strategy *strategy)
+{
+    if ((strategy->select->card.needs & ICL_NEEDS_TRAINING) == 0) return ICL_OK;
+    const char *path = icl_options_text(&strategy->options[ICL_STAGE_SELECT], "file");
+    return path[0] != '\0' ? add_file(state, path) : ICL_OK; /* k=0 needs none */
+}
+
 icl_status icl_run_hash_spec(icl_run *run)
 {
     static const icl_task_key keys[] = { ICL_TASK_NAME,          ICL_TASK_LABEL_FIELD,
@@ -57,6 +65,7 @@ icl_status icl_run_hash_spec(icl_run *run)
     ICL_TRY(add_file(&state, icl_task_text(task, ICL_TASK_TEST_PATH)));
     add_labels(&state, run->data.verbalizer);
     add_text(&state, run->strategy_line);
+    ICL_TRY(add_fitted(&state, &run->strategy));
     add_text(&state, model->identity);
     add_text(&state, model->build);
     add_number(&state, run->options.seed);

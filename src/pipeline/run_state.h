@@ -67,6 +67,9 @@ struct icl_run {
     const char **shown_ids; /* [query_count][shots] */
 };
 
+/* run.c: strategy, data, template and prompt policy; icl_run_new without choosing demonstrations. */
+icl_status icl_run_prepare(icl_run **out, icl_engine *engine, const icl_run_options *options);
+
 /* run_select.c: the demonstrations of every query, in order of showing. May ask the model. */
 icl_status icl_run_choose_demonstrations(icl_run *run);
 

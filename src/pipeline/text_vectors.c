@@ -1,6 +1,7 @@
 #include "pipeline/text_vectors.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <icl/model.h>
 #include <icl/run.h>
@@ -8,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/text.h"
 
 enum { TEXTS_AT_ONCE = 64 }; /* a fraction of a second */
 
@@ -51,8 +53,7 @@ static void token_rows_deinit(icl_token_rows *rows)
 
 /* Where each text's tokens begin. */
 static icl_status count_tokens(icl_token_rows *out, const icl_encoder *encoder,
-                               const char *const *texts, size_t count,
-                               const atomic_bool *cancelled)
+                               const char *const *texts, size_t count, const atomic_bool *cancelled)
 {
     out->first = malloc((count + 1) * sizeof *out->first);
     if (out->first == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu texts", count);
@@ -77,9 +78,8 @@ static icl_status check_room(size_t tokens, size_t size)
                          tokens, bytes, available);
 }
 
-static icl_status embed_tokens(icl_token_rows *rows, icl_encoder *encoder,
-                               const char *const *texts, size_t count,
-                               const atomic_bool *cancelled)
+static icl_status embed_tokens(icl_token_rows *rows, icl_encoder *encoder, const char *const *texts,
+                               size_t count, const atomic_bool *cancelled)
 {
     const size_t size = icl_encoder_vector_size(encoder), tokens = rows->first[count];
     rows->ids = malloc((tokens + 1) * sizeof *rows->ids);
@@ -132,6 +132,15 @@ static icl_status make_tokens(icl_text_vectors *out, icl_encoder *encoder,
                         source->cancelled);
 }
 
+static icl_status copy_identity(icl_text_vectors *out, const icl_encoder *encoder)
+{
+    const char *identity = icl_encoder_identity(encoder);
+    out->encoder_identity = icl_string_copy(identity, strlen(identity));
+    return out->encoder_identity != NULL
+               ? ICL_OK
+               : icl_error_set(ICL_ENOMEM, "out of memory for sentence vectors");
+}
+
 icl_status icl_text_vectors_make(icl_text_vectors *out, const icl_text_vectors_source *source,
                                  unsigned needs)
 {
@@ -142,7 +151,9 @@ icl_status icl_text_vectors_make(icl_text_vectors *out, const icl_text_vectors_s
         vectors.size = icl_encoder_vector_size(encoder);
     }
     icl_status status = ICL_OK;
-    if ((needs & ICL_NEEDS_EMBEDDINGS) != 0) status = make_sentences(&vectors, encoder, source);
+    if (encoder != NULL) status = copy_identity(&vectors, encoder);
+    if (status == ICL_OK && (needs & ICL_NEEDS_EMBEDDINGS) != 0)
+        status = make_sentences(&vectors, encoder, source);
     if (status == ICL_OK && (needs & ICL_NEEDS_TOKEN_VECTORS) != 0)
         status = make_tokens(&vectors, encoder, source);
     icl_encoder_close(encoder);
@@ -156,6 +167,7 @@ icl_status icl_text_vectors_make(icl_text_vectors *out, const icl_text_vectors_s
 
 void icl_text_vectors_deinit(icl_text_vectors *vectors)
 {
+    free(vectors->encoder_identity);
     free(vectors->pool);
     free(vectors->queries);
     token_rows_deinit(&vectors->pool_tokens);
@@ -171,6 +183,7 @@ static icl_token_vectors view(const icl_token_rows *rows)
 void icl_text_vectors_serve(icl_select_input *input, const icl_text_vectors *vectors)
 {
     input->vector_size = vectors->size;
+    input->encoder_identity = vectors->encoder_identity;
     input->pool_vectors = vectors->pool;
     input->query_vectors = vectors->queries;
     input->pool_tokens = view(&vectors->pool_tokens);

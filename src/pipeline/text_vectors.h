@@ -31,7 +31,8 @@ typedef struct icl_token_rows {
 
 typedef struct icl_text_vectors {
     size_t size;
-    float *pool, *queries;                   /* NULL unless sentence vectors are needed */
+    char *encoder_identity;                   /* NULL: no encoder was needed */
+    float *pool, *queries;                    /* NULL unless sentence vectors are needed */
     icl_token_rows pool_tokens, query_tokens; /* empty unless token vectors are needed */
 } icl_text_vectors;
 

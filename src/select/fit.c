@@ -62,14 +62,19 @@ static icl_status check_labels(const icl_select_input *input, const char *method
     return ICL_OK;
 }
 
+icl_status icl_fit_check_learns(const icl_select_method *method)
+{
+    if (method->fit != NULL) return ICL_OK;
+    return icl_error_set(ICL_EINVAL,
+                         "select method \"%s\" does not learn; \"icl methods select\" shows which "
+                         "need a file made by icl fit",
+                         method->card.name);
+}
+
 static icl_status check_fit(const icl_select_method *method, const icl_select_input *input)
 {
     const char *name = method->card.name;
-    if (method->fit == NULL)
-        return icl_error_set(ICL_EINVAL,
-                             "select method \"%s\" does not learn; \"icl methods select\" shows "
-                             "which need a file made by icl fit",
-                             name);
+    ICL_TRY(icl_fit_check_learns(method));
     ICL_TRY(check_labels(input, name));
     if ((method->card.needs & ICL_NEEDS_EMBEDDINGS) != 0 && input->pool_vectors == NULL)
         return icl_error_set(ICL_EINVAL, "select method \"%s\" needs sentence vectors", name);

@@ -27,6 +27,9 @@ typedef struct icl_fit {
     const icl_fit_progress *progress; /* may be NULL: icl_fit_say */
 } icl_fit;
 
+/* ICL_EINVAL unless the method has a `fit`. */
+icl_status icl_fit_check_learns(const icl_select_method *method);
+
 void icl_fit_say(const icl_fit *fit, const char *what, uint64_t done, uint64_t total);
 
 /* Fits `method` to the pool; the queries of `input` are not looked at. *out is yours. ICL_EINVAL:
