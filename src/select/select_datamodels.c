@@ -5,8 +5,8 @@
  * The paper fits by SGD with weight decay, which is ridge regression stopped early; here it is
  * solved in closed form, so there is no learning rate and no seed. Its second step, refitting the
  * models for each pattern of labels starting from the common weights, is ridge regression of what
- * the common model leaves over. A weight of an (example, position) that no prompt shows is not counted: the
- * public code counts it as not positive, which punishes rarely drawn examples. */
+ * the common model leaves over. A weight of an (example, position) that no prompt shows is not
+ * counted: the public code counts it as not positive, which punishes rarely drawn examples. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
