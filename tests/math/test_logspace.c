@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "data/golden_rows.h"
 #include "math/logspace.h"
 
@@ -76,6 +77,37 @@ static void test_logspace__nan_never_wins_and_never_hides(void **state)
     assert_false(icl_log_all_valid((const double[]){ INFINITY }, 1));
 }
 
+/* Row and outcome: the two distributions of the method sheet, then its limits. */
+static void test_logspace__mutual_information_has_its_closed_forms(void **state)
+{
+    double mean[3];
+    const double unlike[] = { 0.9, 0.1, 0.5, 0.5 };
+    assert_near(icl_mutual_information_nats(unlike, 2, 2, mean), 0.1017492, 5e-8);
+    assert_near(mean[0], 0.7, 1e-15);
+    const double constant[] = { 0.2, 0.3, 0.5, 0.2, 0.3, 0.5, 0.2, 0.3, 0.5 };
+    assert_near(icl_mutual_information_nats(constant, 3, 3, mean), 0.0, 1e-15);
+    const double one_hot[] = { 1, 0, 0, 0, 0, 1, 0, 1, 0 };
+    assert_near(icl_mutual_information_nats(one_hot, 3, 3, mean), log(3.0), 1e-15);
+}
+
+static void test_logspace__mutual_information_stays_in_its_bounds(void **state)
+{
+    enum { ROWS = 6, LABELS = 4 };
+    icl_rng rng = icl_rng_new(3, NULL, NULL, NULL);
+    for (size_t trial = 0; trial < 500; trial++) {
+        double rows[ROWS * LABELS], permuted[ROWS * LABELS], mean[LABELS];
+        for (size_t i = 0; i < ROWS * LABELS; i++) rows[i] = 4 * icl_rng_normal(&rng);
+        for (size_t r = 0; r < ROWS; r++) {
+            icl_softmax(rows + r * LABELS, rows + r * LABELS, LABELS);
+            for (size_t i = 0; i < LABELS; i++)
+                permuted[r * LABELS + (i + 1) % LABELS] = rows[r * LABELS + i];
+        }
+        const double information = icl_mutual_information_nats(rows, ROWS, LABELS, mean);
+        assert_true(information >= 0 && information <= log(LABELS));
+        assert_near(icl_mutual_information_nats(permuted, ROWS, LABELS, mean), information, 1e-14);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +115,8 @@ int main(void)
         cmocka_unit_test(test_logspace__impossible_outcomes_have_probability_zero),
         cmocka_unit_test(test_logspace__all_impossible_is_uniform),
         cmocka_unit_test(test_logspace__argmax_takes_the_first_of_equals),
+        cmocka_unit_test(test_logspace__mutual_information_has_its_closed_forms),
+        cmocka_unit_test(test_logspace__mutual_information_stays_in_its_bounds),
         cmocka_unit_test(test_logspace__nan_never_wins_and_never_hides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

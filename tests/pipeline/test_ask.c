@@ -162,6 +162,29 @@ static void test_ask__texts_are_scored_from_the_first_token_after_bos(void **sta
     close_world(&w);
 }
 
+/* As if 'x' were the whole vocabulary: perplexity exp(-nats / tokens) is 1. */
+static void one_token_logits(void *user, float *out, const int32_t *context, size_t count)
+{
+    (void)user, (void)context, (void)count;
+    for (size_t i = 0; i < VOCAB_COUNT; i++) out[i] = i == 'x' ? 0 : -INFINITY;
+}
+
+static void test_ask__the_only_possible_text_has_perplexity_one(void **state)
+{
+    static const char *const inputs[] = { "xxxxx" };
+    world w = open_with(one_token_logits, 0, NULL);
+    icl_ask_service_free(w.service);
+    w.source.pool = (icl_ask_items){ .count = 1, .inputs = inputs, .ids = inputs };
+    assert_int_equal(icl_ask_service_new(&w.service, &w.source), ICL_OK);
+    w.asker = icl_ask_service_asker(w.service);
+    const icl_ask_prompt prompt = of_pool(0, 0);
+    icl_ask_text text;
+    assert_int_equal(w.asker->texts(w.asker->user, &text, &prompt, 1), ICL_OK);
+    assert_int_equal(text.tokens, 5);
+    assert_near(exp(-text.nats / 5), 1, 0);
+    close_world(&w);
+}
+
 /* log P(input | shown) = log P(shown, input) - log P(shown): item 4 is empty. */
 static void test_ask__an_input_is_the_difference_of_two_texts(void **state)
 {
@@ -351,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_ask__labels_hold_the_mass_of_all_their_names),
         cmocka_unit_test(test_ask__inputs_are_scored_under_the_demonstrations),
         cmocka_unit_test(test_ask__texts_are_scored_from_the_first_token_after_bos),
+        cmocka_unit_test(test_ask__the_only_possible_text_has_perplexity_one),
         cmocka_unit_test(test_ask__an_input_is_the_difference_of_two_texts),
         cmocka_unit_test(test_ask__generation_ends_before_the_separator_or_at_its_limit),
         cmocka_unit_test(test_ask__generation_is_cut_before_half_a_character),
