@@ -38,7 +38,7 @@ typedef struct arg_group {
     size_t base;
 } arg_group;
 
-enum { ARG_GROUPS_MAX = 4 };
+enum { ARG_GROUPS_MAX = 5 };
 
 /* One command of the program. */
 typedef struct cli_verb {

@@ -19,27 +19,19 @@ static const char *const overflow_names[] = { "drop-far", "drop-near", "error", 
         .name = option, .kind = ARG_FLAG, .offset = offsetof(job_arguments, field), .help = text   \
     }
 
-const arg_spec job_specs[] = {
+const arg_spec data_specs[] = {
     TEXT_OPTION("train", train, "FILE", "labelled examples: .jsonl, .csv or .tsv"),
-    TEXT_OPTION("test", test, "FILE", "queries; without labels there are no metrics"),
     TEXT_OPTION("text-field", text_field, "NAMES", "input fields, comma-separated (text)"),
     TEXT_OPTION("label-field", label_field, "NAME", "field of the label (label)"),
     TEXT_OPTION("template", tmpl, "TEXT",
                 "Jinja text of an example up to its answer; \\n is a line break"),
     TEXT_OPTION("labels", labels, "LIST", "words of labels: 'name=words,name=a|b'"),
-    TEXT_OPTION("strategy", strategy, "LINE",
-                "methods by stage: 'select=knn(k=8) order=nearest-last'; see icl methods"),
     TEXT_OPTION("encoder", encoder, "FILE", "sentence encoder (ICL_ENCODER, else cached)"),
     { .name = "seed",
       .kind = ARG_SEED,
       .offset = offsetof(job_arguments, seed),
       .value = "N",
       .help = "key of all randomness (0)" },
-    { .name = "limit",
-      .kind = ARG_SIZE,
-      .offset = offsetof(job_arguments, limit),
-      .value = "N",
-      .help = "only the first N queries (0: all)" },
     { .name = "boundary",
       .kind = ARG_CHOICE,
       .offset = offsetof(job_arguments, boundary),
@@ -53,9 +45,21 @@ const arg_spec job_specs[] = {
       .choices = overflow_names,
       .help = "what happens to a prompt beyond the window (drop-far)" },
     FLAG_OPTION("chat", chat, "write prompts through the model's own chat template"),
+    FLAG_OPTION("json", json, "one JSON object on standard output"),
+    { .name = NULL },
+};
+
+const arg_spec job_specs[] = {
+    TEXT_OPTION("test", test, "FILE", "queries; without labels there are no metrics"),
+    TEXT_OPTION("strategy", strategy, "LINE",
+                "methods by stage: 'select=knn(k=8) order=nearest-last'; see icl methods"),
+    { .name = "limit",
+      .kind = ARG_SIZE,
+      .offset = offsetof(job_arguments, limit),
+      .value = "N",
+      .help = "only the first N queries (0: all)" },
     FLAG_OPTION("no-zero-shot", no_zero_shot, "do not ask without demonstrations"),
     FLAG_OPTION("no-eta", no_eta, "do not measure the plain prefill rate"),
-    FLAG_OPTION("json", json, "one JSON object on standard output"),
     { .name = NULL },
 };
 
@@ -83,7 +87,7 @@ static icl_status open_named(icl_task **out, const job_arguments *arguments, con
     if (operand != NULL) return icl_task_find(out, operand);
     const icl_status status = icl_task_default(out);
     if (status != ICL_OK) return status;
-    file_stem(stem, sizeof stem, arguments->test);
+    file_stem(stem, sizeof stem, arguments->test != NULL ? arguments->test : arguments->train);
     return icl_task_set_text(*out, ICL_TASK_NAME, stem);
 }
 

@@ -1,4 +1,5 @@
-/* cli/job.h - what `icl run` and `icl plan` share: the options that say which run it is. */
+/* cli/job.h - what the verbs that work on a task share: its data and prompts, and for `icl run` and
+ * `icl plan` the options that say which run it is. */
 #ifndef ICL_CLI_JOB_H
 #define ICL_CLI_JOB_H
 
@@ -23,12 +24,13 @@ typedef struct job_arguments {
 
 job_arguments job_arguments_default(void);
 
-extern const arg_spec job_specs[]; /* of job_arguments, without those of `setup` */
+extern const arg_spec data_specs[]; /* of job_arguments: the task, its data and its prompts */
+extern const arg_spec job_specs[];  /* of job_arguments: what else says which run it is */
 
 /* Whether a task or both data files are named; says what is missing otherwise. */
 bool job_names_data(const cli_verb *verb, const job_arguments *arguments, const char *operand);
 
-/* The task with its overrides; *out is yours. `operand` may be NULL when both data files are named.
+/* The task with its overrides; *out is yours. `operand` may be NULL when a data file is named.
  * Exit code; when not CLI_OK it has said why. */
 int job_open_task(icl_task **out, const cli_verb *verb, const job_arguments *arguments,
                   const char *operand);

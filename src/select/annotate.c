@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <icl/dataset.h>
 
@@ -59,14 +60,13 @@ static icl_status require_labels(const icl_annotation *a)
 {
     const icl_select_input *input = a->input;
     size_t missing = 0;
-    for (size_t i = 0; i < a->picked_count; i++) {
-        const size_t item = a->picked[i];
-        if (input->pool_labels != NULL && input->pool_labels[item] != ICL_LABEL_NONE) continue;
-        if (input->wants != NULL) input->wants->items[missing] = item;
-        missing++;
-    }
+    for (size_t i = 0; i < a->picked_count; i++)
+        missing += input->pool_labels == NULL || input->pool_labels[a->picked[i]] == ICL_LABEL_NONE;
     if (missing == 0) return ICL_OK;
-    if (input->wants != NULL) input->wants->count = missing;
+    if (input->wants != NULL) {
+        memcpy(input->wants->items, a->picked, a->picked_count * sizeof *a->picked);
+        input->wants->count = a->picked_count;
+    }
     return icl_error_set(ICL_EINVAL,
                          "select method \"%s\" shows its first %zu picks to the model, and %zu of "
                          "them %s no label yet",

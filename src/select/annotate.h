@@ -13,10 +13,10 @@
 
 #include "select/select.h"
 
-/* Items that a pick lacks labels of; room for the whole pool. */
+/* What a pick was about to show the model when some of it had no label: all that it had picked. */
 typedef struct icl_label_wants {
-    size_t *items; /* [pool_count] */
-    size_t count;
+    size_t *items; /* room for the whole pool */
+    size_t count;  /* 0: nothing was lacking */
 } icl_label_wants;
 
 typedef struct icl_annotation {
@@ -42,8 +42,8 @@ void icl_annotation_pick(icl_annotation *annotation, size_t item);
 void icl_annotation_pick_random(icl_annotation *annotation, size_t count);
 
 /* Fills rest and nats: one prompt per item that is not picked, which shows the k (the option)
- * nearest picks, the nearest last, in one batch. ICL_EINVAL: a pick has no label; the picks without
- * one are in input->wants. What the model says. */
+ * nearest picks, the nearest last, in one batch. ICL_EINVAL: a pick has no label, and input->wants
+ * holds the picks. What the model says. */
 icl_status icl_annotation_ask(icl_annotation *annotation);
 
 #endif

@@ -57,7 +57,7 @@ typedef struct icl_select_input {
     const atomic_bool *cancelled;  /* may be NULL */
     const struct icl_asker *asker; /* select/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
                                       or ICL_NEEDS_GENERATION */
-    struct icl_label_wants *wants; /* select/annotate.h; told what `pick` lacks labels of; may be
+    struct icl_label_wants *wants; /* select/annotate.h; told what `pick` needs labels of; may be
                                       NULL */
 } icl_select_input;
 

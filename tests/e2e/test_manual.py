@@ -8,7 +8,7 @@ import unittest
 
 from program import BIN, Case, SOURCE
 
-COMMANDS = ["run", "plan", "score", "train", "methods", "tasks", "doctor", "help"]
+COMMANDS = ["run", "plan", "select", "score", "train", "methods", "tasks", "doctor", "help"]
 
 
 class Manual(Case):
@@ -57,7 +57,7 @@ class Completion(Case):
     def test_commands(self):
         self.assertEqual(self.complete(""), set(COMMANDS) | {"--help", "--version"})
         self.assertEqual(self.complete("pl"), {"plan"})
-        self.assertEqual(self.complete("help", "sc"), {"score"})
+        self.assertEqual(self.complete("help", "s"), {"score", "select"})
 
     def test_options_and_their_values(self):
         self.assertEqual(self.complete("run", "--no"), {"--no-zero-shot", "--no-eta"})
@@ -70,6 +70,7 @@ class Completion(Case):
     def test_operands(self):
         self.write("own.yaml", "")
         self.assertEqual(self.complete("run", ""), {"snips", "tiny", "own.yaml"})
+        self.assertEqual(self.complete("select", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("methods", "s"), {"select", "score", "source", "start"})
         self.assertEqual(self.complete("train", ""), {"own.yaml"})
 
