@@ -40,6 +40,7 @@ typedef enum icl_needs {
     ICL_NEEDS_TRAINING = 1 << 4,      /* a file made by `icl fit` */
     ICL_NEEDS_CONTENT_FREE = 1 << 5,  /* the template rendered with content-free inputs */
     ICL_NEEDS_TOKEN_VECTORS = 1 << 6, /* a vector for every token of pool and queries */
+    ICL_NEEDS_GRADIENTS = 1 << 7,     /* the language model's weights, to be fitted */
 } icl_needs;
 
 enum { ICL_OPTIONS_MAX = 16 };

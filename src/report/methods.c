@@ -64,6 +64,7 @@ static void describe_needs(char *out, size_t capacity, unsigned needs)
         { ICL_NEEDS_TRAINING, "a trained file" },
         { ICL_NEEDS_CONTENT_FREE, "content-free prompts" },
         { ICL_NEEDS_TOKEN_VECTORS, "token vectors" },
+        { ICL_NEEDS_GRADIENTS, "gradients" },
     };
     out[0] = '\0';
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -78,11 +78,18 @@ static icl_status check_fit(const icl_select_method *method, const icl_select_in
     ICL_TRY(check_labels(input, name));
     if ((method->card.needs & ICL_NEEDS_EMBEDDINGS) != 0 && input->pool_vectors == NULL)
         return icl_error_set(ICL_EINVAL, "select method \"%s\" needs sentence vectors", name);
-    if (input->asker == NULL)
+    if ((method->card.needs & ICL_NEEDS_GRADIENTS) != 0) {
+        if (input->trainable == NULL)
+            return icl_error_set(ICL_EINVAL,
+                                 "select method \"%s\" follows the gradients of a language model, "
+                                 "and there is none",
+                                 name);
+    } else if (input->asker == NULL) {
         return icl_error_set(ICL_EINVAL,
                              "select method \"%s\" learns from a language model's answers, and "
                              "there is none to ask",
                              name);
+    }
     return icl_cancel_check(input->cancelled);
 }
 
