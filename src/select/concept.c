@@ -207,15 +207,15 @@ size_t icl_concepts_width(const icl_concepts *concepts)
 /* --- laying out --- */
 
 /* Writes sequence `at` of the reading with the concept of `group` before text token `gap`. */
-static void lay_out(reading *r, const icl_concepts *self, size_t at, const icl_lesson *lesson,
-                    size_t group, size_t gap)
+static void lay_out(reading *r, const icl_concepts *self, size_t at,
+                    const icl_labelled_tokens *example, size_t group, size_t gap)
 {
     const size_t concept = self->shape.concept_tokens, length = r->text_tokens + concept;
     const size_t text = self->row_count + at * r->text_tokens;
-    assert(lesson->token_count <= r->text_tokens && gap <= lesson->token_count);
+    assert(example->token_count <= r->text_tokens && gap <= example->token_count);
     for (size_t i = 0; i < r->text_tokens; i++)
         r->id_values[at * r->text_tokens + i] =
-            i < lesson->token_count ? lesson->tokens[i] : lesson->tokens[0];
+            i < example->token_count ? example->tokens[i] : example->tokens[0];
     for (size_t p = 0; p < length; p++) {
         const size_t place = p < gap             ? text + p
                              : p < gap + concept ? group * concept + (p - gap)
@@ -240,15 +240,15 @@ static void ask(reading *r, const icl_concepts *self, size_t at, size_t question
 static void lay_out_lesson(icl_concepts *self, size_t at, const icl_concept_sequence *sequence)
 {
     reading *r = &self->learning;
-    const icl_lesson *lesson = &sequence->lesson;
-    const size_t concept = self->shape.concept_tokens, first = lesson->answer_first;
-    const size_t answers = lesson->token_count - first;
-    assert(lesson->lead_count < first + (concept > 0) && answers <= r->asked_count);
-    lay_out(r, self, at, lesson, sequence->group, lesson->lead_count);
+    const icl_labelled_tokens *example = &sequence->example;
+    const size_t concept = self->shape.concept_tokens, first = example->answer_first;
+    const size_t answers = example->token_count - first;
+    assert(example->lead_count < first + (concept > 0) && answers <= r->asked_count);
+    lay_out(r, self, at, example, sequence->group, example->lead_count);
     for (size_t i = 0; i < r->asked_count; i++) {
         const bool real = i < answers;
         ask(r, self, at, i, real ? concept + first + i - 1 : 0,
-            real ? (size_t)lesson->tokens[first + i] : 0,
+            real ? (size_t)example->tokens[first + i] : 0,
             real ? 1.0f / (float)(answers * r->sequence_count) : 0.0f);
     }
 }
@@ -269,14 +269,14 @@ icl_status icl_concepts_learn(double *out_loss_nats, icl_concepts *concepts,
     return ICL_OK;
 }
 
-icl_status icl_concepts_score(double *out_nats, icl_concepts *concepts, const icl_lesson *lesson,
-                              size_t group)
+icl_status icl_concepts_score(double *out_nats, icl_concepts *concepts,
+                              const icl_labelled_tokens *example, size_t group)
 {
     icl_concepts *self = concepts;
-    const size_t concept = self->shape.concept_tokens, last = lesson->token_count - 1;
+    const size_t concept = self->shape.concept_tokens, last = example->token_count - 1;
     double loss = 0.0;
     assert(group < self->shape.group_count);
-    lay_out(&self->scoring, self, 0, lesson, group, lesson->token_count);
+    lay_out(&self->scoring, self, 0, example, group, example->token_count);
     for (size_t i = 0; i < concept; i++)
         ask(&self->scoring, self, 0, i, last + i, self->vocab_count + group * concept + i,
             1.0f / (float)concept);

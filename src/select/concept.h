@@ -4,7 +4,7 @@
  *   icl_concepts *concepts = NULL;
  *   icl_status status = icl_concepts_new(&concepts, model, &shape);
  *   for (...) status = icl_concepts_learn(&loss_nats, concepts, batch, &adam);
- *   status = icl_concepts_score(&mean_nats, concepts, &lesson, group);
+ *   status = icl_concepts_score(&mean_nats, concepts, &example, group);
  *   icl_concepts_free(concepts);
  *
  * The output table is extended by the same vectors: probabilities are over the vocabulary and all
@@ -19,7 +19,7 @@
 
 /* What a concept is taught by; the label's words come after the lead. */
 typedef struct icl_concept_sequence {
-    icl_lesson lesson;
+    icl_labelled_tokens example;
     size_t group; /* whose concept it teaches */
 } icl_concept_sequence;
 
@@ -50,8 +50,8 @@ size_t icl_concepts_width(const icl_concepts *concepts);
 icl_status icl_concepts_learn(double *out_loss_nats, icl_concepts *concepts,
                               const icl_concept_sequence *batch, const icl_adamw_options *options);
 
-/* Mean log P(concept token | lesson, concept tokens before it). ICL_EMODEL: not finite. */
-icl_status icl_concepts_score(double *out_nats, icl_concepts *concepts, const icl_lesson *lesson,
-                              size_t group);
+/* Mean log P(concept token | example, concept tokens before it). ICL_EMODEL: not finite. */
+icl_status icl_concepts_score(double *out_nats, icl_concepts *concepts,
+                              const icl_labelled_tokens *example, size_t group);
 
 #endif

@@ -9,12 +9,12 @@
 #include <icl/status.h>
 
 /* A zero-shot prompt followed by the words of its label. */
-typedef struct icl_lesson {
+typedef struct icl_labelled_tokens {
     const int32_t *tokens; /* [token_count] */
     size_t token_count;
     size_t lead_count;   /* BOS, which is no text: 0 or 1 */
     size_t answer_first; /* the label's words: answer_first .. token_count - 1 */
-} icl_lesson;
+} icl_labelled_tokens;
 
 typedef struct icl_trainable {
     const char *path; /* of the model's file */
@@ -22,7 +22,7 @@ typedef struct icl_trainable {
     void *user;
     /* A pool item as a run shows it; its tokens are valid until the next call. What the prompt
      * policy refuses. */
-    icl_status (*lesson)(void *user, icl_lesson *out, size_t item);
+    icl_status (*tokens)(void *user, icl_labelled_tokens *out, size_t item);
 } icl_trainable;
 
 #endif

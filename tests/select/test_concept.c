@@ -197,10 +197,10 @@ static void test_concept__loss_and_score_are_those_of_an_extended_model(void **s
                         0.25 * log_likelihood(model, second, 8, 6),
                     1e-5);
         const int32_t after[] = { 0, 21, 22, 50, 51, 67, 68, 69 };
-        assert_ok(icl_concepts_score(&score, w.concepts, &sequences[1].lesson, 1));
+        assert_ok(icl_concepts_score(&score, w.concepts, &sequences[1].example, 1));
         assert_near(score, log_likelihood(model, after, 8, 5) / CONCEPT, 1e-5);
         const int32_t other[] = { 0, 21, 22, 50, 51, 64, 65, 66 };
-        assert_ok(icl_concepts_score(&score, w.concepts, &sequences[1].lesson, 0));
+        assert_ok(icl_concepts_score(&score, w.concepts, &sequences[1].example, 0));
         assert_near(score, log_likelihood(model, other, 8, 5) / CONCEPT, 1e-5);
         icl_transformer_free(model);
         close_world(&w);
