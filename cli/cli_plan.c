@@ -13,6 +13,7 @@
 #include "interrupt.h"
 #include "job.h"
 #include "outfile.h"
+#include "progress.h"
 
 typedef struct plan_arguments {
     job_arguments job;
@@ -32,7 +33,8 @@ static const char details[] =
     "Shows the first query's prompt with a bar after every token, the tokens asked,\n"
     "in the trie and to evaluate, the memory and an estimate of the time. Nothing is\n"
     "evaluated but a short measurement of the plain prefill rate, which --no-eta\n"
-    "leaves out. icl score answers what --requests writes.";
+    "leaves out, and what a selection method asks to choose demonstrations: prompts\n"
+    "depend on it. icl score answers what --requests writes.";
 
 /* Longest measurement of the prefill rate. */
 static const double measure_seconds = 0.5;
@@ -44,6 +46,8 @@ typedef struct plan_state {
     cli_setup setup;
     icl_run *run;
     icl_plan *plan;
+    cli_progress progress;
+    icl_meter selection; /* what choosing demonstrations has asked */
     uint64_t peak_bytes; /* of the run, weights excluded */
     double prefill_rate; /* tokens a second; 0: not measured */
 } plan_state;
@@ -105,7 +109,9 @@ static json_t *plan_object(const plan_state *state)
                    { "depth_max", stats->depth_max },
                    { "weights_bytes", weights_bytes(state) },
                    { "cache_bytes", cache_bytes(state) },
-                   { "peak_bytes", state->peak_bytes } };
+                   { "peak_bytes", state->peak_bytes },
+                   { "selection_requests", state->selection.requests },
+                   { "selection_tokens_evaluated", state->selection.tokens_evaluated } };
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         json_object_set_new(object, texts[i].name, json_string(texts[i].value));
@@ -148,6 +154,10 @@ static void print_counts(const plan_state *state)
            summary->label_count);
     printf("model           %s\n", summary->model);
     printf("strategy        %s\n", summary->strategy);
+    if (state->selection.requests > 0)
+        printf("selection asked %" PRIu64 " requests, %" PRIu64 " tokens evaluated in %.1f s\n",
+               state->selection.requests, state->selection.tokens_evaluated,
+               state->selection.seconds);
     printf("requests        %zu\n", stats->request_count);
     printf("tokens asked    %" PRIu64 "\n", stats->tokens_asked);
     printf("  in the trie   %" PRIu64 ", %.1f times fewer\n", stats->tokens_trie, saving);
@@ -167,9 +177,13 @@ static icl_status prepare(plan_state *state)
 {
     const job_arguments *job = &state->arguments->job;
     const icl_run_options options = job_run_options(job, state->task);
-    icl_status status = setup_open(&state->setup, &job->setup, NULL, NULL);
+    state->progress = progress_begin(!job->json);
+    icl_status status = setup_open(&state->setup, &job->setup, NULL, &state->progress);
+    progress_say(&state->progress, "reading the data and choosing demonstrations");
     if (status == ICL_OK) status = icl_run_new(&state->run, state->setup.engine, &options);
+    progress_clear(&state->progress);
     if (status != ICL_OK) return status;
+    state->selection = icl_engine_get_meter(state->setup.engine);
     const icl_plan_limits limits = icl_engine_limits(state->setup.engine);
     status = icl_plan_new(&state->plan, icl_run_batch(state->run), &limits);
     if (status != ICL_OK) return status;

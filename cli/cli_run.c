@@ -90,7 +90,13 @@ static icl_status prepare(run_state *state)
     progress_say(&state->progress, "loading the model");
     icl_status status = open_engine(state);
     progress_say(&state->progress, "reading the data and choosing demonstrations");
-    if (status == ICL_OK) status = icl_run_new(&state->run, state->setup.engine, &options);
+    if (status == ICL_OK) {
+        interrupt_watch(state->setup.model);
+        status = icl_run_new(&state->run, state->setup.engine, &options);
+        interrupt_watch(NULL);
+        /* A method that asks the model to choose demonstrations has answers to keep. */
+        if (icl_engine_get_meter(state->setup.engine).requests > 0) outdir_begin(&state->outdir);
+    }
     progress_clear(&state->progress);
     if (status == ICL_OK && state->arguments->show_prompt) status = show_prompt(state);
     return status;
@@ -146,6 +152,10 @@ static icl_status print_results(const run_state *state)
 
 static int cancelled(const run_state *state)
 {
+    if (!state->outdir.begun && !state->outdir.has_journal) {
+        cli_complain(state->verb->name, "interrupted before the model was asked");
+        return CLI_CANCELLED;
+    }
     cli_complain(state->verb->name,
                  "interrupted; finished answers are kept in \"%s\", and the same command with "
                  "--resume goes on from there",
@@ -156,6 +166,7 @@ static int cancelled(const run_state *state)
 static int run_in_folder(run_state *state)
 {
     icl_status status = prepare(state);
+    if (status == ICL_ECANCELLED) return cancelled(state);
     if (status != ICL_OK) return cli_fail(state->verb, status, false);
     status = execute(state);
     if (status == ICL_ECANCELLED) return cancelled(state);
