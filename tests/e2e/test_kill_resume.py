@@ -17,13 +17,17 @@ KILLS = int(os.environ.get("ICL_KILLS", "12"))
 FILES = ("results.json", "samples.jsonl")
 # Small calls, so that answers become durable many times during a run.
 WORK = ["run", "snips", *FAST, "--quiet", "--limit", "10", "--call-tokens", "24"]
+# Most of its time goes into choosing demonstrations.
+ASKING = [*WORK, "--limit", "2", "--strategy", "select=mutual-information(k=2, sets=3, inputs=6)"]
 
 
 class KillResume(Case):
+    work = WORK
+
     def setUp(self):
         super().setUp()
         start = time.monotonic()
-        self.succeeds(*WORK, "--out", "whole")
+        self.succeeds(*self.work, "--out", "whole")
         self.seconds = time.monotonic() - start
         self.whole = [self.read(f"whole/{name}") for name in FILES]
         self.requests = json.loads(self.read("whole/meter.json"))["requests"]
@@ -47,14 +51,14 @@ class KillResume(Case):
 
     def kill_after(self, folder, seconds):
         """Whether the run was still at work."""
-        process = self.start(*WORK, "--out", folder, "--resume")
+        process = self.start(*self.work, "--out", folder, "--resume")
         time.sleep(seconds)
         process.kill()
         process.communicate()
         return process.returncode == -9
 
     def resume(self, folder, before):
-        self.succeeds(*WORK, "--out", folder, "--resume")
+        self.succeeds(*self.work, "--out", folder, "--resume")
         self.assertEqual([self.read(f"{folder}/{name}") for name in FILES], self.whole)
         meter = json.loads(self.read(f"{folder}/meter.json"))
         self.assertEqual(meter["requests_cached"], before)
@@ -83,6 +87,10 @@ class KillResume(Case):
             self.assertGreaterEqual(durable, last, "a finished answer was lost")
             last = durable
         self.resume("out", last)
+
+
+class KillResumeWhileChoosing(KillResume):
+    work = ASKING
 
 
 if __name__ == "__main__":
