@@ -65,6 +65,14 @@ void icl_softmax(double *out, const double *values, size_t count)
     for (size_t i = 0; i < count; i++) out[i] = exp(out[i]);
 }
 
+double icl_log_margin(const double *values, size_t count, size_t index)
+{
+    double other = -INFINITY;
+    for (size_t i = 0; i < count; i++)
+        if (i != index && values[i] > other) other = values[i];
+    return count > 1 ? values[index] - other : 0;
+}
+
 double icl_entropy_nats(const double *probabilities, size_t count)
 {
     double entropy = 0.0;

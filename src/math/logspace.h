@@ -24,6 +24,10 @@ void icl_softmax(double *out, const double *values, size_t count);
 /* Index of the maximum, the first one among equals; count > 0. */
 size_t icl_argmax(const double *values, size_t count);
 
+/* values[index] less the largest of the others, which says by how much it wins (positive) or loses;
+ * 0 when there is no other. The same for values of which a constant was subtracted. */
+double icl_log_margin(const double *values, size_t count, size_t index);
+
 /* Entropy of a distribution given as probabilities that sum to 1, in 0..log(count). */
 double icl_entropy_nats(const double *probabilities, size_t count);
 

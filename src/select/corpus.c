@@ -195,6 +195,38 @@ void icl_corpus_deal(icl_selection *out, const icl_select_input *input, const si
     }
 }
 
+/* Moves the set to the front, its last member first; the rest stays in order. */
+static void put_set_first(size_t *ranking, size_t count, const size_t *set, size_t set_size,
+                          size_t *rest)
+{
+    size_t rest_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool member = false;
+        for (size_t s = 0; !member && s < set_size; s++) member = set[s] == ranking[i];
+        if (!member) rest[rest_count++] = ranking[i];
+    }
+    for (size_t s = 0; s < set_size; s++) ranking[s] = set[set_size - 1 - s];
+    memcpy(ranking + set_size, rest, rest_count * sizeof *rest);
+}
+
+icl_status icl_corpus_show(icl_selection *out, const icl_select_input *input, const size_t *set,
+                           size_t set_size, const double *scores)
+{
+    const size_t count = input->pool_count;
+    size_t *ranking = zeroes(count, sizeof *ranking), *rest = zeroes(count, sizeof *rest);
+    icl_status status = ICL_OK;
+    if (ranking == NULL || rest == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for a pool of %zu", count);
+    if (status == ICL_OK) status = icl_corpus_rank(ranking, scores, count);
+    if (status == ICL_OK) {
+        put_set_first(ranking, count, set, set_size, rest);
+        icl_corpus_deal(out, input, ranking, NULL);
+    }
+    free(rest);
+    free(ranking);
+    return status;
+}
+
 /* Puts the k to be shown at the front of a ranking by score. */
 static icl_status arrange(size_t *ranking, size_t k, size_t measured, const icl_select_input *input,
                           const icl_corpus_choice *choice)

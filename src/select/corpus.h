@@ -53,6 +53,13 @@ icl_status icl_corpus_balance(size_t *ranking, size_t count, size_t keep, const 
 void icl_corpus_deal(icl_selection *out, const icl_select_input *input, const size_t *ranking,
                      const double *scores);
 
+/* Gives every query the set [set_size] that was found in this order of showing: rank 0 to its last
+ * member, scores 0, so that an order by relevance shows it as it was found. What is missing, for a
+ * query in the pool or because k is larger, comes from the rest by scores [pool_count].
+ * ICL_ENOMEM. */
+icl_status icl_corpus_show(icl_selection *out, const icl_select_input *input, const size_t *set,
+                           size_t set_size, const double *scores);
+
 typedef struct icl_corpus_choice {
     bool balanced; /* classes take equal shares */
     size_t draw_from; /* draw the k at random from this many best ones; 0: the best k themselves */

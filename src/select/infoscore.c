@@ -241,6 +241,13 @@ icl_status icl_infoscore_filter(icl_infoscore *out, const icl_select_input *inpu
     return status;
 }
 
+void icl_infoscore_by_item(double *scores, size_t pool_count, const icl_infoscore *scored)
+{
+    for (size_t i = 0; i < pool_count; i++) scores[i] = NAN;
+    for (size_t i = 0; i < scored->candidate_count; i++)
+        scores[scored->candidates[i]] = scored->scores[i];
+}
+
 void icl_infoscore_deinit(icl_infoscore *scored)
 {
     free(scored->candidates);

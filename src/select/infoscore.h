@@ -68,6 +68,9 @@ typedef struct icl_infoscore {
 icl_status icl_infoscore_filter(icl_infoscore *out, const icl_select_input *input,
                                 const char *method, const icl_options *options,
                                 const icl_split *split, size_t k);
+/* scores [pool_count] by pool item, NaN for what did not survive. */
+void icl_infoscore_by_item(double *scores, size_t pool_count, const icl_infoscore *scored);
+
 void icl_infoscore_deinit(icl_infoscore *scored);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "math/logspace.h"
 #include "math/ridge.h"
 #include "select/trials.h"
 
@@ -141,15 +142,6 @@ static icl_status fit(double *duals, const double *targets, const datamodels *mo
     return status;
 }
 
-/* log P of the gold label less that of the likeliest other; 0 where there is no other. */
-static double margin_nats(const double *nats, size_t label_count, size_t gold)
-{
-    double other = -INFINITY;
-    for (size_t label = 0; label < label_count; label++)
-        if (label != gold && nats[label] > other) other = nats[label];
-    return label_count > 1 ? nats[gold] - other : 0;
-}
-
 static icl_status fit_common(datamodels *models, double penalty)
 {
     const icl_trials *trials = &models->trials;
@@ -157,8 +149,8 @@ static icl_status fit_common(datamodels *models, double penalty)
     for (size_t p = 0; p < trials->prompt_count; p++) {
         for (size_t d = 0; d < dev_count; d++)
             models->duals[d * trials->prompt_count + p] =
-                margin_nats(&trials->log_probabilities[(p * dev_count + d) * label_count],
-                            label_count, models->input->pool_labels[trials->split.dev[d]]);
+                icl_log_margin(&trials->log_probabilities[(p * dev_count + d) * label_count],
+                               label_count, models->input->pool_labels[trials->split.dev[d]]);
     }
     size_t *all = malloc(trials->prompt_count * sizeof *all);
     if (all == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for datamodels");

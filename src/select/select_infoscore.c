@@ -1,6 +1,5 @@
 /* InfoScore: how much an example, alone, raises P(gold label) of others; found by progressive
  * filtering. The first stage of select=lens. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -21,9 +20,7 @@ static icl_status select_infoscore(icl_selection *out, const icl_select_input *i
     if (status == ICL_OK)
         status = icl_infoscore_filter(&scored, input, "infoscore", options, &split, out->k);
     if (status == ICL_OK) {
-        for (size_t i = 0; i < input->pool_count; i++) scores[i] = NAN;
-        for (size_t i = 0; i < scored.candidate_count; i++)
-            scores[scored.candidates[i]] = scored.scores[i];
+        icl_infoscore_by_item(scores, input->pool_count, &scored);
         status = icl_corpus_choose(out, input, scores, &(icl_corpus_choice){ .balanced = true });
     }
     icl_infoscore_deinit(&scored);

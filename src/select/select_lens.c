@@ -199,35 +199,21 @@ cleanup:
     return status;
 }
 
-/* The set from its last to its first member, then the other candidates by InfoScore, then the rest
- * of the pool: an order by relevance shows the set as it was found. */
-static void rank_pool(size_t *ranking, const lens *l, const size_t *best, bool *placed)
+static icl_status find_and_show(icl_selection *out, lens *l)
 {
-    size_t count = 0;
-    for (size_t i = l->size; i-- > 0;) ranking[count++] = l->scored.candidates[best[i]];
-    for (size_t i = 0; i < count; i++) placed[ranking[i]] = true;
-    for (size_t i = 0; i < l->scored.candidate_count; i++)
-        if (!placed[l->scored.candidates[i]]) ranking[count++] = l->scored.candidates[i];
-    for (size_t i = 0; i < count; i++) placed[ranking[i]] = true;
-    for (size_t i = 0; i < l->input->pool_count; i++)
-        if (!placed[i]) ranking[count++] = i;
-}
-
-static icl_status find_and_deal(icl_selection *out, lens *l)
-{
-    const size_t pool_count = l->input->pool_count;
-    size_t *best = malloc(l->size * sizeof *best), *ranking = malloc(pool_count * sizeof *ranking);
-    bool *placed = calloc(pool_count, sizeof *placed);
+    size_t *best = malloc(l->size * sizeof *best);
+    double *scores = malloc(l->input->pool_count * sizeof *scores);
     icl_status status = ICL_OK;
-    if (best == NULL || ranking == NULL || placed == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for a pool of %zu", pool_count);
+    if (best == NULL || scores == NULL)
+        status =
+            icl_error_set(ICL_ENOMEM, "out of memory for a pool of %zu", l->input->pool_count);
     if (status == ICL_OK) status = search_sets(best, l);
     if (status == ICL_OK) {
-        rank_pool(ranking, l, best, placed);
-        icl_corpus_deal(out, l->input, ranking, NULL);
+        for (size_t i = 0; i < l->size; i++) best[i] = l->scored.candidates[best[i]];
+        icl_infoscore_by_item(scores, l->input->pool_count, &l->scored);
+        status = icl_corpus_show(out, l->input, best, l->size, scores);
     }
-    free(placed);
-    free(ranking);
+    free(scores);
     free(best);
     return status;
 }
@@ -250,7 +236,7 @@ static icl_status select_lens(icl_selection *out, const icl_select_input *input,
         status = icl_set_features_new(&l.features, &l.scored, input,
                                       icl_options_real(options, "lambda"));
     l.size = out->k < l.features.count ? out->k : l.features.count;
-    if (status == ICL_OK) status = find_and_deal(out, &l);
+    if (status == ICL_OK) status = find_and_show(out, &l);
     icl_set_features_deinit(&l.features);
     icl_infoscore_deinit(&l.scored);
     icl_split_deinit(&l.split);

@@ -108,6 +108,21 @@ static void test_logspace__mutual_information_stays_in_its_bounds(void **state)
     }
 }
 
+/* log 0.7 - log 0.2: the winner's margin; the loser's is its negative. At a tie both are 0, and
+ * normalising changes nothing. */
+static void test_logspace__margin_to_the_best_other(void **state)
+{
+    (void)state;
+    const double values[] = { log(0.2), log(0.7), log(0.1) };
+    assert_near(icl_log_margin(values, 3, 1), log(3.5), 1e-12);
+    assert_near(icl_log_margin(values, 3, 0), -log(3.5), 1e-12);
+    const double shifted[] = { values[0] - 5, values[1] - 5, values[2] - 5 };
+    assert_near(icl_log_margin(shifted, 3, 1), log(3.5), 1e-12);
+    const double tied[] = { -1, -1 };
+    assert_near(icl_log_margin(tied, 2, 0), 0, 0);
+    assert_near(icl_log_margin(tied, 1, 0), 0, 0); /* no other */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_logspace__argmax_takes_the_first_of_equals),
         cmocka_unit_test(test_logspace__mutual_information_has_its_closed_forms),
         cmocka_unit_test(test_logspace__mutual_information_stays_in_its_bounds),
+        cmocka_unit_test(test_logspace__margin_to_the_best_other),
         cmocka_unit_test(test_logspace__nan_never_wins_and_never_hides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
