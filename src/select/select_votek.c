@@ -8,12 +8,7 @@ static icl_status pick_votek(size_t *out, size_t budget, const icl_select_input 
 {
     icl_graph graph = { 0 };
     icl_votes votes = { 0 };
-    icl_status status = icl_graph_init(
-        &graph, &(icl_graph_input){ .vectors = input->pool_vectors,
-                                    .count = input->pool_count,
-                                    .columns = input->vector_size,
-                                    .k = (size_t)icl_options_int(options, "neighbours"),
-                                    .cancelled = input->cancelled });
+    icl_status status = icl_votes_graph(&graph, input, options);
     if (status == ICL_OK) status = icl_votes_init(&votes, &graph, icl_options_real(options, "rho"));
     if (status == ICL_OK) status = icl_votes_pick(out, budget, &votes, input->cancelled);
     icl_votes_deinit(&votes);

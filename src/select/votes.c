@@ -5,6 +5,17 @@
 #include "base/error.h"
 #include "select/greedy.h"
 
+icl_status icl_votes_graph(icl_graph *out, const icl_select_input *input,
+                           const icl_options *options)
+{
+    return icl_graph_init(out,
+                          &(icl_graph_input){ .vectors = input->pool_vectors,
+                                              .count = input->pool_count,
+                                              .columns = input->vector_size,
+                                              .k = (size_t)icl_options_int(options, "neighbours"),
+                                              .cancelled = input->cancelled });
+}
+
 icl_status icl_votes_init(icl_votes *out, const icl_graph *graph, double rho)
 {
     icl_votes votes = { .graph = graph, .rho = rho };

@@ -7,9 +7,8 @@
 #ifndef ICL_SELECT_VOTES_H
 #define ICL_SELECT_VOTES_H
 
-#include <icl/status.h>
-
 #include "index/graph.h"
+#include "select/select.h"
 
 /* The options of every method that counts votes. */
 #define ICL_VOTES_OPTIONS                                                                          \
@@ -29,6 +28,10 @@ typedef struct icl_votes {
     double rho;             /* at least 1 */
     double *weights;        /* [graph->count] of each vote; 0 once the voter is chosen */
 } icl_votes;
+
+/* Who votes for whom: the option `neighbours` of the pool. What icl_graph_init returns. */
+icl_status icl_votes_graph(icl_graph *out, const icl_select_input *input,
+                           const icl_options *options);
 
 /* Nothing is chosen. ICL_ENOMEM. */
 icl_status icl_votes_init(icl_votes *out, const icl_graph *graph, double rho);
