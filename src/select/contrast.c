@@ -5,12 +5,13 @@
 #include "base/error.h"
 #include "select/ranking_loss.h"
 
-static bool is_among_best(const icl_feedback *feedback, size_t item, size_t context, size_t best)
+/* Place of a context among the item's candidates, best first; the width where it is none. */
+static size_t rank_of(const icl_feedback *feedback, size_t item, size_t context)
 {
     const size_t *candidates = feedback->candidates + item * feedback->width;
-    for (size_t i = 0; i < best; i++)
-        if (candidates[i] == context) return true;
-    return false;
+    size_t rank = 0;
+    while (rank < feedback->width && candidates[rank] != context) rank++;
+    return rank;
 }
 
 /* Marks the columns that repeat an earlier one, so that equal contexts count once. */
@@ -27,10 +28,11 @@ static void mask_row(bool *masked, const bool *repeats, const icl_lesson_step *s
                      const icl_feedback *feedback, size_t positive, size_t hidden)
 {
     const size_t item = step->items[row], wanted = step->contexts[positive];
+    const size_t own = rank_of(feedback, item, wanted), better = own > hidden ? own : hidden;
     for (size_t j = 0; j < step->columns; j++) {
         const size_t context = step->contexts[j];
         masked[j] = j != positive && (repeats[j] || context == wanted || context == item ||
-                                      is_among_best(feedback, item, context, hidden));
+                                      rank_of(feedback, item, context) < better);
     }
 }
 

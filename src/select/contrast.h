@@ -34,8 +34,9 @@ icl_contrast icl_contrast_of(const icl_feedback *feedback, const icl_options *op
 icl_lesson icl_contrast_lesson(icl_contrast *contrast);
 
 /* Adds weight * InfoNCE to the gradient. The positive of row q is its context number `positive` of
- * the list; hidden from a row are the query itself, what stands in the batch already, and whatever
- * else is among its `hidden` best candidates, which would be called wrong. ICL_ENOMEM. */
+ * the list; hidden from a row are the query itself, what stands in the batch already, and what
+ * would be called wrong although the model likes it better or finds it among the `hidden` best.
+ * ICL_ENOMEM. */
 icl_status icl_contrast_loss(double *out_loss, const icl_lesson_step *step,
                              const icl_feedback *feedback, size_t positive, size_t hidden,
                              double weight);

@@ -10,7 +10,7 @@
 #include "math/logspace.h"
 #include "select/ask.h"
 
-enum { PROMPTS_AT_ONCE = 2048 };
+enum { PROMPTS_AT_ONCE = 512 };
 
 size_t icl_feedback_width(const icl_select_input *input, size_t wanted)
 {

@@ -374,22 +374,26 @@ static icl_status measure_dev(dev_measure *out, const icl_retriever_trainer *sel
 
 /* ---- training ---- */
 
-/* The same items are held out in every round, as far as the feedback allows. */
+/* The same items are held out in every round: the first tenth of one shuffled order, as far as the
+ * model prefers some of their candidates. */
 static icl_status divide_items(icl_retriever_trainer *self, const icl_feedback *feedback)
 {
     icl_rng rng = icl_rng_new(self->input->seed, self->input->task, "", "retriever items");
-    for (size_t i = 0; i < feedback->pool_count; i++) self->items[i] = i;
-    icl_rng_shuffle(&rng, self->items, feedback->pool_count);
-    self->item_count = 0;
-    for (size_t i = 0; i < feedback->pool_count; i++)
-        if (icl_feedback_tells(feedback, self->items[i]))
-            self->items[self->item_count++] = self->items[i];
-    self->dev_count = self->item_count / 10 > 0 ? self->item_count / 10 : 1;
-    if (self->item_count >= 2) return ICL_OK;
+    const size_t count = feedback->pool_count;
+    for (size_t i = 0; i < count; i++) self->items[i] = i;
+    icl_rng_shuffle(&rng, self->items, count);
+    self->item_count = self->dev_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!icl_feedback_tells(feedback, self->items[i])) continue;
+        self->dev_count += i < count / 10;
+        self->items[self->item_count++] = self->items[i];
+    }
+    if (self->dev_count == 0) self->dev_count = 1;
+    if (self->item_count > self->dev_count) return ICL_OK;
     return icl_error_set(ICL_EINVAL,
                          "the model prefers some candidates to others for %zu of %zu pool items: "
                          "too few to learn from",
-                         self->item_count, feedback->pool_count);
+                         self->item_count, count);
 }
 
 static icl_status new_optimizer(icl_retriever_trainer *self, size_t step_count)

@@ -130,7 +130,9 @@ static void test_retriever__training_beats_words_and_the_untrained_start(void **
     } cases[] = { { "epr", "rate=0.03" },
                   { "epr", "rate=0.03,labels=false" },
                   { "epr", "rate=0.03,map=diagonal" },
-                  { "epr", "rate=0.03,shared=true,labels=false" } };
+                  { "epr", "rate=0.03,shared=true,labels=false" },
+                  { "udr", "rate=0.03" },
+                  { "llm-r", "rate=0.03" } };
     const double words = recall(world, "bm25(k=1)"), start = recall(world, "knn(k=1)");
     print_message("bm25: recall@1 %.3f; knn %.3f\n", words, start);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
