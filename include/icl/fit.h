@@ -46,7 +46,8 @@ typedef struct icl_fitting_summary {
     const char *method; /**< in canonical form, every option spelled out */
     const char *cost;   /**< of the method, in words */
     size_t pool_count, label_count;
-    size_t prompts; /**< the most that will be asked, each about every label */
+    size_t prompts;  /**< the most that will be asked, each about every label */
+    uint64_t tokens; /**< that a method which follows gradients reads; 0: it follows none */
 } icl_fitting_summary;
 
 /** Borrowed. */

@@ -7,10 +7,12 @@
 #include "model/interrupt.h"
 #include "pipeline/run_state.h"
 #include "pipeline/text_vectors.h"
+#include "pipeline/trainable.h"
 #include "select/fit.h"
 
 struct icl_fitting {
-    icl_run *run; /* prepared; its queries are not looked at */
+    icl_run *run;                     /* prepared; its queries are not looked at */
+    icl_trainable_service *trainable; /* NULL unless the method follows gradients */
     icl_fit_file *file;
     char *method;
     icl_fitting_summary summary;
@@ -26,6 +28,7 @@ static icl_select_input input_of(const icl_fitting *fitting)
 {
     const icl_run *run = fitting->run;
     const icl_model *model = icl_engine_model(run->engine);
+    const icl_trainable_service *trainable = fitting->trainable;
     return (icl_select_input){ .pool_count = run->pool_count,
                                .label_count = run->label_count,
                                .pool_texts = run->pool_texts,
@@ -33,7 +36,16 @@ static icl_select_input input_of(const icl_fitting *fitting)
                                .model_identity = icl_model_get_info(model)->identity,
                                .task = icl_task_text(run->options.task, ICL_TASK_NAME),
                                .seed = run->options.seed,
-                               .cancelled = icl_model_interrupt_flag(model) };
+                               .cancelled = icl_model_interrupt_flag(model),
+                               .trainable = trainable != NULL ? icl_trainable_service_get(trainable)
+                                                              : NULL };
+}
+
+static icl_status open_trainable(icl_fitting *fitting)
+{
+    const icl_run *run = fitting->run;
+    if ((run->strategy.select->card.needs & ICL_NEEDS_GRADIENTS) == 0) return ICL_OK;
+    return icl_trainable_service_new(&fitting->trainable, &run->source);
 }
 
 static icl_status summarise(icl_fitting *fitting)
@@ -41,7 +53,10 @@ static icl_status summarise(icl_fitting *fitting)
     const icl_run *run = fitting->run;
     const icl_select_method *method = run->strategy.select;
     const icl_select_input input = input_of(fitting);
+    uint64_t tokens = 0;
     icl_text line = { 0 };
+    if (method->fit_tokens != NULL)
+        ICL_TRY(method->fit_tokens(&tokens, &input, options_of(fitting)));
     icl_options_format(&line, options_of(fitting));
     ICL_TRY(icl_text_status(&line));
     fitting->method = icl_text_take(&line, NULL);
@@ -53,6 +68,7 @@ static icl_status summarise(icl_fitting *fitting)
         .pool_count = run->pool_count,
         .label_count = run->label_count,
         .prompts = method->fit_prompts(&input, options_of(fitting)),
+        .tokens = tokens,
     };
     return ICL_OK;
 }
@@ -63,6 +79,7 @@ icl_status icl_fitting_new(icl_fitting **out, icl_engine *engine, const icl_run_
     if (fitting == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a fitting");
     icl_status status = icl_run_prepare(&fitting->run, engine, options);
     if (status == ICL_OK) status = icl_fit_check_learns(fitting->run->strategy.select);
+    if (status == ICL_OK) status = open_trainable(fitting);
     if (status == ICL_OK) status = summarise(fitting);
     if (status != ICL_OK) {
         icl_fitting_free(fitting);
@@ -77,6 +94,7 @@ void icl_fitting_free(icl_fitting *fitting)
     if (fitting == NULL) return;
     icl_fit_file_free(fitting->file);
     free(fitting->method);
+    icl_trainable_service_free(fitting->trainable);
     icl_run_free(fitting->run);
     free(fitting);
 }

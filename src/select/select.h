@@ -25,6 +25,7 @@
 #include "base/card.h"
 
 struct icl_asker;
+struct icl_embedder;
 struct icl_fit;
 struct icl_trainable;
 struct icl_label_wants;
@@ -58,6 +59,8 @@ typedef struct icl_select_input {
     const atomic_bool *cancelled;  /* may be NULL */
     const struct icl_asker *asker; /* select/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
                                       or ICL_NEEDS_GENERATION */
+    const struct icl_embedder *embedder; /* select/embedder.h; NULL unless the card needs
+                                            ICL_NEEDS_EMBEDDINGS and ICL_NEEDS_GENERATION */
     const struct icl_trainable *trainable; /* select/trainable.h, for `fit`; NULL unless the card
                                               needs ICL_NEEDS_GRADIENTS */
     struct icl_label_wants *wants; /* select/annotate.h; told what `pick` needs labels of; may be
@@ -89,6 +92,10 @@ typedef struct icl_select_method {
                       const icl_options *options);
     /* The most prompts that `fit` will ask; set where `fit` is. Looks at counts and texts alone. */
     size_t (*fit_prompts)(const icl_select_input *input, const icl_options *options);
+    /* Tokens that `fit` reads, most of them to train on; NULL unless the card needs
+     * ICL_NEEDS_GRADIENTS. What input->trainable says. */
+    icl_status (*fit_tokens)(uint64_t *out, const icl_select_input *input,
+                             const icl_options *options);
     /* Name of the TEXT option with words that stand between demonstrations and query, else NULL. */
     const char *aligner;
 } icl_select_method;

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "math/matrix.h"
 #include "select/fake_asker.h"
+#include "select/fake_trainable.h"
 #include "select/fit.h"
 #include "select/select.h"
 
@@ -33,7 +34,7 @@ enum {
     TEXT_TOKENS = 30, /* of the longest text */
     ASKS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
     WORLD_GIVES = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_TOKEN_VECTORS | ICL_NEEDS_LABELS |
-                  ICL_NEEDS_TRAINING | ASKS,
+                  ICL_NEEDS_TRAINING | ICL_NEEDS_GRADIENTS | ASKS,
     PATH_BYTES = 128,
 };
 
@@ -186,17 +187,26 @@ static icl_select_input serve(fake_asker *fake, const icl_select_method *method,
     return served;
 }
 
-/* One pass over the pool where a method has passes. */
+/* One pass over the pool where a method has passes, and little of whatever else it repeats. */
 static const char *short_fit(const icl_select_method *method)
 {
+    static const struct {
+        const char *option, *arguments;
+    } shorter[] = { { "epochs", "epochs=1" },
+                    { "updates", "updates=20" },
+                    { "length", "length=16,batch=2,steps=2" } };
     for (size_t i = 0; i < method->card.option_count; i++)
-        if (strcmp(method->card.options[i].name, "epochs") == 0) return "epochs=1";
+        for (size_t s = 0; s < sizeof shorter / sizeof *shorter; s++)
+            if (strcmp(method->card.options[i].name, shorter[s].option) == 0)
+                return shorter[s].arguments;
     return "";
 }
 
 static icl_status fit(icl_fit_file **out, fake_asker *fake, const icl_select_method *method,
                       icl_select_input input)
 {
+    fake_trainable trainable;
+    fake_trainable_serve(&trainable, &input);
     fake_asker_serve(fake, &input, fake_hashed, NULL);
     icl_options options = options_of(method, 8, short_fit(method));
     const icl_status status = icl_fit_run(out, method, &input, &options, NULL);
@@ -521,7 +531,10 @@ static void fits_alike_within_its_cost(const world *w, const icl_select_method *
     assert_int_equal(fit(&file, &fake, method, w->input), ICL_OK);
     assert_same_bytes(path, file);
     icl_options options = options_of(method, 8, short_fit(method));
-    assert_true(fake.prompts > 0 && fake.prompts <= method->fit_prompts(&w->input, &options));
+    assert_true(fake.prompts <= method->fit_prompts(&w->input, &options));
+    const bool follows_gradients = (method->card.needs & ICL_NEEDS_GRADIENTS) != 0;
+    assert_true(follows_gradients == (fake.prompts == 0));
+    assert_true(follows_gradients == (method->fit_tokens != NULL));
     icl_options_deinit(&options);
     icl_fit_file_free(file);
 }
@@ -559,6 +572,9 @@ static void a_stopped_fit_leaves_nothing(const world *w, const icl_select_method
     fake_asker_serve(&fake, &input, fake_hashed, NULL);
     fake.input.cancelled = input.cancelled = NULL;
     fake.failure = ICL_EMODEL;
+    fake_trainable trainable;
+    fake_trainable_serve(&trainable, &input);
+    trainable.failure = ICL_EMODEL;
     icl_options options = options_of(method, 8, short_fit(method));
     assert_int_equal(icl_fit_run(&file, method, &input, &options, NULL), ICL_EMODEL);
     icl_options_deinit(&options);
