@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -81,6 +82,24 @@ void progress_line(cli_progress *self, const char *line, bool plain)
     } else if (plain) {
         fprintf(stderr, "%s\n", line);
     }
+}
+
+void progress_count(cli_progress *self, const char *what, uint64_t done, uint64_t total)
+{
+    char line[160], left[32] = "";
+    const double now = seconds_now();
+    if (self->start == 0 || done < self->last_done) {
+        self->start = now;
+        self->first_done = done;
+    }
+    self->last_done = done;
+    if (done > self->first_done)
+        progress_format_time(left, sizeof left,
+                             (now - self->start) * (double)(total - done) /
+                                 (double)(done - self->first_done));
+    snprintf(line, sizeof line, "%s: %" PRIu64 " of %" PRIu64 "%s%s", what, done, total,
+             left[0] != '\0' ? "  left: " : "", left);
+    progress_line(self, line, true);
 }
 
 void progress_clear(cli_progress *self)
