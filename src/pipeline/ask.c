@@ -261,8 +261,8 @@ static icl_status ask_labels(void *user, double *out_nats, const icl_ask_prompt 
 {
     const icl_ask_service *service = user;
     const icl_label_space *labels = icl_verbalizer_labels(service->source.verbalizer);
-    return answer(service, &kind_labels, out_nats,
-                  icl_label_space_count(labels) * sizeof *out_nats, prompts, count);
+    return answer(service, &kind_labels, out_nats, icl_label_space_count(labels) * sizeof *out_nats,
+                  prompts, count);
 }
 
 static icl_status ask_inputs(void *user, icl_ask_text *out, const icl_ask_prompt *prompts,

@@ -43,8 +43,7 @@ typedef struct icl_asker {
     void *user;
     /* out [count][label_count]: log P(label | prompt), summed over the tokens of its words, the
      * mass of all names of a label together; not normalised over labels. */
-    icl_status (*labels)(void *user, double *out_nats, const icl_ask_prompt *prompts,
-                         size_t count);
+    icl_status (*labels)(void *user, double *out_nats, const icl_ask_prompt *prompts, size_t count);
     /* out [count]: log P(rendered input of the item | demonstrations). */
     icl_status (*inputs)(void *user, icl_ask_text *out, const icl_ask_prompt *prompts,
                          size_t count);

@@ -46,8 +46,8 @@ static void draw_subsets(const trial *t, size_t query, size_t *line, size_t coun
     const size_t k = t->out->k;
     size_t *shown = t->shown + query * t->window * k;
     for (size_t i = 0; i < k; i++) shown[i] = line[k - 1 - i];
-    icl_rng rng = icl_rng_new(t->input->seed, t->input->task, t->input->query_ids[query],
-                              "select-mdl");
+    icl_rng rng =
+        icl_rng_new(t->input->seed, t->input->task, t->input->query_ids[query], "select-mdl");
     for (size_t s = 1; s < t->window; s++) icl_draw(shown + s * k, k, line, count, swaps, &rng);
     for (size_t s = 0; s < t->window; s++)
         t->prompts[query * t->window + s] = (icl_ask_prompt){
@@ -88,8 +88,8 @@ static icl_status try_subsets(const trial *t)
 {
     const size_t k = t->out->k, queries = t->input->query_count;
     if (t->window > 1)
-        ICL_TRY(icl_ask_labels(t->label_nats, t->input, method_name, t->prompts,
-                               queries * t->window));
+        ICL_TRY(
+            icl_ask_labels(t->label_nats, t->input, method_name, t->prompts, queries * t->window));
     for (size_t q = 0; q < queries; q++) {
         const size_t best = t->window > 1 ? surest(t, q) : 0;
         const size_t *shown = t->shown + (q * t->window + best) * k;
@@ -103,8 +103,8 @@ static icl_status select_mdl(icl_selection *out, const icl_select_input *input,
 {
     trial t = { .out = out, .input = input, .window = (size_t)icl_options_int(options, "window") };
     icl_selection neighbours = { 0 };
-    ICL_TRY(icl_select_neighbours(&neighbours, input,
-                                  icl_candidates_limit(input, options, out->k)));
+    ICL_TRY(
+        icl_select_neighbours(&neighbours, input, icl_candidates_limit(input, options, out->k)));
     icl_status status = trial_init(&t);
     if (status == ICL_OK) status = draw_all(&t, &neighbours);
     if (status == ICL_OK) status = try_subsets(&t);

@@ -41,9 +41,7 @@ static icl_status find_best(size_t *out, const icl_select_input *input,
     icl_status status = ICL_OK;
     if (rows == NULL || mean == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu answers", count);
-    if (status == ICL_OK)
-        status = icl_ask_labels(rows, input, method_name, prompts,
-                                count);
+    if (status == ICL_OK) status = icl_ask_labels(rows, input, method_name, prompts, count);
     if (status == ICL_OK) *out = most_informative(sets, rows, labels, mean);
     free(mean);
     free(rows);

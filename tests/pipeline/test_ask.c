@@ -101,7 +101,6 @@ static uint64_t asked(const world *w)
 }
 
 static const size_t shown[] = { 2, 0 };
-static const char shown_text[] = "two: no\nin: one: a\n";
 
 static icl_ask_prompt of_query(size_t item, size_t shown_count)
 {
@@ -140,7 +139,7 @@ static void test_ask__inputs_are_scored_under_the_demonstrations(void **state)
     icl_ask_text out[3];
     assert_int_equal(w.asker->inputs(w.asker->user, out, prompts, 3), ICL_OK);
     const char *const texts[] = { "two: no\nin: one: a\nin: a query", "two: no\nin: a a", "two" };
-    const size_t firsts[] = { sizeof shown_text - 1, 8, 0 };
+    const size_t firsts[] = { strlen("two: no\nin: one: a\n"), strlen("two: no\n"), 0 };
     for (size_t i = 0; i < 3; i++) {
         assert_near(out[i].nats, nats_of(texts[i], firsts[i]), 1e-5);
         assert_int_equal(out[i].tokens, strlen(texts[i]) - firsts[i]);

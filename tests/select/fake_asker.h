@@ -82,7 +82,7 @@ static inline void fake_ask(fake_asker *fake, fake_answer *answer, double *label
     for (size_t i = 0; i < prompt->shown_count; i++) {
         assert_true(prompt->shown[i] < input->pool_count);
         assert_true(input->pool_labels != NULL &&
-               input->pool_labels[prompt->shown[i]] < input->label_count);
+                    input->pool_labels[prompt->shown[i]] < input->label_count);
         if (!of_pool) /* a query never demonstrates itself */
             assert_true(prompt->shown[i] != icl_select_self(input, prompt->item));
     }

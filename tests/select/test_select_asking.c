@@ -281,7 +281,7 @@ static void test_select_perplexity__the_least_perplexing_set_is_given_to_all(voi
 static void uneven(void *context, fake_answer *answer, const icl_select_input *input,
                    const icl_ask_prompt *prompt, const char *cue)
 {
-    static const icl_ask_text said[] = { { 0, 10 },  { -30, 10 }, { -20, 10 },
+    static const icl_ask_text said[] = { { 0, 10 },   { -30, 10 }, { -20, 10 },
                                          { -20, 10 }, { -8, 2 },   { -8, 2 } };
     heard *h = context;
     listen(context, answer, input, prompt, cue);
