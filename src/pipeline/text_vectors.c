@@ -132,6 +132,11 @@ static icl_status make_tokens(icl_text_vectors *out, icl_encoder *encoder,
                         source->cancelled);
 }
 
+static icl_status embed_with(void *user, float *out, const char *const *texts, size_t count)
+{
+    return icl_encoder_embed(user, out, texts, count);
+}
+
 static icl_status copy_identity(icl_text_vectors *out, const icl_encoder *encoder)
 {
     const char *identity = icl_encoder_identity(encoder);
@@ -156,6 +161,12 @@ icl_status icl_text_vectors_make(icl_text_vectors *out, const icl_text_vectors_s
         status = make_sentences(&vectors, encoder, source);
     if (status == ICL_OK && (needs & ICL_NEEDS_TOKEN_VECTORS) != 0)
         status = make_tokens(&vectors, encoder, source);
+    const unsigned embeds_texts = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_GENERATION;
+    if (status == ICL_OK && (needs & embeds_texts) == embeds_texts) {
+        vectors.embedder = (icl_embedder){ .user = encoder, .embed = embed_with };
+        vectors.encoder = encoder;
+        encoder = NULL; /* moved */
+    }
     icl_encoder_close(encoder);
     if (status != ICL_OK) {
         icl_text_vectors_deinit(&vectors);
@@ -167,6 +178,7 @@ icl_status icl_text_vectors_make(icl_text_vectors *out, const icl_text_vectors_s
 
 void icl_text_vectors_deinit(icl_text_vectors *vectors)
 {
+    icl_encoder_close(vectors->encoder);
     free(vectors->encoder_identity);
     free(vectors->pool);
     free(vectors->queries);
@@ -184,6 +196,7 @@ void icl_text_vectors_serve(icl_select_input *input, const icl_text_vectors *vec
 {
     input->vector_size = vectors->size;
     input->encoder_identity = vectors->encoder_identity;
+    input->embedder = vectors->encoder != NULL ? &vectors->embedder : NULL;
     input->pool_vectors = vectors->pool;
     input->query_vectors = vectors->queries;
     input->pool_tokens = view(&vectors->pool_tokens);

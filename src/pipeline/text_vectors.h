@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "select/embedder.h"
 #include "select/select.h"
 
 /* Everything is borrowed. */
@@ -34,13 +35,15 @@ typedef struct icl_text_vectors {
     char *encoder_identity;                   /* NULL: no encoder was needed */
     float *pool, *queries;                    /* NULL unless sentence vectors are needed */
     icl_token_rows pool_tokens, query_tokens; /* empty unless token vectors are needed */
+    struct icl_encoder *encoder; /* kept open where texts made later are embedded, else NULL */
+    icl_embedder embedder;       /* by it */
 } icl_text_vectors;
 
 /* Makes those that `needs` names, of ICL_NEEDS_EMBEDDINGS and ICL_NEEDS_TOKEN_VECTORS; without
- * either it opens no encoder. ICL_ENOMEM, before any is made, where token vectors exceed the memory
- * that is free: 4 bytes times the vector's size for every token, and the message says how many.
- * ICL_ECANCELLED; what icl_encoder_open says. *out is yours: icl_text_vectors_deinit, on failure
- * untouched. */
+ * either it opens no encoder; with sentence vectors and ICL_NEEDS_GENERATION it keeps it open.
+ * ICL_ENOMEM, before any is made, where token vectors exceed the memory that is free: 4 bytes times
+ * the vector's size for every token, and the message says how many. ICL_ECANCELLED; what
+ * icl_encoder_open says. *out is yours: icl_text_vectors_deinit, on failure untouched. */
 icl_status icl_text_vectors_make(icl_text_vectors *out, const icl_text_vectors_source *source,
                                  unsigned needs);
 void icl_text_vectors_deinit(icl_text_vectors *vectors);

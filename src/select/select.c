@@ -73,6 +73,10 @@ static icl_status check_needs(const icl_card *card, const icl_select_input *inpu
     if ((card->needs & ICL_NEEDS_TOKEN_VECTORS) != 0 &&
         (input->pool_tokens.first == NULL || input->query_tokens.first == NULL))
         return icl_error_set(ICL_EINVAL, "select method \"%s\" needs token vectors", card->name);
+    const unsigned embeds_texts = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_GENERATION;
+    if ((card->needs & embeds_texts) == embeds_texts && input->embedder == NULL)
+        return icl_error_set(ICL_EINVAL, "select method \"%s\" needs a sentence encoder",
+                             card->name);
     if ((card->needs & (ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION)) != 0 && input->asker == NULL)
         return icl_error_set(ICL_EINVAL, "select method \"%s\" needs a language model", card->name);
     return ICL_OK;

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "math/matrix.h"
 #include "select/fake_asker.h"
+#include "select/fake_embedder.h"
 #include "select/fake_trainable.h"
 #include "select/fit.h"
 #include "select/select.h"
@@ -51,6 +52,7 @@ typedef struct world {
     int32_t token_ids[(POOL + QUERIES) * TEXT_TOKENS];
     float token_vectors[(POOL + QUERIES) * TEXT_TOKENS * COLUMNS];
     icl_select_input input;
+    icl_embedder embedder; /* made by the same world for every method that embeds texts */
 } world;
 
 static void fill_text(char *out, size_t bytes, icl_rng *rng)
@@ -130,9 +132,11 @@ static int setup(void **state)
         .pool_vectors = w->vectors,
         .query_vectors = &w->vectors[POOL * COLUMNS],
         .vector_size = COLUMNS,
+        .embedder = &w->embedder,
         .task = "conformance",
         .seed = 13,
     };
+    w->embedder = (icl_embedder){ .user = &w->input.vector_size, .embed = fake_embed };
     fill_tokens(w, &rng);
     *state = w;
     return 0;
