@@ -251,6 +251,10 @@ static int fit_task(fit_state *state, const char *operand)
 {
     const job_arguments *job = &state->arguments->job;
     if (!job_names_data(state->verb, job, operand)) return CLI_REFUSED;
+    if (state->arguments->out == NULL && !state->arguments->plan) {
+        cli_complain(state->verb->name, "--out FILE is missing: where does what was learned go?");
+        return CLI_REFUSED;
+    }
     if (!state->arguments->plan && (!can_write(state) || !settle_journal(state)))
         return CLI_REFUSED;
     int code = job_open_task(&state->task, state->verb, job, operand);
@@ -272,10 +276,6 @@ static int run_fit(const cli_verb *verb, int count, char **words)
         cli_complain(verb->name,
                      "a method is missing, such as 'select=epr'; \"icl methods select\" "
                      "shows which learn");
-        return CLI_REFUSED;
-    }
-    if (arguments.out == NULL && !arguments.plan) {
-        cli_complain(verb->name, "--out FILE is missing: where does what was learned go?");
         return CLI_REFUSED;
     }
     arguments.job.strategy = operands.words[0];

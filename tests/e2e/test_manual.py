@@ -8,7 +8,7 @@ import unittest
 
 from program import BIN, Case, SOURCE
 
-COMMANDS = ["run", "plan", "select", "score", "train", "methods", "tasks", "doctor", "help"]
+COMMANDS = ["run", "plan", "select", "fit", "score", "train", "methods", "tasks", "doctor", "help"]
 
 
 class Manual(Case):

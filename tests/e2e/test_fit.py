@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""icl fit: the cost before anything is asked, a file that only its own runs take, a fit that is
+killed and resumed, and what is refused."""
+import json
+import os
+import shutil
+import time
+import unittest
+
+from program import Case, SNIPS
+
+POOL, CANDIDATES = 24, 3
+PROMPTS = POOL * CANDIDATES
+LINE = f"select=epr(candidates={CANDIDATES},positives=1,negatives=1,epochs=3)"
+LABELS = 7
+
+
+class Fit(Case):
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(SNIPS, "train.jsonl"), encoding="utf-8") as f:
+            rows = f.read().splitlines()
+        self.write("train.jsonl", "\n".join(rows[:POOL]) + "\n")
+        self.write("other.jsonl", "\n".join(rows[POOL:2 * POOL]) + "\n")
+        self.write("test.jsonl", rows[0] + "\n" + rows[1] + "\n")
+
+    def data(self, train="train.jsonl"):
+        return ["--train", train, "--test", "test.jsonl", "--threads", "1"]
+
+    def fit(self, *more, line=LINE):
+        return ["fit", line, *self.data(), "--out", "own.fit", *more]
+
+    def run_with(self, line, *more, train="train.jsonl"):
+        return ["run", *self.data(train), "--no-eta", "--no-zero-shot", "--quiet", "--out",
+                self.path("out"), "--strategy", line, *more]
+
+    def test_plan_tells_the_cost_and_asks_nothing(self):
+        text = self.succeeds(*self.fit("--plan")).decode()
+        self.assertIn(f"prompts         at most {PROMPTS}, each about {LABELS} labels\n", text)
+        plan = json.loads(self.succeeds(*self.fit("--plan", "--json")))
+        self.assertEqual((plan["prompts_max"], plan["requests"], plan["pool"]), (PROMPTS, 0, POOL))
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["other.jsonl", "test.jsonl", "train.jsonl"])
+
+    def test_refuses_in_one_sentence(self):
+        self.write("one.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", "label": "x"}\n')
+        one = ["--train", "one.jsonl", "--test", "one.jsonl", "--threads", "1"]
+        self.write("kept.fit.journal", "")
+        for arguments, *parts in (
+                (["fit"], "a method is missing", "select=epr"),
+                (["fit", LINE], "a task is missing"),
+                (["fit", LINE, *self.data()], "--out FILE is missing"),
+                (self.fit(line="select=knn"), '"knn" does not learn'),
+                (self.fit(line="select=eprr"), 'did you mean "epr"'),
+                (self.fit(line="epr"), "epr"),
+                (["fit", LINE, *self.data(), "--out", "none/own.fit"], "none/own.fit"),
+                (["fit", LINE, *self.data(), "--out", "kept.fit"], "kept.fit.journal", "--resume"),
+                (self.fit(line="select=epr(candidates=3)"), "positives=5", "has 3"),
+                (["fit", LINE, *one, "--out", "own.fit"], "one and the same label"),
+                (self.run_with("select=epr"), "icl fit", "FILE"),
+                (self.run_with("select=epr(file=train.jsonl)"), "not written by icl fit"),
+                (self.run_with("select=epr(file=absent.fit)"), "absent.fit")):
+            with self.subTest(arguments=arguments):
+                self.refused(arguments, *parts)
+        self.assertFalse(os.path.exists(self.path("own.fit")))
+        self.assertFalse(os.path.exists(self.path("own.fit.journal")))
+
+    def test_a_run_uses_the_file_and_refuses_that_of_another_pool(self):
+        done = self.icl(*self.fit()) # tells on standard error how far it is
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertIn(f"prompts asked: 0 of {PROMPTS}", done.stderr.decode())
+        text = done.stdout.decode()
+        self.assertIn("use   --strategy 'select=epr(file=own.fit)'", text)
+        self.assertFalse(os.path.exists(self.path("own.fit.journal")))
+        use = "select=epr(k=2,file=own.fit)"
+        self.succeeds(*self.run_with(use))
+        first = json.loads(self.read("out/results.json"))
+        shutil.rmtree(self.path("out"))
+        self.refused(self.run_with(use, train="other.jsonl"), "own.fit", f"({POOL} items)")
+        self.succeeds(*self.run_with("select=epr(k=2,file=own.fit,transfer=true)",
+                                     train="other.jsonl"))
+        shutil.rmtree(self.path("out"))
+        # The hash of a run covers what the file holds, not only its name.
+        self.succeeds(*self.fit("--seed", "5", "--quiet"))
+        self.succeeds(*self.run_with(use))
+        again = json.loads(self.read("out/results.json"))
+        self.assertNotEqual(first["spec_hash"], again["spec_hash"])
+        # A cut file is refused, and the run leaves nothing.
+        shutil.rmtree(self.path("out"))
+        self.write("own.fit", self.read("own.fit")[:-100])
+        self.refused(self.run_with(use), "own.fit", "cut off or damaged")
+
+    def test_killed_and_resumed_writes_the_same_file(self):
+        begun = time.monotonic()
+        self.succeeds(*self.fit("--quiet", "--call-tokens", "24"))
+        whole, seconds = self.read("own.fit"), time.monotonic() - begun
+        os.unlink(self.path("own.fit"))
+        process = self.start(*self.fit("--quiet", "--call-tokens", "24"))
+        time.sleep(0.8 * seconds)
+        process.kill()
+        process.communicate()
+        self.assertFalse(os.path.exists(self.path("own.fit")))
+        report = json.loads(self.succeeds(*self.fit("--resume", "--json", "--call-tokens", "24")))
+        print(f"killed after {0.8 * seconds:.2f} s: {report['requests_cached']} answers kept, "
+              f"{report['requests']} asked")
+        self.assertEqual(report["requests"] + report["requests_cached"], PROMPTS * LABELS)
+        self.assertEqual(self.read("own.fit"), whole)
+
+
+if __name__ == "__main__":
+    unittest.main()
