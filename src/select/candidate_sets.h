@@ -69,7 +69,8 @@ icl_status icl_candidate_sets_run(icl_selection *out, const icl_select_input *in
 #define ICL_SELECT_OPTION_INPUTS                                                                   \
     {                                                                                              \
         .name = "inputs", .type = ICL_OPTION_INT, .fallback = "100", .minimum = 1, .maximum = 1e6, \
-        .help = "pool inputs, outside the set, that each set is tried on"                          \
+        .help = "pool inputs, outside the set, that each set is tried on; the papers, from "       \
+                "memory, took 500 and more"                                                        \
     }
 
 #endif

@@ -1,6 +1,6 @@
 /* TopK+ConE: of the nearest pool items, those under which the model finds the query's input least
- * surprising. Each is tried alone. Minimising H(input | item) = H(item, input) - H(item) is asking
- * for log P(input | item), summed over the tokens of the input. */
+ * surprising. Each is tried alone, and log P(input | item) is summed over the tokens of the input,
+ * as in the authors' code; the least H(input | item) = H(item, input) - H(item) wins. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -75,7 +75,7 @@ static const icl_option options[] = {
 
 const icl_select_method icl_select_cone = {
     .card = { .name = method_name,
-              .summary = "Near items that make the query's input most likely, each shown alone.",
+              .summary = "Near items that make the query's input most likely, each tried alone.",
               .paper = "Peng et al. 2024, \"Revisiting Demonstration Selection Strategies in "
                        "In-Context Learning\"",
               .cost = "candidates prompts per query, the input scored; a sentence vector each",

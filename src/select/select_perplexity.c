@@ -9,7 +9,7 @@
 
 static const char method_name[] = "perplexity";
 
-/* Mean of perplexities, not perplexity of the mean: from memory of the paper, not verified. */
+/* Mean of perplexities, not perplexity of the mean. */
 static size_t least_perplexing(const icl_candidate_sets *sets, const icl_ask_text *texts)
 {
     double lowest = INFINITY;
@@ -56,7 +56,8 @@ static const icl_option options[] = {
 
 const icl_select_method icl_select_perplexity = {
     .card = { .name = method_name,
-              .summary = "The random set that makes the least surprising prompts (SPELL).",
+              .summary = "The random set whose prompts surprise least: mean of their perplexities "
+                         "(SPELL; that it is this mean is from memory).",
               .paper = "Gonen et al. 2023, \"Demystifying Prompts in Language Models via "
                        "Perplexity Estimation\"",
               .cost = "sets x inputs prompts, every token scored",

@@ -167,6 +167,20 @@ static void test_select_mdl__one_sure_label_wins(void **state)
     icl_selection_deinit(&mdl);
 }
 
+static void indifferent(void *context, fake_answer *answer, const icl_select_input *input,
+                        const icl_ask_prompt *prompt, const char *cue)
+{
+}
+
+static void test_select_mdl__of_equals_the_nearest_are_chosen(void **state)
+{
+    icl_selection knn = choose("knn(k=3)", indifferent);
+    icl_selection mdl = choose("mdl(k=3)", indifferent);
+    assert_memory_equal(mdl.indices, knn.indices, QUERIES * K * sizeof *mdl.indices);
+    icl_selection_deinit(&mdl);
+    icl_selection_deinit(&knn);
+}
+
 /* ---- cone ---- */
 
 static void test_select_cone__the_likeliest_inputs_of_the_near_win(void **state)
@@ -192,11 +206,6 @@ static void test_select_cone__the_likeliest_inputs_of_the_near_win(void **state)
     }
     icl_selection_deinit(&cone);
     icl_selection_deinit(&near);
-}
-
-static void indifferent(void *context, fake_answer *answer, const icl_select_input *input,
-                        const icl_ask_prompt *prompt, const char *cue)
-{
 }
 
 static void test_select_cone__of_equals_the_nearer_wins(void **state)
@@ -305,6 +314,47 @@ static void test_select_sets__of_equals_the_first_is_chosen(void **state)
     icl_selection_deinit(&first);
 }
 
+static void not_a_number(void *context, fake_answer *answer, const icl_select_input *input,
+                         const icl_ask_prompt *prompt, const char *cue)
+{
+    answer->label_nats[2] = answer->input.nats = NAN;
+}
+
+static void test_select_asking__a_score_that_is_no_number_is_named(void **state)
+{
+    icl_selection selection = { .k = 77 };
+    icl_select_input input = input_of();
+    fake_asker_serve(&fake, &input, not_a_number, NULL);
+    assert_int_equal(select_status(&selection, &input, "mdl(k=3)"), ICL_EMODEL);
+    assert_string_equal(icl_error_message(),
+                        "select method \"mdl\": the model's score for query \"a\" is nan");
+    assert_int_equal(select_status(&selection, &input, "cone(k=3)"), ICL_EMODEL);
+    assert_string_equal(icl_error_message(),
+                        "select method \"cone\": the model's score for query \"a\" is nan");
+    assert_int_equal(select_status(&selection, &input, "mutual-information(k=3)"), ICL_EMODEL);
+    assert_non_null(strstr(icl_error_message(), "the model's score for pool item "));
+    assert_int_equal(selection.k, 77);
+}
+
+static void test_select_asking__one_label_leaves_nothing_to_choose_by(void **state)
+{
+    static const size_t one_label[POOL];
+    icl_select_input input = input_of();
+    input.label_count = 1;
+    input.pool_labels = one_label;
+    fake_asker_serve(&fake, &input, fake_hashed, NULL);
+    icl_selection knn = select_well(&input, "knn(k=3)");
+    icl_selection mdl = select_well(&input, "mdl(k=3)");
+    assert_memory_equal(mdl.indices, knn.indices, QUERIES * K * sizeof *mdl.indices);
+    icl_selection first = select_well(&input, "mutual-information(k=3, sets=1)");
+    icl_selection of_many = select_well(&input, "mutual-information(k=3, inputs=4)");
+    assert_memory_equal(first.indices, of_many.indices, QUERIES * K * sizeof *first.indices);
+    icl_selection_deinit(&of_many);
+    icl_selection_deinit(&first);
+    icl_selection_deinit(&mdl);
+    icl_selection_deinit(&knn);
+}
+
 static void test_candidate_sets__are_different_draws_with_probes_outside(void **state)
 {
     const icl_select_input input = input_of();
@@ -349,12 +399,15 @@ int main(void)
         cmocka_unit_test(test_select_mdl__the_surest_of_all_asked_is_chosen),
         cmocka_unit_test(test_select_mdl__a_constant_added_to_all_labels_changes_nothing),
         cmocka_unit_test(test_select_mdl__one_sure_label_wins),
+        cmocka_unit_test(test_select_mdl__of_equals_the_nearest_are_chosen),
         cmocka_unit_test(test_select_cone__the_likeliest_inputs_of_the_near_win),
         cmocka_unit_test(test_select_cone__of_equals_the_nearer_wins),
         cmocka_unit_test(test_select_mutual_information__the_most_informative_set_is_given_to_all),
         cmocka_unit_test(test_select_perplexity__the_least_perplexing_set_is_given_to_all),
         cmocka_unit_test(test_select_perplexity__perplexities_are_averaged_per_token_each),
         cmocka_unit_test(test_select_sets__of_equals_the_first_is_chosen),
+        cmocka_unit_test(test_select_asking__a_score_that_is_no_number_is_named),
+        cmocka_unit_test(test_select_asking__one_label_leaves_nothing_to_choose_by),
         cmocka_unit_test(test_candidate_sets__are_different_draws_with_probes_outside),
         cmocka_unit_test(test_candidate_sets__a_set_of_the_whole_pool_leaves_no_probes),
     };
