@@ -1,29 +1,28 @@
 /* select/hard_cover.h - greedy cover of the items a model is unsure of, by their votes.
  *
  * A hard item u covers the hard items that vote for it and, with two hops, the hard items that vote
- * for those. Its gain is the sum of the weights of what it covers; choosing it multiplies these
- * weights by the decay.
+ * for those. Its gain is the sum over what it covers of decay^t, t of the chosen items covering it.
  */
 #ifndef ICL_SELECT_HARD_COVER_H
 #define ICL_SELECT_HARD_COVER_H
 
 #include <icl/status.h>
 
-#include "index/graph.h"
+#include "index/neighbour_graph.h"
 
 typedef struct icl_hard_cover {
-    const icl_graph *graph; /* borrowed */
+    const icl_neighbour_graph *graph; /* borrowed */
     bool two_hops;
-    double decay;      /* 0: what is covered counts no more */
+    double decay;      /* 0: what is covered counts no more; else at most 0.1 */
     bool *is_hard;     /* [graph->count] */
-    double *weights;   /* [graph->count] 1 before anything is chosen */
+    uint32_t *times;   /* [graph->count] chosen items that cover an item */
     uint32_t *covered; /* [graph->count] scratch: what one item covers */
     bool *seen;        /* [graph->count] scratch, all false between calls */
 } icl_hard_cover;
 
 /* hard [hard_count]: indices into the graph. ICL_ENOMEM. */
-icl_status icl_hard_cover_init(icl_hard_cover *out, const icl_graph *graph, const size_t *hard,
-                               size_t hard_count);
+icl_status icl_hard_cover_init(icl_hard_cover *out, const icl_neighbour_graph *graph,
+                               const size_t *hard, size_t hard_count);
 void icl_hard_cover_deinit(icl_hard_cover *cover);
 
 double icl_hard_cover_gain(icl_hard_cover *cover, size_t item);

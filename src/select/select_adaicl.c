@@ -23,7 +23,7 @@ enum { KMEANS_ROUNDS_MAX = 300 };
 typedef struct adaicl {
     icl_annotation annotation;
     float *rows; /* [pool_count][vector_size] unit length */
-    icl_graph graph;
+    icl_neighbour_graph graph;
     size_t *hard; /* [hard_count] what the model is least sure of, that first */
     size_t hard_count, budget;
 } adaicl;
@@ -196,11 +196,12 @@ static icl_status pick_after_first(adaicl *a, const icl_options *options)
     const int64_t given = icl_options_int(options, "neighbours");
     const int64_t usual = variant == VARIANT_PLUS ? 15 : 5;
     const icl_select_input *input = a->annotation.input;
-    ICL_TRY(icl_graph_init(&a->graph, &(icl_graph_input){ .vectors = input->pool_vectors,
-                                                          .count = input->pool_count,
-                                                          .columns = input->vector_size,
-                                                          .k = (size_t)(given > 0 ? given : usual),
-                                                          .cancelled = input->cancelled }));
+    ICL_TRY(icl_neighbour_graph_init(
+        &a->graph, &(icl_neighbour_graph_input){ .vectors = input->pool_vectors,
+                                                 .count = input->pool_count,
+                                                 .columns = input->vector_size,
+                                                 .k = (size_t)(given > 0 ? given : usual),
+                                                 .cancelled = input->cancelled }));
     return variant == VARIANT_PLUS ? pick_plus_rounds(a) : pick_adaicl_rounds(a);
 }
 
@@ -218,7 +219,7 @@ static icl_status pick_adaicl(size_t *out, size_t budget, const icl_select_input
         status = pick_after_first(&a, options);
     if (status == ICL_OK) icl_annotation_pick_random(&a.annotation, budget);
     icl_annotation_deinit(&a.annotation);
-    icl_graph_deinit(&a.graph);
+    icl_neighbour_graph_deinit(&a.graph);
     free(a.rows);
     free(a.hard);
     return status;

@@ -2,8 +2,8 @@
  * of the cosine to the nearest picked item, from -1 while there is none, is monotone and
  * submodular, so the greedy picks reach 1 - 1/e of the best sum.
  *
- * Pools of up to 11585 items keep all cosines (512 MiB); of larger ones they are computed whenever
- * they are needed, block by block, with the same bits. */
+ * All cosines of the pool are kept when they fit the option `memory_mib`, else they are computed
+ * whenever they are needed, block by block, with the same bits. */
 #include <stdlib.h>
 
 #include "base/cancel.h"
@@ -13,7 +13,7 @@
 #include "select/subset.h"
 #include "select/unit_rows.h"
 
-enum { BLOCK = 256, KEPT_BYTES_MAX = 512 << 20 };
+enum { BLOCK = 256 };
 
 typedef struct facilities {
     const icl_select_input *input;
@@ -28,11 +28,13 @@ static size_t block_rows(const facilities *f, size_t first)
     return left < BLOCK ? left : BLOCK;
 }
 
+/* An item is as near to itself as can be: rounding must not part two items that would gain alike.
+ */
 static void compute_block(float *out, const facilities *f, size_t item, size_t first)
 {
-    const size_t columns = f->input->vector_size;
-    icl_vector_dots(out, &f->rows[first * columns], block_rows(f, first), columns,
-                    &f->rows[item * columns]);
+    const size_t columns = f->input->vector_size, rows = block_rows(f, first);
+    icl_vector_dots(out, &f->rows[first * columns], rows, columns, &f->rows[item * columns]);
+    if (item >= first && item - first < rows && out[item - first] > 0) out[item - first] = 1;
 }
 
 /* Cosines of an item with the block of pool items from `first` on; scratch [BLOCK]. */
@@ -55,8 +57,8 @@ static icl_status measure(void *user, double *out, const size_t *candidates, siz
             const float *cosines = block_of(f, candidates[c], first, scratch);
             double gain = 0;
             for (size_t i = 0; i < rows; i++) {
-                const float more = cosines[i] - f->best[first + i];
-                gain += more > 0 ? (double)more : 0;
+                const double more = (double)cosines[i] - (double)f->best[first + i];
+                gain += more > 0 ? more : 0;
             }
             out[c] += gain;
         }
@@ -75,10 +77,10 @@ static void add(void *user, size_t candidate)
     }
 }
 
-static icl_status keep_cosines(facilities *f)
+static icl_status keep_cosines(facilities *f, size_t bytes_max)
 {
     const size_t pool = f->input->pool_count;
-    if (pool > KEPT_BYTES_MAX / sizeof *f->cosines / pool) return ICL_OK;
+    if (pool > bytes_max / sizeof *f->cosines / pool) return ICL_OK;
     f->cosines = malloc(pool * pool * sizeof *f->cosines);
     if (f->cosines == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for the cosines of %zu items", pool);
@@ -90,7 +92,8 @@ static icl_status keep_cosines(facilities *f)
     return ICL_OK;
 }
 
-static icl_status facilities_init(facilities *f, const icl_select_input *input)
+static icl_status facilities_init(facilities *f, const icl_select_input *input,
+                                  const icl_options *options)
 {
     f->input = input;
     f->best = malloc(input->pool_count * sizeof *f->best);
@@ -98,7 +101,7 @@ static icl_status facilities_init(facilities *f, const icl_select_input *input)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu cosines", input->pool_count);
     for (size_t i = 0; i < input->pool_count; i++) f->best[i] = -1;
     ICL_TRY(icl_unit_rows(&f->rows, input));
-    return keep_cosines(f);
+    return keep_cosines(f, (size_t)icl_options_int(options, "memory_mib") << 20);
 }
 
 static void facilities_deinit(facilities *f)
@@ -111,9 +114,8 @@ static void facilities_deinit(facilities *f)
 static icl_status pick_facility_location(size_t *out, size_t budget, const icl_select_input *input,
                                          const icl_options *options)
 {
-    (void)options;
     facilities f = { 0 };
-    icl_status status = facilities_init(&f, input);
+    icl_status status = facilities_init(&f, input, options);
     if (status == ICL_OK)
         status = icl_greedy_run(out, budget,
                                 &(icl_greedy){ .candidate_count = input->pool_count,
@@ -134,6 +136,12 @@ static icl_status select_facility_location(icl_selection *out, const icl_select_
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     ICL_SELECT_OPTION_BUDGET,
+    { .name = "memory_mib",
+      .type = ICL_OPTION_INT,
+      .fallback = "512",
+      .minimum = 0,
+      .maximum = 1e6,
+      .help = "all cosines are kept where they need no more (512: a pool of 11585); speed alone" },
 };
 
 const icl_select_method icl_select_facility_location = {

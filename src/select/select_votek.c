@@ -6,13 +6,13 @@
 static icl_status pick_votek(size_t *out, size_t budget, const icl_select_input *input,
                              const icl_options *options)
 {
-    icl_graph graph = { 0 };
+    icl_neighbour_graph graph = { 0 };
     icl_votes votes = { 0 };
     icl_status status = icl_votes_graph(&graph, input, options);
     if (status == ICL_OK) status = icl_votes_init(&votes, &graph, icl_options_real(options, "rho"));
     if (status == ICL_OK) status = icl_votes_pick(out, budget, &votes, input->cancelled);
     icl_votes_deinit(&votes);
-    icl_graph_deinit(&graph);
+    icl_neighbour_graph_deinit(&graph);
     return status;
 }
 

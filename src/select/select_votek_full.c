@@ -11,8 +11,7 @@
 #include "select/votes.h"
 
 /* Picks from ranked[first, end): the best by votes, of equal ones the more uncertain. */
-static size_t best_of_bucket(const icl_votes *votes, const icl_scored *ranked, size_t first,
-                             size_t end)
+static size_t best_of_bucket(icl_votes *votes, const icl_scored *ranked, size_t first, size_t end)
 {
     size_t best = ranked[first].index;
     double best_score = icl_votes_score(votes, best);
@@ -29,7 +28,7 @@ static size_t best_of_bucket(const icl_votes *votes, const icl_scored *ranked, s
 static void pick_from_buckets(icl_annotation *a, icl_votes *votes, const icl_scored *ranked,
                               size_t budget)
 {
-    const bool votes_decay = !icl_options_bool(a->options, "repo_compat");
+    const bool repo_compat = icl_options_bool(a->options, "repo_compat");
     const size_t buckets = budget - a->picked_count;
     size_t width = a->input->pool_count * 9 / 10 / buckets;
     if (width == 0) width = 1;
@@ -38,7 +37,10 @@ static void pick_from_buckets(icl_annotation *a, icl_votes *votes, const icl_sco
         const size_t item =
             best_of_bucket(votes, ranked, b * width, end < a->rest_count ? end : a->rest_count);
         icl_annotation_pick(a, item);
-        if (votes_decay) icl_votes_choose(votes, item);
+        if (repo_compat)
+            icl_votes_silence(votes, item);
+        else
+            icl_votes_choose(votes, item);
     }
 }
 
@@ -72,7 +74,7 @@ static icl_status pick_first(icl_annotation *a, icl_votes *votes, size_t budget)
 static icl_status pick_votek_full(size_t *out, size_t budget, const icl_select_input *input,
                                   const icl_options *options)
 {
-    icl_graph graph = { 0 };
+    icl_neighbour_graph graph = { 0 };
     icl_votes votes = { 0 };
     icl_annotation annotation = { 0 };
     icl_status status = icl_votes_graph(&graph, input, options);
@@ -83,7 +85,7 @@ static icl_status pick_votek_full(size_t *out, size_t budget, const icl_select_i
         status = pick_uncertain(&annotation, &votes, budget);
     icl_annotation_deinit(&annotation);
     icl_votes_deinit(&votes);
-    icl_graph_deinit(&graph);
+    icl_neighbour_graph_deinit(&graph);
     return status;
 }
 
@@ -107,7 +109,7 @@ static const icl_option options[] = {
     { .name = "repo_compat",
       .type = ICL_OPTION_BOOL,
       .fallback = "false",
-      .help = "true: picks from buckets take no weight from votes, as in the authors' code" },
+      .help = "true: supporters of picks from buckets keep their weight, as in the authors' code" },
 };
 
 const icl_select_method icl_select_votek_full = {

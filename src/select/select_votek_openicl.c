@@ -10,7 +10,7 @@
 #include "select/votes.h"
 
 typedef struct ranking {
-    icl_graph graph;
+    icl_neighbour_graph graph;
     icl_scored *ranked; /* [count] items that have supporters, most of them first */
     size_t count;
     size_t *ranks;  /* [pool_count] place in `ranked` */
@@ -42,13 +42,13 @@ static void ranking_deinit(ranking *r)
     free(r->shared);
     free(r->ranks);
     free(r->ranked);
-    icl_graph_deinit(&r->graph);
+    icl_neighbour_graph_deinit(&r->graph);
 }
 
 /* Whether an item of a better rank has at least `overlap` of this one's supporters. */
 static bool is_overlapped(ranking *r, size_t rank, double overlap)
 {
-    const icl_graph *graph = &r->graph;
+    const icl_neighbour_graph *graph = &r->graph;
     const size_t item = r->ranked[rank].index;
     bool overlapped = false;
     for (size_t e = graph->first[item]; e < graph->first[item + 1]; e++) {

@@ -7,7 +7,10 @@
 #ifndef ICL_SELECT_VOTES_H
 #define ICL_SELECT_VOTES_H
 
-#include "index/graph.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "index/neighbour_graph.h"
 #include "select/select.h"
 
 /* The options of every method that counts votes. */
@@ -24,21 +27,27 @@
     }
 
 typedef struct icl_votes {
-    const icl_graph *graph; /* borrowed */
-    double rho;             /* at least 1 */
-    double *weights;        /* [graph->count] of each vote; 0 once the voter is chosen */
+    const icl_neighbour_graph *graph; /* borrowed */
+    bool *is_chosen;                  /* [graph->count] */
+    uint32_t *heard;                  /* [graph->count] t(i), at most graph->k */
+    double *weights;                  /* [graph->k + 1] rho^-t */
+    uint32_t *tally;                  /* [graph->k + 1] scratch, all 0 between calls */
 } icl_votes;
 
-/* Who votes for whom: the option `neighbours` of the pool. What icl_graph_init returns. */
-icl_status icl_votes_graph(icl_graph *out, const icl_select_input *input,
+/* Who votes for whom: the option `neighbours` of the pool. What icl_neighbour_graph_init returns.
+ */
+icl_status icl_votes_graph(icl_neighbour_graph *out, const icl_select_input *input,
                            const icl_options *options);
 
-/* Nothing is chosen. ICL_ENOMEM. */
-icl_status icl_votes_init(icl_votes *out, const icl_graph *graph, double rho);
+/* Nothing is chosen; rho is at least 1. ICL_ENOMEM. */
+icl_status icl_votes_init(icl_votes *out, const icl_neighbour_graph *graph, double rho);
 void icl_votes_deinit(icl_votes *votes);
 
-double icl_votes_score(const icl_votes *votes, size_t item);
+/* The votes of each weight are counted first: equal votes give equal bits in any order. */
+double icl_votes_score(icl_votes *votes, size_t item);
 void icl_votes_choose(icl_votes *votes, size_t item);
+/* What choosing does to the item's own votes, without its supporters being heard. */
+void icl_votes_silence(icl_votes *votes, size_t item);
 
 /* Chooses `count` items one after the other, each with the best score, ties by lowest index; count
  * is at most the graph's, of which none is chosen yet. ICL_ECANCELLED, ICL_ENOMEM. */

@@ -1,4 +1,4 @@
-#include "index/graph.h"
+#include "index/neighbour_graph.h"
 
 #include <stdlib.h>
 
@@ -8,8 +8,8 @@
 /* Queries of one search: bounds the memory of their scores. */
 enum { SEARCHED_AT_ONCE = 1024 };
 
-static icl_status search_some(icl_graph *graph, const icl_graph_input *input, size_t begin,
-                              size_t count, icl_scored *found, size_t *selves)
+static icl_status search_some(icl_neighbour_graph *graph, const icl_neighbour_graph_input *input,
+                              size_t begin, size_t count, icl_scored *found, size_t *selves)
 {
     for (size_t i = 0; i < count; i++) selves[i] = begin + i;
     ICL_TRY(icl_dense_search(found, &(icl_dense_input){
@@ -28,7 +28,8 @@ static icl_status search_some(icl_graph *graph, const icl_graph_input *input, si
     return ICL_OK;
 }
 
-static icl_status find_neighbours(icl_graph *graph, const icl_graph_input *input)
+static icl_status find_neighbours(icl_neighbour_graph *graph,
+                                  const icl_neighbour_graph_input *input)
 {
     icl_scored *found = malloc((SEARCHED_AT_ONCE * graph->k + 1) * sizeof *found);
     size_t *selves = malloc(SEARCHED_AT_ONCE * sizeof *selves);
@@ -46,7 +47,7 @@ static icl_status find_neighbours(icl_graph *graph, const icl_graph_input *input
 }
 
 /* A counting sort of the edges by where they point. */
-static void turn_edges(icl_graph *graph)
+static void turn_edges(icl_neighbour_graph *graph)
 {
     const size_t edges = graph->count * graph->k;
     for (size_t e = 0; e < edges; e++) graph->first[graph->neighbours[e] + 1]++;
@@ -58,10 +59,12 @@ static void turn_edges(icl_graph *graph)
     graph->first[graph->count] = edges;
 }
 
-icl_status icl_graph_init(icl_graph *out, const icl_graph_input *input)
+icl_status icl_neighbour_graph_init(icl_neighbour_graph *out,
+                                    const icl_neighbour_graph_input *input)
 {
     const size_t others = input->count > 0 ? input->count - 1 : 0;
-    icl_graph graph = { .count = input->count, .k = input->k < others ? input->k : others };
+    icl_neighbour_graph graph = { .count = input->count,
+                                  .k = input->k < others ? input->k : others };
     if (input->count > UINT32_MAX)
         return icl_error_set(ICL_EINVAL, "a graph of %zu vectors is too large", input->count);
     icl_status status = ICL_OK;
@@ -73,7 +76,7 @@ icl_status icl_graph_init(icl_graph *out, const icl_graph_input *input)
                                graph.k, graph.count);
     if (status == ICL_OK) status = find_neighbours(&graph, input);
     if (status != ICL_OK) {
-        icl_graph_deinit(&graph);
+        icl_neighbour_graph_deinit(&graph);
         return status;
     }
     turn_edges(&graph);
@@ -81,10 +84,10 @@ icl_status icl_graph_init(icl_graph *out, const icl_graph_input *input)
     return ICL_OK;
 }
 
-void icl_graph_deinit(icl_graph *graph)
+void icl_neighbour_graph_deinit(icl_neighbour_graph *graph)
 {
     free(graph->first);
     free(graph->supporters);
     free(graph->neighbours);
-    *graph = (icl_graph){ 0 };
+    *graph = (icl_neighbour_graph){ 0 };
 }
