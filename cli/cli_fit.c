@@ -73,8 +73,10 @@ static void print_plan(const fit_state *state)
     printf("model           %s\n", summary->model);
     printf("method          %s\n", summary->method);
     printf("cost            %s\n", summary->cost);
-    printf("prompts         at most %zu, each about %zu labels\n", summary->prompts,
-           summary->label_count);
+    if (summary->prompts > 0)
+        printf("prompts         at most %zu, each about %zu labels\n", summary->prompts,
+               summary->label_count);
+    if (summary->tokens > 0) printf("training        reads %" PRIu64 " tokens\n", summary->tokens);
 }
 
 static void print_results(const fit_state *state)
@@ -109,12 +111,13 @@ static void print_json(const fit_state *state)
     const icl_fitting_summary *summary = icl_fitting_get_summary(state->fitting);
     const icl_meter meter = icl_engine_get_meter(state->setup.engine);
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o}", "task", summary->task, "method",
-        summary->method, "model", summary->model, "pool", (json_int_t)summary->pool_count, "labels",
-        (json_int_t)summary->label_count, "prompts_max", (json_int_t)summary->prompts, "requests",
-        (json_int_t)meter.requests, "requests_cached", (json_int_t)meter.requests_cached,
-        "tokens_evaluated", (json_int_t)meter.tokens_evaluated, "seconds", meter.seconds,
-        "measures", measures_object(state));
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o}", "task", summary->task,
+        "method", summary->method, "model", summary->model, "pool", (json_int_t)summary->pool_count,
+        "labels", (json_int_t)summary->label_count, "prompts_max", (json_int_t)summary->prompts,
+        "tokens_read", (json_int_t)summary->tokens, "requests", (json_int_t)meter.requests,
+        "requests_cached", (json_int_t)meter.requests_cached, "tokens_evaluated",
+        (json_int_t)meter.tokens_evaluated, "seconds", meter.seconds, "measures",
+        measures_object(state));
     json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);

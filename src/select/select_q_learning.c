@@ -14,7 +14,7 @@
 #include "select/q_episode.h"
 
 enum {
-    EPISODES_AT_ONCE = 8,
+    EPISODES_AT_ONCE = 4,
     UPDATES_PER_EPISODE = 16, /* while it plays by itself, as in the public code */
     UPDATES_AT_ONCE = 100,    /* between looks at the clock */
 };

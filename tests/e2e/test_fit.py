@@ -90,6 +90,28 @@ class Fit(Case):
         self.write("own.fit", self.read("own.fit")[:-100])
         self.refused(self.run_with(use), "own.fit", "cut off or damaged")
 
+    def test_a_method_that_follows_gradients_tells_its_tokens(self):
+        line = "select=latent-concept(steps=2,batch=3,tokens=4)"
+        text = self.succeeds(*self.fit("--plan", line=line)).decode()
+        self.assertNotIn("prompts ", text)
+        plan = json.loads(self.succeeds(*self.fit("--plan", "--json", line=line)))
+        self.assertIn(f"training        reads {plan['tokens_read']} tokens\n", text)
+        self.assertEqual((plan["prompts_max"], plan["tokens_read"] % (2 * 3 + POOL)), (0, 0))
+        done = json.loads(self.succeeds(*self.fit("--quiet", "--json", line=line)))
+        self.assertEqual((done["requests"], done["tokens_evaluated"]), (0, 0))
+        use = "select=latent-concept(k=2,file=own.fit,balanced=true)"
+        self.succeeds(*self.run_with(use))
+        shutil.rmtree(self.path("out"))
+        self.refused(self.run_with(use, train="other.jsonl"), "own.fit", f"({POOL} items)")
+
+    def test_a_policy_is_learned_and_used(self):
+        shape = "candidates=6,validation=6,steps=2"
+        line = f"select=q-learning({shape},episodes=12,updates=20)"
+        done = json.loads(self.succeeds(*self.fit("--quiet", "--json", line=line)))
+        self.assertLessEqual(done["requests"], done["prompts_max"] * LABELS)
+        self.assertIn("validation_accuracy", done["measures"])
+        self.succeeds(*self.run_with(f"select=q-learning(k=3,file=own.fit,{shape})"))
+
     def test_killed_and_resumed_writes_the_same_file(self):
         begun = time.monotonic()
         self.succeeds(*self.fit("--quiet", "--call-tokens", "24"))
