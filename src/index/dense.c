@@ -10,7 +10,16 @@
 #include "base/error.h"
 #include "math/matrix.h"
 
-enum { QUERY_BLOCK = 128, POOL_BLOCK = 1024, CANDIDATES_MIN = 64 };
+enum {
+    QUERY_BLOCK = 1024,
+    POOL_BLOCK = 256,
+    FEW_QUERIES = 4, /* so few are faster by dot products */
+    CANDIDATES_MIN = 64,
+};
+
+/* Between these squared lengths a row may enter the product as it is: nothing over- or underflows.
+ */
+static const float SQUARE_MIN = 1e-30F, SQUARE_MAX = 1e30F;
 
 /* Pool rows that may still be among the k best of one query, with single-precision scores. */
 typedef struct candidates {
@@ -26,8 +35,10 @@ typedef struct search {
     int exponent;         /* l2: rows are divided by 2^exponent to have length at most 1 */
     float *query_rows;    /* [query_block][columns] prepared for the product */
     float *pool_rows;     /* [pool_block][columns] */
-    double *pool_offsets; /* [pool_block] l2: squared length of a prepared row */
+    float *scales;        /* [pool_block] a score is product * scale - offset */
+    float *offsets;       /* [pool_block] */
     float *products;      /* [query_block][pool_block] */
+    uint32_t *places;     /* [pool_block] rows of the block that may be candidates */
     candidates *found;    /* [query_block] */
 } search;
 
@@ -37,8 +48,9 @@ static size_t at_most(size_t value, size_t limit)
 }
 
 /* Any order of summation of n products errs by at most n u / (1 - n u) times the product of the
- * lengths (Higham 2002, section 3.1), u = 2^-24; preparing the rows adds a few u. Twice that, for
- * slack. Both metrics use rows of length at most 1; l2 takes the product twice. */
+ * lengths (Higham 2002, section 3.1), u = 2^-24; the square root of a squared length by half as
+ * much; preparing and scaling add a few u. Of 2 n u that leaves slack. Rows have length 1, or are
+ * scaled to it after the product; l2 takes the product of rows of length at most 1 twice. */
 static double error_bound(const icl_dense_input *input)
 {
     const double unit = (double)(input->columns + 16) * (double)FLT_EPSILON;
@@ -62,14 +74,80 @@ static int largest_exponent(const icl_dense_input *input)
     return exponent;
 }
 
-static void prepare_rows(float *out, const float *in, size_t rows, const search *s)
+static void shrink_rows(float *out, const float *in, size_t count, int exponent)
+{
+    const double factor = ldexp(1, -exponent);
+    for (size_t i = 0; i < count; i++) out[i] = (float)((double)in[i] * factor);
+}
+
+static void prepare_queries(const search *s, size_t query, size_t queries)
 {
     const size_t columns = s->input->columns;
-    if (s->input->metric == ICL_METRIC_COSINE) {
-        icl_matrix_normalise_rows(out, in, rows, columns);
+    const float *rows = &s->input->queries[query * columns];
+    if (s->input->metric == ICL_METRIC_COSINE)
+        icl_matrix_normalise_rows(s->query_rows, rows, queries, columns);
+    else
+        shrink_rows(s->query_rows, rows, queries * columns, s->exponent);
+}
+
+/* Squared lengths to scales; false where a row may not enter the product as it is. */
+static bool invert_lengths(float *scales, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(scales[i] >= SQUARE_MIN && scales[i] <= SQUARE_MAX)) return false;
+    for (size_t i = 0; i < count; i++) scales[i] = 1 / sqrtf(scales[i]);
+    return true;
+}
+
+/* The rows of a block, with scales and offsets, as they enter the product. */
+typedef struct block {
+    const float *rows;
+    size_t first, count; /* in the pool */
+    size_t done;         /* queries that have their products already */
+} block;
+
+static void shrink_block(block *b, const search *s)
+{
+    shrink_rows(s->pool_rows, b->rows, b->count * s->input->columns, s->exponent);
+    icl_vector_squares(s->offsets, s->pool_rows, b->count, s->input->columns);
+    for (size_t i = 0; i < b->count; i++) s->scales[i] = 2;
+    b->rows = s->pool_rows;
+}
+
+/* For few queries reading the pool is what takes time, so that is done once. */
+static icl_status measure_block(block *b, const search *s, bool few)
+{
+    const size_t columns = s->input->columns;
+    if (few)
+        icl_vector_squares_and_dots(s->scales, s->products, b->rows, b->count, columns,
+                                    s->query_rows);
+    else
+        icl_vector_squares(s->scales, b->rows, b->count, columns);
+    if (invert_lengths(s->scales, b->count)) {
+        b->done = few ? 1 : 0;
+        return ICL_OK;
+    }
+    const size_t finite = icl_matrix_finite_rows(b->rows, b->count, columns);
+    if (finite < b->count)
+        return icl_error_set(ICL_EINVAL, "the vector of pool item %zu is not finite",
+                             b->first + finite);
+    icl_matrix_normalise_rows(s->pool_rows, b->rows, b->count, columns);
+    for (size_t i = 0; i < b->count; i++) s->scales[i] = 1;
+    b->rows = s->pool_rows;
+    return ICL_OK;
+}
+
+static void multiply(const search *s, size_t queries, const block *b)
+{
+    const size_t columns = s->input->columns;
+    if (queries > FEW_QUERIES) {
+        icl_matrix_multiply_transposed(s->products, s->query_rows, queries, b->rows, b->count,
+                                       columns);
         return;
     }
-    for (size_t i = 0; i < rows * columns; i++) out[i] = (float)ldexp((double)in[i], -s->exponent);
+    for (size_t q = b->done; q < queries; q++)
+        icl_vector_dots(&s->products[q * b->count], b->rows, b->count, columns,
+                        &s->query_rows[q * columns]);
 }
 
 /* The exact score: double, one fixed order. For l2 minus the squared distance, which ranks alike.
@@ -117,25 +195,25 @@ static icl_status offer(candidates *found, icl_scored item, const search *s)
     return ICL_OK;
 }
 
-/* Offers the pool rows [first, first + rows) to the queries of the block starting at `query`. */
-static icl_status scan_pool_block(const search *s, size_t query, size_t queries, size_t first,
-                                  size_t rows)
+/* Offers the rows of a block of the pool to the queries of the block starting at `query`. */
+static icl_status scan_pool_block(const search *s, size_t query, size_t queries, block *b)
 {
     const icl_dense_input *input = s->input;
-    prepare_rows(s->pool_rows, &input->pool[first * input->columns], rows, s);
-    for (size_t i = 0; i < rows; i++) {
-        const float *row = &s->pool_rows[i * input->columns];
-        s->pool_offsets[i] = icl_vector_dot(row, row, input->columns);
-    }
-    icl_matrix_multiply_transposed(s->products, s->query_rows, queries, s->pool_rows, rows,
-                                   input->columns);
+    if (input->metric == ICL_METRIC_L2)
+        shrink_block(b, s);
+    else
+        ICL_TRY(measure_block(b, s, queries <= FEW_QUERIES));
+    multiply(s, queries, b);
     for (size_t q = 0; q < queries; q++) {
         const size_t excluded = input->exclude != NULL ? input->exclude[query + q] : SIZE_MAX;
-        for (size_t i = 0; i < rows; i++) {
-            if (first + i == excluded) continue;
-            double score = (double)s->products[q * rows + i];
-            if (input->metric == ICL_METRIC_L2) score = 2 * score - s->pool_offsets[i];
-            ICL_TRY(offer(&s->found[q], (icl_scored){ .score = score, .index = first + i }, s));
+        const float *products = &s->products[q * b->count];
+        const size_t places = icl_places_above(s->places, products, s->scales, s->offsets,
+                                               b->count, (float)s->found[q].floor);
+        for (size_t p = 0; p < places; p++) {
+            const size_t i = s->places[p], row = b->first + i;
+            if (row == excluded) continue;
+            const float score = products[i] * s->scales[i] - s->offsets[i];
+            ICL_TRY(offer(&s->found[q], (icl_scored){ .score = (double)score, .index = row }, s));
         }
     }
     return ICL_OK;
@@ -161,15 +239,17 @@ static void rank_candidates(icl_scored *line, const search *s, candidates *found
 static icl_status search_query_block(icl_scored *out, const search *s, size_t query, size_t queries)
 {
     const icl_dense_input *input = s->input;
-    prepare_rows(s->query_rows, &input->queries[query * input->columns], queries, s);
+    prepare_queries(s, query, queries);
     for (size_t q = 0; q < queries; q++) {
         s->found[q].count = 0;
         s->found[q].floor = -(double)INFINITY;
     }
     for (size_t first = 0; first < input->pool_count; first += s->pool_block) {
         ICL_TRY(icl_cancel_check(input->cancelled));
-        const size_t rows = at_most(s->pool_block, input->pool_count - first);
-        ICL_TRY(scan_pool_block(s, query, queries, first, rows));
+        block b = { .rows = &input->pool[first * input->columns],
+                    .first = first,
+                    .count = at_most(s->pool_block, input->pool_count - first) };
+        ICL_TRY(scan_pool_block(s, query, queries, &b));
     }
     for (size_t q = 0; q < queries; q++)
         rank_candidates(&out[(query + q) * input->k], s, &s->found[q], query + q);
@@ -199,11 +279,13 @@ static icl_status search_init(search *s, const icl_dense_input *input)
     /* One more than needed: malloc(0) may return NULL. */
     s->query_rows = malloc((s->query_block * input->columns + 1) * sizeof *s->query_rows);
     s->pool_rows = malloc((s->pool_block * input->columns + 1) * sizeof *s->pool_rows);
-    s->pool_offsets = malloc((s->pool_block + 1) * sizeof *s->pool_offsets);
+    s->scales = malloc((s->pool_block + 1) * sizeof *s->scales);
+    s->offsets = calloc(s->pool_block + 1, sizeof *s->offsets);
+    s->places = malloc((s->pool_block + 1) * sizeof *s->places);
     s->products = malloc((s->query_block * s->pool_block + 1) * sizeof *s->products);
     s->found = calloc(s->query_block + 1, sizeof *s->found);
-    if (s->query_rows == NULL || s->pool_rows == NULL || s->pool_offsets == NULL ||
-        s->products == NULL || s->found == NULL)
+    if (s->query_rows == NULL || s->pool_rows == NULL || s->scales == NULL ||
+        s->offsets == NULL || s->places == NULL || s->products == NULL || s->found == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory");
     return ICL_OK;
 }
@@ -213,7 +295,9 @@ static void search_deinit(search *s)
     for (size_t i = 0; s->found != NULL && i < s->query_block; i++) free(s->found[i].items);
     free(s->found);
     free(s->products);
-    free(s->pool_offsets);
+    free(s->places);
+    free(s->offsets);
+    free(s->scales);
     free(s->pool_rows);
     free(s->query_rows);
 }
@@ -221,7 +305,10 @@ static void search_deinit(search *s)
 icl_status icl_dense_search(icl_scored *out, const icl_dense_input *input)
 {
     if (input->query_count == 0 || input->k == 0) return ICL_OK;
-    ICL_TRY(check_finite(input));
+    const bool queries_finite = icl_matrix_finite_rows(input->queries, input->query_count,
+                                                       input->columns) == input->query_count;
+    /* Cosines are checked row by row on the way, which spares reading the pool twice. */
+    if (input->metric == ICL_METRIC_L2 || !queries_finite) ICL_TRY(check_finite(input));
     search s = { 0 };
     icl_status status = search_init(&s, input);
     for (size_t query = 0; status == ICL_OK && query < input->query_count; query += s.query_block)

@@ -212,6 +212,10 @@ static void test_dense__cosine_ignores_scale(void **state)
     }
     icl_scored *expected = search(&w.input);
     assert_same_bytes(&scaled.input, expected);
+    scaled.input.query_count = 1; /* few queries go another way */
+    assert_same_bytes(&scaled.input, expected);
+    scaled.input.pool_block = 5; /* blocks with and without such rows */
+    assert_same_bytes(&scaled.input, expected);
     free(expected);
 }
 

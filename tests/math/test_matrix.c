@@ -102,6 +102,52 @@ static void test_matrix__first_row_that_is_not_finite_is_found(void **state)
     assert_int_equal(icl_matrix_finite_rows(rows, 3, 2), 1);
 }
 
+static void test_matrix__squares_and_dots_are_those_of_double(void **state)
+{
+    (void)state;
+    icl_rng rng = icl_rng_new(5, "matrix", "", "squares");
+    float rows[ROWS_MAX * COLUMNS_MAX], vector[COLUMNS_MAX];
+    for (size_t columns = 0; columns <= COLUMNS_MAX; columns++) {
+        float squares[ROWS_MAX], again[ROWS_MAX], dots[ROWS_MAX];
+        fill(rows, sizeof rows / sizeof *rows, &rng);
+        fill(vector, COLUMNS_MAX, &rng);
+        icl_vector_squares(squares, rows, ROWS_MAX, columns);
+        icl_vector_squares_and_dots(again, dots, rows, ROWS_MAX, columns, vector);
+        for (size_t i = 0; i < ROWS_MAX; i++) {
+            const float *row = rows + i * columns;
+            assert_true(fabs((double)squares[i] - icl_vector_dot(row, row, columns)) < 1e-4);
+            assert_true(fabs((double)dots[i] - icl_vector_dot(row, vector, columns)) < 1e-4);
+            assert_true(squares[i] == again[i]);
+        }
+    }
+}
+
+static void test_matrix__places_above_are_those_of_a_loop(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    icl_rng rng = icl_rng_new(6, "matrix", "", "places");
+    float values[COUNT], scales[COUNT], offsets[COUNT];
+    for (int round = 0; round < 200; round++) {
+        fill(values, COUNT, &rng);
+        fill(scales, COUNT, &rng);
+        fill(offsets, COUNT, &rng);
+        const size_t count = icl_rng_below(&rng, COUNT + 1);
+        /* Now nearly none, now some, now all; and one that is reached exactly. */
+        const float floors[] = { 5, 1, -INFINITY, values[0] * scales[0] - offsets[0] };
+        const float floor = floors[round % 4];
+        uint32_t places[COUNT];
+        const size_t found = icl_places_above(places, values, scales, offsets, count, floor);
+        size_t expected = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (values[i] * scales[i] - offsets[i] < floor) continue;
+            assert_true(expected < found);
+            assert_int_equal(places[expected++], i);
+        }
+        assert_int_equal(found, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +157,8 @@ int main(void)
         cmocka_unit_test(test_matrix__rows_get_length_one_and_zero_stays_zero),
         cmocka_unit_test(test_matrix__vector_kernels_have_closed_forms),
         cmocka_unit_test(test_matrix__first_row_that_is_not_finite_is_found),
+        cmocka_unit_test(test_matrix__squares_and_dots_are_those_of_double),
+        cmocka_unit_test(test_matrix__places_above_are_those_of_a_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
