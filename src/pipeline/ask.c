@@ -109,6 +109,7 @@ typedef struct asking {
     icl_prompter *prompter;
     icl_batch *batch;
     icl_label_request *labels; /* [icl_label_request_count] of the prompt at hand */
+    size_t token_count;        /* of prompts and of what is scored beyond them */
 } asking;
 
 /* Adds the requests of a prompt, always as many; reads their answers into its row. */
@@ -120,8 +121,11 @@ typedef struct ask_kind {
 static icl_status add_labels(asking *self, const icl_prompt *prompt, const icl_ask_prompt *asked)
 {
     (void)asked;
-    return icl_label_requests_add(self->labels, self->batch, self->prompter,
-                                  self->source->verbalizer, prompt);
+    ICL_TRY(icl_label_requests_add(self->labels, self->batch, self->prompter,
+                                   self->source->verbalizer, prompt));
+    const size_t count = icl_label_request_count(self->source->verbalizer);
+    for (size_t i = 0; i < count; i++) self->token_count += self->labels[i].token_count;
+    return ICL_OK;
 }
 
 static void read_labels(void *row, const asking *self, size_t first_request)
@@ -188,7 +192,7 @@ typedef struct ask_rows {
     char *bytes; /* [distinct.count][row_bytes] */
 } ask_rows;
 
-static icl_status add_prompt(asking *self, const ask_rows *rows, size_t row, size_t *token_count)
+static icl_status add_prompt(asking *self, const ask_rows *rows, size_t row)
 {
     const icl_ask_prompt *asked = &rows->prompts[rows->distinct.firsts[row]];
     const atomic_bool *cancelled = icl_model_interrupt_flag(icl_engine_model(self->source->engine));
@@ -199,7 +203,7 @@ static icl_status add_prompt(asking *self, const ask_rows *rows, size_t row, siz
                                           .count = asked->shown_count,
                                           .input = icl_ask_input(self->source, asked),
                                           .name = icl_ask_id(self->source, asked) }));
-    *token_count += prompt.token_count;
+    self->token_count += prompt.token_count;
     const icl_status status = rows->kind->add(self, &prompt, asked);
     icl_prompt_deinit(&prompt);
     return status;
@@ -209,13 +213,13 @@ static icl_status add_prompt(asking *self, const ask_rows *rows, size_t row, siz
 static icl_status answer_batch(asking *self, ask_rows *rows, size_t *next)
 {
     const size_t first = *next;
-    size_t row = first, tokens = 0;
+    size_t row = first;
     ICL_TRY(icl_batch_new(&self->batch));
     ICL_TRY(icl_prompter_new(&self->prompter, icl_engine_model(self->source->engine),
                              &self->source->prompts));
     ICL_TRY(icl_label_requests_reserve(self->prompter, self->source->verbalizer));
-    for (; row < rows->distinct.count && tokens < ICL_ASK_BATCH_TOKENS; row++)
-        ICL_TRY(add_prompt(self, rows, row, &tokens));
+    for (; row < rows->distinct.count && self->token_count < ICL_ASK_BATCH_TOKENS; row++)
+        ICL_TRY(add_prompt(self, rows, row));
     ICL_TRY(icl_engine_run(self->source->engine, self->batch));
     const size_t per_row = icl_batch_count(self->batch) / (row - first);
     for (size_t i = first; i < row; i++)

@@ -8,7 +8,7 @@
  *   icl_ask_service_free(service);
  *
  * Equal prompts of a call are asked once, also when they come from different items. What a call
- * asks is one batch, cut only where its tokens exceed 2^18, so that planning stays below about 40
+ * asks is one batch, cut only where its tokens exceed 2^18, so that planning stays below about 50
  * MiB: prompts that begin alike should stand next to each other. Finished answers are in the
  * engine's journal, where there is one, before the call returns, so a repeated question is free.
  *

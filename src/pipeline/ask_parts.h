@@ -9,8 +9,8 @@ struct icl_ask_service {
     icl_asker asker;
 };
 
-/* Prompts up to so many tokens share a batch. A token takes at most about 150 bytes in it: a node
- * and a child of the trie, a place in the plan, its answer. */
+/* Prompts of about so many tokens share a batch. A token takes at most about 200 bytes, growing
+ * arrays included: in the batch, a node and an ask of the trie, a place in the plan, its answer. */
 enum { ICL_ASK_BATCH_TOKENS = 1 << 18 };
 
 /* The prompts of a call without repetitions. */

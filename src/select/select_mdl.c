@@ -1,6 +1,7 @@
 /* Self-adaptive MDL: of some ordered subsets of the nearest pool items, that under which the model
  * is surest of the query's label. It chooses order too: rank 0 is shown last, so order=nearest-last
- * shows what was asked. */
+ * shows what was asked. A label counts with its probability, all its tokens together; public code
+ * takes the mean per token (self-adaptive-ICL), or that of query and label together (OpenICL). */
 #include <math.h>
 #include <stdlib.h>
 
