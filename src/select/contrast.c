@@ -68,28 +68,16 @@ cleanup:
     return status;
 }
 
-icl_status icl_contrast_check(const icl_select_input *input, const icl_options *options)
-{
-    const icl_contrast wanted = icl_contrast_of(NULL, options);
-    const size_t width = icl_feedback_width(input, (size_t)icl_options_int(options, "candidates"));
-    if (wanted.positives + wanted.negatives <= width) return ICL_OK;
-    return icl_error_set(ICL_EINVAL,
-                         "select=%s: positives=%zu and negatives=%zu need %zu candidates, and each "
-                         "of the %zu pool items has %zu",
-                         options->card->name, wanted.positives, wanted.negatives,
-                         wanted.positives + wanted.negatives, input->pool_count, width);
-}
+/* ---- one of the best against one of the worst ---- */
 
-icl_contrast icl_contrast_of(const icl_feedback *feedback, const icl_options *options)
-{
-    return (icl_contrast){ .feedback = feedback,
-                           .positives = (size_t)icl_options_int(options, "positives"),
-                           .negatives = (size_t)icl_options_int(options, "negatives") };
-}
+typedef struct contrast {
+    const icl_feedback *feedback;
+    size_t positives, negatives; /* best and worst candidates to draw one of each from */
+} contrast;
 
 static void draw_contrast(void *user, size_t *out, size_t item, icl_rng *rng)
 {
-    const icl_contrast *self = user;
+    const contrast *self = user;
     const size_t width = self->feedback->width;
     const size_t *candidates = self->feedback->candidates + item * width;
     out[0] = candidates[icl_rng_below(rng, self->positives)];
@@ -98,13 +86,49 @@ static void draw_contrast(void *user, size_t *out, size_t item, icl_rng *rng)
 
 static icl_status loss_contrast(void *user, double *out_loss, const icl_lesson_step *step)
 {
-    const icl_contrast *self = user;
+    const contrast *self = user;
     return icl_contrast_loss(out_loss, step, self->feedback, 0, self->positives, 1);
 }
 
-icl_lesson icl_contrast_lesson(icl_contrast *contrast)
+static icl_status check_width(const contrast *self, const icl_select_input *input, size_t width,
+                              const char *method)
 {
-    return (icl_lesson){
-        .user = contrast, .list_length = 2, .draw = draw_contrast, .loss = loss_contrast
-    };
+    if (self->positives + self->negatives <= width) return ICL_OK;
+    return icl_error_set(ICL_EINVAL,
+                         "select=%s: positives=%zu and negatives=%zu need %zu candidates, and each "
+                         "of the %zu pool items has %zu",
+                         method, self->positives, self->negatives,
+                         self->positives + self->negatives, input->pool_count, width);
+}
+
+static size_t width_of(const icl_select_input *input, const icl_options *options)
+{
+    return icl_feedback_width(input, (size_t)icl_options_int(options, "candidates"));
+}
+
+icl_status icl_contrast_fit(icl_feedback *out_feedback, icl_retriever_trainer *trainer,
+                            const icl_fit *fit, const icl_select_input *input,
+                            const icl_options *options)
+{
+    const size_t width = width_of(input, options);
+    icl_feedback feedback = { 0 };
+    contrast self = { .feedback = &feedback,
+                      .positives = (size_t)icl_options_int(options, "positives"),
+                      .negatives = (size_t)icl_options_int(options, "negatives") };
+    ICL_TRY(check_width(&self, input, width, options->card->name));
+    ICL_TRY(icl_feedback_ask(&feedback, fit, input, &(icl_feedback_options){ .width = width }));
+    const icl_status status = icl_retriever_train(
+        trainer, &feedback,
+        &(icl_lesson){
+            .user = &self, .list_length = 2, .draw = draw_contrast, .loss = loss_contrast });
+    if (status == ICL_OK)
+        *out_feedback = feedback;
+    else
+        icl_feedback_deinit(&feedback);
+    return status;
+}
+
+size_t icl_contrast_prompts(const icl_select_input *input, const icl_options *options)
+{
+    return input->pool_count * width_of(input, options);
 }

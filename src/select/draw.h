@@ -11,4 +11,8 @@
  * scratch. */
 void icl_draw(size_t *out, size_t length, size_t *items, size_t count, size_t *swaps, icl_rng *rng);
 
+/* Writes out [length]: as many of the items [count] in the order they stand in, every such choice
+ * as likely as any other; length <= count. */
+void icl_draw_in_order(size_t *out, size_t length, const size_t *items, size_t count, icl_rng *rng);
+
 #endif

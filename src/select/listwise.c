@@ -1,16 +1,13 @@
 #include "select/listwise.h"
 
 #include "base/error.h"
+#include "select/draw.h"
 
 void icl_list_draw(size_t *out, size_t length, const icl_feedback *feedback, size_t item,
                    icl_rng *rng)
 {
-    const size_t *candidates = feedback->candidates + item * feedback->width;
-    size_t taken = 0;
-    /* Knuth's algorithm S: each candidate is taken with the share of what is still wanted. */
-    for (size_t rank = 0; taken < length; rank++)
-        if (icl_rng_below(rng, feedback->width - rank) < length - taken)
-            out[taken++] = candidates[rank];
+    icl_draw_in_order(out, length, feedback->candidates + item * feedback->width, feedback->width,
+                      rng);
 }
 
 void icl_list_places(size_t *out, const icl_lesson_step *step, const icl_feedback *feedback,
@@ -54,7 +51,8 @@ icl_status icl_rounds_fit(icl_fit *fit, const icl_select_input *input, const icl
         icl_feedback_deinit(&feedback);
         asked.retriever = icl_retriever_trainer_result(trainer);
     }
-    if (status == ICL_OK) status = icl_retriever_trainer_save(trainer);
+    if (status == ICL_OK)
+        status = icl_retriever_save(fit->file, icl_retriever_trainer_result(trainer));
     icl_retriever_trainer_free(trainer);
     return status;
 }

@@ -36,6 +36,9 @@ typedef icl_status icl_candidates_choose(size_t *out_chosen, size_t *out_count,
                                          const icl_candidates *candidates, size_t k,
                                          const icl_options *options);
 
+/* select_dpp.c: by the kernel of CEIL with the option "lambda". */
+icl_candidates_choose icl_choose_dpp;
+
 /* Lets every query choose k among its nearest pool items, icl_candidates_limit of them. Where fewer
  * than k are chosen the nearest of the others fill up. A line of `out` is in order of nearness, its
  * scores are cosines. */

@@ -32,12 +32,6 @@ typedef struct step_memory {
     double *scores, *gradient;
 } step_memory;
 
-/* What was measured on the items held out. */
-typedef struct dev_measure {
-    double nats; /* mean answer of the first candidate */
-    double mrr;  /* mean of 1 / the place of the candidate with the best answer */
-} dev_measure;
-
 typedef struct weight_slot {
     size_t index; /* in the parameters; SIZE_MAX: not there */
     float *values;
@@ -57,9 +51,14 @@ struct icl_retriever_trainer {
     icl_retriever retriever;
     size_t *items; /* that can be learned from: dev_count held out, the rest */
     size_t item_count, dev_count, round; /* round: calls of icl_retriever_train */
-    dev_measure dev_start, dev;
-    double loss_start, loss; /* means over the first and the last epoch */
 };
+
+/* What a round achieved: at its start and in the state that is kept; mean losses of the first and
+ * the last epoch. */
+typedef struct round_report {
+    icl_dev_measure dev_start, dev;
+    double loss_start, loss;
+} round_report;
 
 static icl_status no_memory(void)
 {
@@ -323,35 +322,35 @@ static icl_status run_step(double *out_loss, icl_retriever_trainer *self, step_g
 
 /* ---- what is held out ---- */
 
-/* One item's candidates by score, equal ones by lower item. */
-static void measure_item(dev_measure *sum, const float *query, const float *contexts,
-                         const icl_feedback *feedback, size_t item, size_t size)
+/* The item's candidates by score, equal ones by lower item. */
+static icl_dev_measure judge_item(const icl_feedback *feedback, const float *query,
+                                  const float *contexts, size_t item, size_t size)
 {
     const size_t *candidates = feedback->candidates + item * feedback->width;
-    double first = 0, wanted = 0;
+    icl_scored first = { 0 };
+    double wanted = 0;
     size_t first_rank = 0, place = 1;
     for (size_t rank = 0; rank < feedback->width; rank++) {
-        const double score = icl_vector_dot(query, contexts + candidates[rank] * size, size);
-        if (rank == 0) wanted = score;
-        place += rank > 0 && score > wanted;
-        if (rank > 0 && !icl_scored_before((icl_scored){ score, candidates[rank] },
-                                           (icl_scored){ first, candidates[first_rank] }))
-            continue;
-        first = score;
+        const icl_scored now = { icl_vector_dot(query, contexts + candidates[rank] * size, size),
+                                 candidates[rank] };
+        if (rank == 0) wanted = now.score;
+        place += now.score > wanted;
+        if (rank > 0 && !icl_scored_before(now, first)) continue;
+        first = now;
         first_rank = rank;
     }
-    sum->nats += feedback->nats[item * feedback->width + first_rank];
-    sum->mrr += 1 / (double)place;
+    return (icl_dev_measure){ .nats = feedback->nats[item * feedback->width + first_rank],
+                              .mrr = 1 / (double)place };
 }
 
-static icl_status measure_dev(dev_measure *out, const icl_retriever_trainer *self,
-                              const icl_feedback *feedback)
+static icl_status measure_dev(icl_dev_measure *out, const icl_retriever_trainer *self,
+                              const icl_feedback *feedback, const icl_lesson *lesson)
 {
     const icl_select_input *input = self->input;
     const size_t size = input->vector_size;
     float *contexts = malloc(input->pool_count * size * sizeof *contexts);
     float *query = malloc(size * sizeof *query);
-    dev_measure sum = { 0 };
+    icl_dev_measure sum = { 0 };
     if (contexts == NULL || query == NULL) {
         free(contexts);
         free(query);
@@ -363,12 +362,16 @@ static icl_status measure_dev(dev_measure *out, const icl_retriever_trainer *sel
     for (size_t i = 0; i < self->dev_count; i++) {
         const size_t item = self->items[i];
         icl_retriever_map_queries(query, &self->retriever, input->pool_vectors + item * size, 1);
-        measure_item(&sum, query, contexts, feedback, item, size);
+        icl_matrix_normalise_rows(query, query, 1, size);
+        const icl_dev_measure one = lesson->judge != NULL
+                                        ? lesson->judge(lesson->user, query, contexts, item)
+                                        : judge_item(feedback, query, contexts, item, size);
+        sum.nats += one.nats / (double)self->dev_count;
+        sum.mrr += one.mrr / (double)self->dev_count;
     }
-    out->nats = sum.nats / (double)self->dev_count;
-    out->mrr = sum.mrr / (double)self->dev_count;
     free(contexts);
     free(query);
+    *out = sum;
     return ICL_OK;
 }
 
@@ -432,30 +435,47 @@ static icl_status run_epoch(double *out_loss, icl_retriever_trainer *self, step_
     return ICL_OK;
 }
 
-static icl_status run_epochs(icl_retriever_trainer *self, step_graph *step, step_memory *memory,
-                             const icl_feedback *feedback, const icl_lesson *lesson)
+static icl_status run_epochs(round_report *out, icl_retriever_trainer *self, step_graph *step,
+                             step_memory *memory, const icl_feedback *feedback,
+                             const icl_lesson *lesson)
 {
     const size_t epochs = self->settings.epochs;
     char purpose[48];
     snprintf(purpose, sizeof purpose, "retriever round %zu", self->round);
     icl_rng rng = icl_rng_new(self->input->seed, self->input->task, "", purpose);
-    dev_measure best, now;
-    ICL_TRY(measure_dev(&best, self, feedback));
-    if (self->round == 0) self->dev_start = best;
+    icl_dev_measure now;
+    ICL_TRY(measure_dev(&out->dev_start, self, feedback, lesson));
+    out->dev = out->dev_start;
     keep_best(self);
     for (size_t epoch = 0; epoch < epochs; epoch++) {
         icl_fit_say(self->fit, "epochs trained", epoch, epochs);
-        ICL_TRY(run_epoch(&self->loss, self, step, memory, lesson, &rng));
-        if (epoch == 0) self->loss_start = self->loss;
+        ICL_TRY(run_epoch(&out->loss, self, step, memory, lesson, &rng));
+        if (epoch == 0) out->loss_start = out->loss;
         read_weights(self);
-        ICL_TRY(measure_dev(&now, self, feedback));
-        if (now.nats <= best.nats) continue;
-        best = now;
+        ICL_TRY(measure_dev(&now, self, feedback, lesson));
+        if (now.nats <= out->dev.nats) continue;
+        out->dev = now;
         keep_best(self);
     }
     icl_fit_say(self->fit, "epochs trained", epochs, epochs);
-    self->dev = best;
     return_to_best(self);
+    return ICL_OK;
+}
+
+static icl_status report_round(const icl_retriever_trainer *self, const round_report *report)
+{
+    const icl_fit_measure measures[] = {
+        { "items", (double)self->item_count },        { "held_out", (double)self->dev_count },
+        { "loss_start", report->loss_start },         { "loss", report->loss },
+        { "dev_nats_start", report->dev_start.nats }, { "dev_nats", report->dev.nats },
+        { "dev_mrr_start", report->dev_start.mrr },   { "dev_mrr", report->dev.mrr },
+    };
+    char name[64], round[32] = "";
+    if (self->round > 0) snprintf(round, sizeof round, "round_%zu_", self->round + 1);
+    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
+        snprintf(name, sizeof name, "%s%s", round, measures[i].name);
+        ICL_TRY(icl_fit_file_add_measure(self->fit->file, name, measures[i].value));
+    }
     return ICL_OK;
 }
 
@@ -467,26 +487,15 @@ icl_status icl_retriever_train(icl_retriever_trainer *self, const icl_feedback *
     step_graph step = { .query_count = taught < QUERIES_MAX ? taught : QUERIES_MAX,
                         .list_length = lesson->list_length };
     step_memory memory = { 0 };
+    round_report report = { 0 };
     icl_status status = build_step(&step, self);
     if (status == ICL_OK) status = memory_new(&memory, &step, self->input->vector_size);
     if (status == ICL_OK && self->settings.epochs > 0)
         status = new_optimizer(self, self->settings.epochs * (taught / step.query_count));
-    if (status == ICL_OK) status = run_epochs(self, &step, &memory, feedback, lesson);
+    if (status == ICL_OK) status = run_epochs(&report, self, &step, &memory, feedback, lesson);
+    if (status == ICL_OK) status = report_round(self, &report);
     self->round++;
     memory_free(&memory);
     icl_graph_free(step.graph);
     return status;
-}
-
-icl_status icl_retriever_trainer_save(const icl_retriever_trainer *self)
-{
-    const icl_fit_measure measures[] = {
-        { "items", (double)self->item_count },      { "held_out", (double)self->dev_count },
-        { "loss_start", self->loss_start },         { "loss", self->loss },
-        { "dev_nats_start", self->dev_start.nats }, { "dev_nats", self->dev.nats },
-        { "dev_mrr_start", self->dev_start.mrr },   { "dev_mrr", self->dev.mrr },
-    };
-    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
-        ICL_TRY(icl_fit_file_add_measure(self->fit->file, measures[i].name, measures[i].value));
-    return icl_retriever_save(self->fit->file, &self->retriever);
 }

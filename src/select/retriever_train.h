@@ -18,12 +18,21 @@ typedef struct icl_lesson_step {
     double *gradient;       /* the same, zero; d loss / d scores goes here */
 } icl_lesson_step;
 
+/* What a retriever achieves on items that are held out. */
+typedef struct icl_dev_measure {
+    double nats; /* mean answer of the model to what the retriever puts first */
+    double mrr;  /* mean of 1 / the place of what has the best answer */
+} icl_dev_measure;
+
 typedef struct icl_lesson {
     void *user;
     size_t list_length;
     /* Writes out [list_length] contexts for an item, never the item itself. */
     void (*draw)(void *user, size_t *out, size_t item, icl_rng *rng);
     icl_status (*loss)(void *user, double *out_loss, const icl_lesson_step *step);
+    /* How well an item is served whose mapped vector is `query`, of unit length as are the mapped
+     * pool's `contexts` [pool_count]. NULL: by the feedback's candidates, one at a time. */
+    icl_dev_measure (*judge)(void *user, const float *query, const float *contexts, size_t item);
 } icl_lesson;
 
 /* Values of the options that ICL_RETRIEVER_OPTIONS lists. */
@@ -37,7 +46,7 @@ icl_retriever_settings icl_retriever_settings_of(const icl_select_input *input,
                                                  const icl_options *options);
 
 /* One pass after another over the items of which the model prefers some candidates, but for a tenth
- * that is held out: what is kept is the state in which the first candidates of those had the best
+ * that is held out: what is kept is the state in which what it puts first for those has the best
  * answers on average, the start included. */
 typedef struct icl_retriever_trainer icl_retriever_trainer;
 
@@ -46,16 +55,15 @@ icl_status icl_retriever_trainer_new(icl_retriever_trainer **out, const icl_fit 
                                      const icl_select_input *input,
                                      const icl_retriever_settings *settings);
 void icl_retriever_trainer_free(icl_retriever_trainer *trainer);
-/* Goes on from where it is. ICL_EINVAL: fewer than two items to learn from, or what the lesson
- * says; ICL_ECANCELLED. */
+/* Goes on from where it is, and leaves measures in the fit's file: "dev_nats" and the like, from
+ * the second call on "round_2_dev_nats". ICL_EINVAL: fewer than two items to learn from, or what
+ * the lesson says; ICL_ECANCELLED. */
 icl_status icl_retriever_train(icl_retriever_trainer *trainer, const icl_feedback *feedback,
                                const icl_lesson *lesson);
 /* From now on only the map of queries learns. Not for shared maps. */
 void icl_retriever_trainer_freeze_contexts(icl_retriever_trainer *trainer);
 /* Borrowed until the next call with the trainer. */
 const icl_retriever *icl_retriever_trainer_result(const icl_retriever_trainer *trainer);
-/* Retriever and measures into the fit's file. */
-icl_status icl_retriever_trainer_save(const icl_retriever_trainer *trainer);
 
 /* Options that every trained retriever lists after k, file and transfer. */
 #define ICL_RETRIEVER_OPTIONS                                                                      \

@@ -5,8 +5,8 @@
 #include "math/dpp.h"
 #include "select/nearest.h"
 
-static icl_status choose_dpp(size_t *out_chosen, size_t *out_count,
-                             const icl_candidates *candidates, size_t k, const icl_options *options)
+icl_status icl_choose_dpp(size_t *out_chosen, size_t *out_count, const icl_candidates *candidates,
+                          size_t k, const icl_options *options)
 {
     const size_t count = candidates->count;
     double *relevance = malloc(count * sizeof *relevance);
@@ -26,7 +26,7 @@ static icl_status choose_dpp(size_t *out_chosen, size_t *out_count,
 static icl_status select_dpp(icl_selection *out, const icl_select_input *input,
                              const icl_options *options)
 {
-    return icl_select_among_nearest(out, input, choose_dpp, options);
+    return icl_select_among_nearest(out, input, icl_choose_dpp, options);
 }
 
 static const icl_option options[] = {

@@ -5,25 +5,15 @@
 static icl_status fit_epr(icl_fit *fit, const icl_select_input *input, const icl_options *options)
 {
     const icl_retriever_settings settings = icl_retriever_settings_of(input, options);
-    const icl_feedback_options asked = { .width = (size_t)icl_options_int(options, "candidates") };
     icl_feedback feedback = { 0 };
     icl_retriever_trainer *trainer = NULL;
-    ICL_TRY(icl_contrast_check(input, options));
-    ICL_TRY(icl_feedback_ask(&feedback, fit, input, &asked));
-    icl_contrast contrast = icl_contrast_of(&feedback, options);
-    const icl_lesson lesson = icl_contrast_lesson(&contrast);
-    icl_status status = icl_retriever_trainer_new(&trainer, fit, input, &settings);
-    if (status == ICL_OK) status = icl_retriever_train(trainer, &feedback, &lesson);
-    if (status == ICL_OK) status = icl_retriever_trainer_save(trainer);
-    icl_retriever_trainer_free(trainer);
+    ICL_TRY(icl_retriever_trainer_new(&trainer, fit, input, &settings));
+    icl_status status = icl_contrast_fit(&feedback, trainer, fit, input, options);
+    if (status == ICL_OK)
+        status = icl_retriever_save(fit->file, icl_retriever_trainer_result(trainer));
     icl_feedback_deinit(&feedback);
+    icl_retriever_trainer_free(trainer);
     return status;
-}
-
-static size_t prompts_epr(const icl_select_input *input, const icl_options *options)
-{
-    return input->pool_count *
-           icl_feedback_width(input, (size_t)icl_options_int(options, "candidates"));
 }
 
 static const icl_option options[] = {
@@ -46,5 +36,5 @@ const icl_select_method icl_select_epr = {
               .option_count = sizeof options / sizeof *options },
     .run = icl_retriever_select,
     .fit = fit_epr,
-    .fit_prompts = prompts_epr,
+    .fit_prompts = icl_contrast_prompts,
 };

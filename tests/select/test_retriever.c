@@ -3,7 +3,9 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "math/dpp.h"
 #include "near.h"
+#include "select/ceil_sets.h"
 #include "select/fake_asker.h"
 #include "select/learned.h"
 
@@ -23,19 +25,23 @@ static size_t item_of_text(const clusters *world, const char *text)
     return (size_t)(text - world->texts[0]) / TEXT_BYTES;
 }
 
-/* Knows the clusters; a little of the answer depends on the demonstration. */
+/* Knows the clusters: the more of the demonstrations are of the input's, the better. A little of
+ * the answer depends on which they are. */
 static void oracle(void *context, fake_answer *answer, const icl_select_input *input,
                    const icl_ask_prompt *prompt, const char *cue)
 {
     const clusters *world = context;
     (void)cue;
     const size_t label = world->labels[item_of_text(world, fake_prompt_text(input, prompt))];
-    for (size_t i = 0; i < prompt->shown_count; i++)
+    double helps = 0, taste = 0;
+    for (size_t i = 0; i < prompt->shown_count; i++) {
         assert_true(prompt->of != ICL_ASK_POOL || prompt->shown[i] != prompt->item);
-    const bool helps = prompt->shown_count > 0 && input->pool_labels[prompt->shown[0]] == label;
-    const double taste = prompt->shown_count > 0 ? 1e-3 * (double)(prompt->shown[0] % 17) : 0;
+        helps += input->pool_labels[prompt->shown[i]] == label;
+        taste += 1e-3 * (double)(prompt->shown[i] % 17);
+    }
+    if (prompt->shown_count > 0) helps /= (double)prompt->shown_count;
     for (size_t l = 0; l < input->label_count; l++)
-        answer->label_nats[l] = l == label ? (helps ? -0.1 : -2) - taste : helps ? -3 : -1.5;
+        answer->label_nats[l] = l == label ? -2 + 1.9 * helps - taste : -1.5 - 1.5 * helps;
 }
 
 /* Cluster c leans towards axis c; all other axes are noise of twice that size. */
@@ -92,15 +98,16 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Share of queries whose first demonstration is of their cluster. */
+/* Share of the chosen demonstrations that are of their query's cluster. */
 static double recall(const clusters *world, const char *call)
 {
     icl_selection selection = select_well(&world->input, call);
+    const size_t count = QUERIES * selection.k;
     size_t found = 0;
-    for (size_t q = 0; q < QUERIES; q++)
-        found += world->labels[selection.indices[q * selection.k]] == world->labels[POOL + q];
+    for (size_t i = 0; i < count; i++)
+        found += world->labels[selection.indices[i]] == world->labels[POOL + i / selection.k];
     icl_selection_deinit(&selection);
-    return (double)found / QUERIES;
+    return (double)found / (double)count;
 }
 
 /* Fits "method(arguments)", prints what came of it and returns its recall; *out_file is yours. */
@@ -142,6 +149,59 @@ static void test_retriever__training_beats_words_and_the_untrained_start(void **
         assert_true(measure_of(file, "loss") < measure_of(file, "loss_start"));
         assert_true(measure_of(file, "dev_nats") > measure_of(file, "dev_nats_start"));
         icl_fit_file_free(file);
+    }
+}
+
+/* The second stage learns from sets; the first is EPR's. */
+static void test_retriever__ceil_learns_from_sets(void **state)
+{
+    const clusters *world = *state;
+    char path[LEARNED_PATH_BYTES], call[64];
+    icl_fit_file *file = fit_well(path, &world->input, "ceil(rate=0.01,epochs=20,sets=8,size=4)");
+    snprintf(call, sizeof call, "ceil(k=4,file=\"%s\")", path);
+    const double found = recall(world, call), start = recall(world, "dpp(k=4)");
+    unlink(path);
+    print_message("ceil(k=4): %.3f of the demonstrations are of the cluster, dpp %.3f; sets: loss "
+                  "%.3f -> %.3f, nats %.3f -> %.3f\n",
+                  found, start, measure_of(file, "round_2_loss_start"),
+                  measure_of(file, "round_2_loss"), measure_of(file, "round_2_dev_nats_start"),
+                  measure_of(file, "round_2_dev_nats"));
+    assert_true(found > start + 0.1);
+    assert_true(measure_of(file, "round_2_loss") < measure_of(file, "round_2_loss_start"));
+    assert_true(measure_of(file, "round_2_dev_nats") >= measure_of(file, "round_2_dev_nats_start"));
+    icl_fit_file_free(file);
+}
+
+static void test_retriever__set_scores_are_log_determinants(void **state)
+{
+    (void)state;
+    /* Vectors at 0, 10 and 80 degrees, the query at 0. */
+    static const double degree = 3.14159265358979323846 / 180;
+    const double angles[] = { 0, 10, 80 };
+    float vectors[6];
+    double cosines[3], relevance[3], expected = 0;
+    for (size_t i = 0; i < 3; i++) {
+        cosines[i] = cos(angles[i] * degree);
+        vectors[2 * i] = (float)cosines[i];
+        vectors[2 * i + 1] = (float)sin(angles[i] * degree);
+    }
+    const double lambdas[] = { 0.1, 1 };
+    const double determinants[2][2] = { { 0.014027, 0.010526 }, { 0.015020, 0.433734 } };
+    for (size_t l = 0; l < 2; l++) {
+        double scores[2], plain;
+        icl_dpp_relevance(relevance, cosines, 3, lambdas[l]);
+        for (size_t pair = 0; pair < 2; pair++) {
+            const size_t set[] = { 0, pair + 1 };
+            const double ones[] = { 1, 1, 1 }, own[] = { cosines[0], cosines[pair + 1] };
+            const icl_dpp_kernel similarity = { vectors, ones, 3, 2 };
+            const icl_dpp_kernel kernel = { vectors, relevance, 3, 2 };
+            assert_int_equal(icl_dpp_log_det(&plain, &similarity, set, 2), ICL_OK);
+            assert_int_equal(icl_dpp_log_det(&expected, &kernel, set, 2), ICL_OK);
+            assert_near(exp(expected), determinants[l][pair], 1e-6);
+            /* The relevance in the kernel is divided by the greatest, which is that of cosine 1. */
+            scores[pair] = icl_ceil_set_score(own, 2, plain, lambdas[l]);
+            assert_near(scores[pair] - 2 / lambdas[l], expected, 1e-9);
+        }
     }
 }
 
@@ -234,6 +294,10 @@ static void test_retriever__too_few_candidates_are_refused_before_asking(void **
     assert_string_equal(icl_error_message(),
                         "select=epr: positives=4 and negatives=4 need 8 candidates, and each of "
                         "the 7 pool items has 6");
+    assert_int_equal(fit_status(&file, &input, "ceil(positives=1,negatives=1)", NULL), ICL_EINVAL);
+    assert_string_equal(icl_error_message(), "select=ceil: sets of size=8 need as many candidates, "
+                                             "and each of the 7 pool items has 6");
+    assert_int_equal(fit_status(&file, &input, "ceil(shared=true)", NULL), ICL_EINVAL);
     assert_int_equal(fake.prompts, 0);
 }
 
@@ -297,6 +361,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_retriever__training_beats_words_and_the_untrained_start),
+        cmocka_unit_test(test_retriever__ceil_learns_from_sets),
+        cmocka_unit_test(test_retriever__set_scores_are_log_determinants),
         cmocka_unit_test(test_retriever__an_untrained_one_is_knn),
         cmocka_unit_test(test_retriever__every_candidate_is_asked_about_once),
         cmocka_unit_test(test_retriever__progress_ends_where_the_work_ends),
