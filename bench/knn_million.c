@@ -34,8 +34,8 @@ static void fill_random(float *values, size_t count)
 static const float *map_file(const char *path, size_t bytes)
 {
     const int file = open(path, O_RDONLY);
-    void *memory = file < 0 ? MAP_FAILED
-                            : mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    void *memory =
+        file < 0 ? MAP_FAILED : mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
     if (memory == MAP_FAILED || lseek(file, 0, SEEK_END) < (off_t)bytes) {
         fprintf(stderr, "error: \"%s\" does not hold %zu bytes\n", path, bytes);
         exit(1);

@@ -31,15 +31,15 @@ typedef struct candidates {
 typedef struct search {
     const icl_dense_input *input;
     size_t query_block, pool_block;
-    double error;         /* bound on |single-precision score - exact score| */
-    int exponent;         /* l2: rows are divided by 2^exponent to have length at most 1 */
-    float *query_rows;    /* [query_block][columns] prepared for the product */
-    float *pool_rows;     /* [pool_block][columns] */
-    float *scales;        /* [pool_block] a score is product * scale - offset */
-    float *offsets;       /* [pool_block] */
-    float *products;      /* [query_block][pool_block] */
-    uint32_t *places;     /* [pool_block] rows of the block that may be candidates */
-    candidates *found;    /* [query_block] */
+    double error;      /* bound on |single-precision score - exact score| */
+    int exponent;      /* l2: rows are divided by 2^exponent to have length at most 1 */
+    float *query_rows; /* [query_block][columns] prepared for the product */
+    float *pool_rows;  /* [pool_block][columns] */
+    float *scales;     /* [pool_block] a score is product * scale - offset */
+    float *offsets;    /* [pool_block] */
+    float *products;   /* [query_block][pool_block] */
+    uint32_t *places;  /* [pool_block] rows of the block that may be candidates */
+    candidates *found; /* [query_block] */
 } search;
 
 static size_t at_most(size_t value, size_t limit)
@@ -207,8 +207,8 @@ static icl_status scan_pool_block(const search *s, size_t query, size_t queries,
     for (size_t q = 0; q < queries; q++) {
         const size_t excluded = input->exclude != NULL ? input->exclude[query + q] : SIZE_MAX;
         const float *products = &s->products[q * b->count];
-        const size_t places = icl_places_above(s->places, products, s->scales, s->offsets,
-                                               b->count, (float)s->found[q].floor);
+        const size_t places = icl_places_above(s->places, products, s->scales, s->offsets, b->count,
+                                               (float)s->found[q].floor);
         for (size_t p = 0; p < places; p++) {
             const size_t i = s->places[p], row = b->first + i;
             if (row == excluded) continue;
@@ -284,8 +284,8 @@ static icl_status search_init(search *s, const icl_dense_input *input)
     s->places = malloc((s->pool_block + 1) * sizeof *s->places);
     s->products = malloc((s->query_block * s->pool_block + 1) * sizeof *s->products);
     s->found = calloc(s->query_block + 1, sizeof *s->found);
-    if (s->query_rows == NULL || s->pool_rows == NULL || s->scales == NULL ||
-        s->offsets == NULL || s->places == NULL || s->products == NULL || s->found == NULL)
+    if (s->query_rows == NULL || s->pool_rows == NULL || s->scales == NULL || s->offsets == NULL ||
+        s->places == NULL || s->products == NULL || s->found == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory");
     return ICL_OK;
 }

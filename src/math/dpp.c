@@ -64,7 +64,7 @@ static size_t best_item(const double *factors, size_t count)
     return best;
 }
 
-/* Row `step` of the Cholesky factor as `item` joins the chosen; lowers the factors of the others. */
+/* Row `step` of the Cholesky factor as `item` joins the chosen; lowers the others' factors. */
 static void choose(double *rows, size_t step, double *factors, const icl_dpp_kernel *kernel,
                    size_t item)
 {

@@ -165,8 +165,7 @@ static void choose_set(icl_scored *line, const matcher *m, size_t k, size_t coun
         m->taken[best] = true;
         line[chosen++] = m->items[best];
         const float *matches = &m->matches[m->items[best].index * tokens];
-        for (size_t t = 0; t < tokens; t++)
-            m->covered[t] = fmax(m->covered[t], (double)matches[t]);
+        for (size_t t = 0; t < tokens; t++) m->covered[t] = fmax(m->covered[t], (double)matches[t]);
     }
 }
 

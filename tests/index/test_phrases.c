@@ -59,9 +59,9 @@ static void test_phrases__repetitions_count_once(void **state)
     (void)state;
     icl_phrases *index = index_of(2, true);
     expect(index, "jazz jazz Jazz", (const size_t[][5]){ { 1, 0, 2, 4, SIZE_MAX } }, 1);
-    expect(index, "jazz some", (const size_t[][5]){ { 2, 2, SIZE_MAX },
-                                                    { 1, 0, 2, 4, SIZE_MAX },
-                                                    { 1, 0, 1, 2, SIZE_MAX } },
+    expect(index, "jazz some",
+           (const size_t[][5]){
+               { 2, 2, SIZE_MAX }, { 1, 0, 2, 4, SIZE_MAX }, { 1, 0, 1, 2, SIZE_MAX } },
            3);
     icl_phrases_free(index);
 }

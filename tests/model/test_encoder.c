@@ -170,8 +170,7 @@ static double token_error(const token_line *rows, const token_line *columns, con
     double largest = 0;
     for (size_t i = 0; i < rows->count; i++)
         for (size_t j = 0; j < columns->count; j++) {
-            const double cosine =
-                dot(rows->vectors + i * size, columns->vectors + j * size, size);
+            const double cosine = dot(rows->vectors + i * size, columns->vectors + j * size, size);
             const json_t *number = json_array_get(json_array_get(expected, i), j);
             largest = fmax(largest, fabs(cosine - json_number_value(number)));
         }
@@ -191,8 +190,7 @@ static void test_encoder__token_vectors_equal_the_python_package(void **state)
             assert_int_equal(lines[i].ids[t], json_integer_value(json_array_get(ids, t)));
         const json_t *cosines = json_object_get(lines[i].golden, "cosines");
         for (size_t j = 0; j < json_array_size(cosines); j++)
-            largest =
-                fmax(largest, token_error(&lines[i], &lines[j], json_array_get(cosines, j)));
+            largest = fmax(largest, token_error(&lines[i], &lines[j], json_array_get(cosines, j)));
     }
     printf("largest difference of a token's cosine: %g\n", largest);
     assert_true(largest <= 1e-3);

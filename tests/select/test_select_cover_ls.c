@@ -34,7 +34,13 @@ static void test_select_cover_ls__covers_more_than_the_nearest(void **state)
 {
     (void)state;
     const char *const pool[] = {
-        "play jazz", "play jazz", "one two", "three four", "five six", "seven eight", "nine ten",
+        "play jazz",
+        "play jazz",
+        "one two",
+        "three four",
+        "five six",
+        "seven eight",
+        "nine ten",
         "tell me what the weather will be like on the first sunny day of june in rome, and the last"
     };
     const char *const queries[] = { "play jazz in rome" };

@@ -87,8 +87,7 @@ static void choose_by_brute_force(bool *taken, const world *w, size_t query, wor
     for (size_t step = 0; step < K; step++) {
         double best_value = -INFINITY;
         for (size_t i = 0; i < POOL; i++) {
-            const double value =
-                taken[i] ? -INFINITY : value_of(w, query, chosen, step, i, lambda);
+            const double value = taken[i] ? -INFINITY : value_of(w, query, chosen, step, i, lambda);
             if (value <= best_value) continue;
             best_value = value;
             chosen[step] = i;
@@ -121,8 +120,7 @@ static void test_select_mmr__equals_brute_force(void **state)
 {
     (void)state;
     const double lambdas[] = { 0, 0.25, 0.5, 0.9, 1 }; /* 0: the farthest from the chosen */
-    for (size_t i = 0; i < 5; i++)
-        assert_equals_brute_force("mmr", marginal_relevance, lambdas[i]);
+    for (size_t i = 0; i < 5; i++) assert_equals_brute_force("mmr", marginal_relevance, lambdas[i]);
 }
 
 static void test_select_dpp__equals_brute_force(void **state)
@@ -132,8 +130,7 @@ static void test_select_dpp__equals_brute_force(void **state)
     for (size_t i = 0; i < 3; i++) assert_equals_brute_force("dpp", determinant, lambdas[i]);
 }
 
-static void assert_same_selection(const icl_select_input *input, const char *one,
-                                  const char *other)
+static void assert_same_selection(const icl_select_input *input, const char *one, const char *other)
 {
     icl_selection a = select_well(input, one), b = select_well(input, other);
     assert_int_equal(a.k, b.k);
@@ -219,8 +216,8 @@ static void test_select_dpp__equals_openicl(void **state)
         for (size_t i = 0; i < SIZE; i++) {
             query[i] = (float)json_number_value(json_array_get(json_object_get(line, "query"), i));
             for (size_t row = 0; row < ITEMS; row++)
-                pool[row * SIZE + i] = (float)json_number_value(json_array_get(
-                    json_array_get(json_object_get(line, "vectors"), row), i));
+                pool[row * SIZE + i] = (float)json_number_value(
+                    json_array_get(json_array_get(json_object_get(line, "vectors"), row), i));
         }
         const icl_select_input input = { .pool_count = ITEMS,
                                          .query_count = 1,
@@ -236,9 +233,8 @@ static void test_select_dpp__equals_openicl(void **state)
                  json_number_value(json_object_get(line, "lambda")));
         icl_selection selection = select_well(&input, text);
         for (size_t i = 0; i < CHOSEN; i++)
-            assert_int_equal(selection.indices[i],
-                             json_integer_value(
-                                 json_array_get(json_object_get(line, "chosen"), i)));
+            assert_int_equal(selection.indices[i], json_integer_value(json_array_get(
+                                                       json_object_get(line, "chosen"), i)));
         icl_selection_deinit(&selection);
         json_decref(line);
     }
