@@ -12,10 +12,13 @@
 #include "math/logspace.h"
 #include "math/matrix.h"
 #include "select/ask.h"
+#include "select/unit_rows.h"
 
 icl_status icl_annotation_init(icl_annotation *out, size_t *picked, const icl_select_input *input,
                                const icl_options *options)
 {
+    /* Later searches see some rows only, and would name an item by its place among them. */
+    ICL_TRY(icl_unit_rows_check(input));
     icl_annotation a = { .input = input, .options = options, .picked = picked };
     a.is_picked = calloc(input->pool_count, sizeof *a.is_picked);
     a.rest = malloc(input->pool_count * sizeof *a.rest);

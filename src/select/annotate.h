@@ -31,7 +31,8 @@ typedef struct icl_annotation {
     size_t rest_count;
 } icl_annotation;
 
-/* Nothing is picked. `picked` has room for the budget. ICL_ENOMEM. */
+/* Nothing is picked. `picked` has room for the budget. ICL_EINVAL: a vector is not finite;
+ * ICL_ENOMEM. */
 icl_status icl_annotation_init(icl_annotation *out, size_t *picked, const icl_select_input *input,
                                const icl_options *options);
 void icl_annotation_deinit(icl_annotation *annotation);

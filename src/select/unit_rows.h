@@ -5,8 +5,11 @@
 
 #include "select/select.h"
 
-/* *out [pool_count][vector_size], malloc'd, yours; a zero vector stays zero. ICL_EINVAL: a
- * component is not finite; ICL_ENOMEM. */
+/* ICL_EINVAL, naming the item: a component of the pool's sentence vectors is not finite. */
+icl_status icl_unit_rows_check(const icl_select_input *input);
+
+/* *out [pool_count][vector_size], malloc'd, yours; a zero vector stays zero. What
+ * icl_unit_rows_check says; ICL_ENOMEM. */
 icl_status icl_unit_rows(float **out, const icl_select_input *input);
 
 #endif
