@@ -73,6 +73,10 @@ ICL_API const double *icl_batch_token_logprobs_nats(const icl_batch *batch, size
                                                     size_t *out_count);
 /** Whether every continuation token is the model's first choice at its place. */
 ICL_API bool icl_batch_is_greedy(const icl_batch *batch, size_t request);
+/** The model's first choice at the place of each continuation token, [*out_count], ties by lowest
+ *  id. Borrowed. */
+ICL_API const int32_t *icl_batch_first_choices(const icl_batch *batch, size_t request,
+                                               size_t *out_count);
 /** Entropy of the next token, of a distribution request. */
 ICL_API double icl_batch_entropy_nats(const icl_batch *batch, size_t request);
 /** The top_n tokens, most likely first, ties by lowest id; *out_logprobs parallel, in nats. */

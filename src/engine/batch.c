@@ -146,6 +146,14 @@ bool icl_batch_is_greedy(const icl_batch *batch, size_t index)
     return request_at(batch, index)->greedy;
 }
 
+const int32_t *icl_batch_first_choices(const icl_batch *batch, size_t index, size_t *out_count)
+{
+    const icl_request *request = request_at(batch, index);
+    assert(request->answered && request->kind == REQUEST_SCORE);
+    *out_count = request->count;
+    return batch->choices + request->answer_first;
+}
+
 double icl_batch_entropy_nats(const icl_batch *batch, size_t index)
 {
     const icl_request *request = request_at(batch, index);

@@ -19,10 +19,10 @@
  *             after the input is not scored
  *   texts     every token but BOS; without BOS every token but the first
  *   generate  the cue follows the input directly and belongs to it (in chat: to the user's turn).
- *             A step is one batch with the next token of every prompt that goes on, ties to the
- *             lowest token. A text ends before the separator, the end-of-text token, a NUL byte or
- *             a character that is not whole. Demonstrations are dropped until tokens_max fit the
- *             window
+ *             Greedy, ties to the lowest token. A step is one batch for all prompts that go on and
+ *             gives each a token or more, see ask_generate.c. A text ends before the separator, the
+ *             end-of-text token, a NUL byte or a character that is not whole. Demonstrations are
+ *             dropped until tokens_max fit the window
  */
 #ifndef ICL_PIPELINE_ASK_H
 #define ICL_PIPELINE_ASK_H

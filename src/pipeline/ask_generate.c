@@ -1,4 +1,7 @@
-/* Greedy continuations of many prompts side by side, a token of each a batch. */
+/* Greedy continuations of many prompts side by side. A batch scores a guess of each continuation's
+ * next tokens, and the model's first choices are taken up to the first that the guess missed: one
+ * token at least, and more where a text repeats itself or its prompt, which small models and
+ * answers after demonstrations often do. The guess changes the number of batches, not the text. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +13,15 @@
 #include "model/interrupt.h"
 #include "pipeline/ask_parts.h"
 
+enum { GUESS_MAX = 16 }; /* a fraction of a prompt, should it be wrong */
+
 typedef struct continuation {
     int32_t *tokens; /* of the prompt, then the generated ones */
-    size_t token_count, token_capacity;
+    size_t prompt_count, token_count, token_capacity;
     icl_text text; /* generated */
     bool ended;
+    int32_t guess[GUESS_MAX];
+    size_t guess_count;
     size_t request; /* of the step */
 } continuation;
 
@@ -50,6 +57,7 @@ static icl_status begin(generation *self, icl_prompter *prompter, const icl_ask_
     ICL_TRY(build_prompt(&prompt, self, prompter, asked));
     continuation *part = &self->parts[self->count++];
     *part = (continuation){ .tokens = prompt.tokens,
+                            .prompt_count = prompt.token_count,
                             .token_count = prompt.token_count,
                             .token_capacity = prompt.token_count,
                             .ended = self->tokens_max == 0 };
@@ -86,8 +94,34 @@ static icl_status take_token(const generation *self, continuation *part, int32_t
     ICL_TRY(icl_text_status(&part->text));
     ICL_TRY(icl_array_reserve(&part->tokens, &part->token_capacity, part->token_count + 1));
     part->tokens[part->token_count++] = token;
+    part->ended = part->token_count - part->prompt_count == self->tokens_max;
     end_at_separator(part, self->source->prompts.separator);
     return ICL_OK;
+}
+
+/* The place after the latest earlier occurrence of the last two tokens, or else of the last one;
+ * `count` where there is none. */
+static size_t find_earlier(const int32_t *tokens, size_t count)
+{
+    size_t found = count;
+    bool pair = false;
+    for (size_t i = 1; i < count; i++) {
+        if (tokens[i - 1] != tokens[count - 1]) continue;
+        const bool both = i > 1 && tokens[i - 2] == tokens[count - 2];
+        if (both || !pair) found = i;
+        pair |= both;
+    }
+    return found;
+}
+
+/* What followed then; a repetition shorter than the guess goes on repeating. */
+static void make_guess(continuation *part, size_t most)
+{
+    const size_t count = part->token_count, from = find_earlier(part->tokens, count);
+    part->guess_count = from == count ? 1 : most < GUESS_MAX ? most : GUESS_MAX;
+    part->guess[0] = part->tokens[count - 1]; /* where nothing tells */
+    for (size_t i = 0; from < count && i < part->guess_count; i++)
+        part->guess[i] = from + i < count ? part->tokens[from + i] : part->guess[from + i - count];
 }
 
 static icl_status ask_next(generation *self, icl_batch *batch)
@@ -96,18 +130,29 @@ static icl_status ask_next(generation *self, icl_batch *batch)
     for (size_t i = 0; i < self->count; i++) {
         continuation *part = &self->parts[i];
         if (part->ended) continue;
+        make_guess(part, self->tokens_max - (part->token_count - part->prompt_count));
         ICL_TRY(icl_batch_add_prefix(batch, part->tokens, part->token_count, &prefix));
-        ICL_TRY(icl_batch_add_distribution(batch, prefix, 1, &part->request));
+        ICL_TRY(icl_batch_add_score(batch, prefix, part->guess, part->guess_count, &part->request));
     }
     return icl_engine_run(self->source->engine, batch);
 }
 
-/* One token for every continuation that goes on; *out_done when none does. */
+/* A first choice counts while the guess was right up to its place. */
+static icl_status take_choices(const generation *self, continuation *part, const icl_batch *batch)
+{
+    size_t count;
+    const int32_t *choices = icl_batch_first_choices(batch, part->request, &count);
+    for (size_t i = 0; i < count && !part->ended; i++) {
+        if (i > 0 && part->guess[i - 1] != choices[i - 1]) break;
+        ICL_TRY(take_token(self, part, choices[i]));
+    }
+    return ICL_OK;
+}
+
+/* A batch for every continuation that goes on; *out_done when none does. */
 static icl_status step(generation *self, bool *out_done)
 {
     icl_batch *batch = NULL;
-    const double *nats;
-    size_t count;
     *out_done = true;
     for (size_t i = 0; i < self->count; i++) *out_done &= self->parts[i].ended;
     if (*out_done) return ICL_OK;
@@ -115,12 +160,8 @@ static icl_status step(generation *self, bool *out_done)
     ICL_TRY(icl_cancel_check(icl_model_interrupt_flag(model)));
     ICL_TRY(icl_batch_new(&batch));
     icl_status status = ask_next(self, batch);
-    for (size_t i = 0; i < self->count && status == ICL_OK; i++) {
-        continuation *part = &self->parts[i];
-        if (!part->ended)
-            status = take_token(self, part,
-                                icl_batch_top_tokens(batch, part->request, &nats, &count)[0]);
-    }
+    for (size_t i = 0; i < self->count && status == ICL_OK; i++)
+        if (!self->parts[i].ended) status = take_choices(self, &self->parts[i], batch);
     icl_batch_free(batch);
     return status;
 }
@@ -135,8 +176,7 @@ static icl_status generate_some(generation *self, icl_prompter *prompter,
         ICL_TRY(begin(self, prompter, &prompts[distinct->firsts[row]]));
         tokens += self->parts[self->count - 1].token_count + self->tokens_max;
     }
-    bool done = false;
-    for (size_t i = 0; i < self->tokens_max && !done; i++) ICL_TRY(step(self, &done));
+    for (bool done = false; !done;) ICL_TRY(step(self, &done));
     *next = row;
     return ICL_OK;
 }

@@ -230,6 +230,67 @@ static void test_ask__generation_ends_before_the_separator_or_at_its_limit(void 
     close_world(&w);
 }
 
+/* Letters that hang on the two before them; the weights make runs, loops and surprises. */
+static void looping_logits(void *user, float *out, const int32_t *context, size_t count)
+{
+    const int32_t last = context[count - 1], before = count > 1 ? context[count - 2] : 0;
+    const uint32_t mixed = ((uint32_t)last * 31 + (uint32_t)before * 7 + *(uint32_t *)user) * 97;
+    memset(out, 0, VOCAB_COUNT * sizeof *out);
+    out['a' + mixed / 8 % 5] = 3;
+    out['c'] += (float)(mixed % 3);
+    if (mixed % 29 == 0) out['\n'] = 9;
+}
+
+/* One token after the other, and what makes a text end. */
+static void spell_greedily(char *out, uint32_t variant, const char *prompt, size_t tokens_max)
+{
+    int32_t context[256] = { 256 }; /* BOS */
+    size_t count = 1, length = 0;
+    for (; prompt[count - 1] != '\0'; count++) context[count] = (unsigned char)prompt[count - 1];
+    for (; length < tokens_max; length++) {
+        float logits[VOCAB_COUNT];
+        int32_t best = 0;
+        looping_logits(&variant, logits, context, count);
+        for (int32_t i = 1; i < VOCAB_COUNT; i++)
+            if (logits[i] > logits[best]) best = i;
+        if (best == '\n') break;
+        context[count++] = best;
+        out[length] = (char)best;
+    }
+    out[length] = '\0';
+}
+
+static void test_ask__generation_is_greedy_token_by_token(void **state)
+{
+    uint64_t steps = 0, tokens = 0;
+    for (uint32_t variant = 0; variant < 60; variant++) {
+        world w = open_with(looping_logits, 0, NULL);
+        icl_engine_close(w.engine);
+        icl_model_close(w.model);
+        assert_int_equal(icl_model_open_table(&w.model, looping_logits, &variant, 0), ICL_OK);
+        assert_int_equal(icl_engine_open(&w.engine, w.model, NULL), ICL_OK);
+        icl_ask_service_free(w.service);
+        w.source.engine = w.engine;
+        assert_int_equal(icl_ask_service_new(&w.service, &w.source), ICL_OK);
+        w.asker = icl_ask_service_asker(w.service);
+        const icl_ask_prompt prompts[] = { of_query(0, 2), of_pool(2, 0) };
+        char *texts[2], expected[64];
+        const size_t most = 1 + variant % 50;
+        assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 2, "ab", most), ICL_OK);
+        spell_greedily(expected, variant, "two: no\nin: one: a\nin: a queryab", most);
+        assert_string_equal(texts[0], expected);
+        tokens += strlen(expected);
+        spell_greedily(expected, variant, "twoab", most);
+        assert_string_equal(texts[1], expected);
+        tokens += strlen(expected);
+        steps += asked(&w);
+        free(texts[0]);
+        free(texts[1]);
+        close_world(&w);
+    }
+    assert_true(steps * 2 < tokens); /* what repeats itself comes several tokens a batch */
+}
+
 /* Always the first byte of a character of two bytes. */
 static void half_character_logits(void *user, float *out, const int32_t *context, size_t count)
 {
@@ -376,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_ask__the_only_possible_text_has_perplexity_one),
         cmocka_unit_test(test_ask__an_input_is_the_difference_of_two_texts),
         cmocka_unit_test(test_ask__generation_ends_before_the_separator_or_at_its_limit),
+        cmocka_unit_test(test_ask__generation_is_greedy_token_by_token),
         cmocka_unit_test(test_ask__generation_is_cut_before_half_a_character),
         cmocka_unit_test(test_ask__equal_prompts_are_asked_once),
         cmocka_unit_test(test_ask__what_the_journal_holds_is_not_asked_again),
