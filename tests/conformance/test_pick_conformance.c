@@ -29,7 +29,7 @@ static void fill(world *w)
         float *row = &w->vectors[i * COLUMNS];
         if (i % 11 == 5) memset(row, 0, COLUMNS * sizeof *row);
         if (i % 4 == 3) memcpy(row, row - COLUMNS, COLUMNS * sizeof *row);
-        snprintf(w->texts[i], sizeof w->texts[i], i % 9 == 4 ? "" : "item number %zu", i);
+        if (i % 9 != 4) snprintf(w->texts[i], sizeof w->texts[i], "item number %zu", i);
         w->pool_texts[i] = w->texts[i];
         w->labels[i] = i < 2 ? 3 : i % 3;
     }
