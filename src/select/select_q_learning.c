@@ -101,14 +101,13 @@ static icl_status learn_offline(training *t)
     const size_t updates = (size_t)icl_options_int(t->options, "updates");
     const size_t checks = (size_t)icl_options_int(t->options, "checks");
     size_t checked = 0;
-    for (size_t done = 0; done < updates;) {
-        ICL_TRY(icl_q_learner_update(NULL, t->learner, t->replay.transitions, t->replay.count));
-        done++;
+    for (size_t done = 0; done < updates; done++) {
         if (done % UPDATES_AT_ONCE == 0) {
             ICL_TRY(icl_cancel_check(t->input->cancelled));
             icl_fit_say(t->fit, "updates", done, updates);
         }
-        if (done * checks >= (checked + 1) * updates) {
+        ICL_TRY(icl_q_learner_update(NULL, t->learner, t->replay.transitions, t->replay.count));
+        if ((done + 1) * checks >= (checked + 1) * updates) {
             ICL_TRY(check(t));
             checked++;
         }

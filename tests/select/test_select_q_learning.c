@@ -9,8 +9,8 @@
 enum { POOL = 36, QUERIES = 3, LABELS = 2 };
 
 #define SHAPE  "candidates=20,validation=16,steps=3,calibrate=none"
-#define LEARNS ",episodes=60,updates=2000"
-#define HASTY  ",episodes=15,updates=100"
+#define LEARNS ",episodes=40,updates=600"
+#define HASTY  ",episodes=15,updates=20"
 
 typedef struct world {
     char texts[POOL][32];
