@@ -1,4 +1,6 @@
-/* CondAcc: the mean accuracy of the random prompts that hold an example. */
+/* CondAcc: the mean accuracy of the random prompts that hold an example. As the paper does, the
+ * demonstrations are drawn from the best ones, as many of each class as of the others; an example
+ * that no prompt holds has no score, where the public code gives it 0. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -48,7 +50,7 @@ const icl_select_method icl_select_condacc = {
               .summary = "Examples that stood in the random prompts of the best mean accuracy.",
               .paper = "Chang & Jia 2023, \"Data Curation Alone Can Stabilize In-context "
                        "Learning\"",
-              .cost = ICL_TRIALS_COST,
+              .cost = ICL_TRIALS_COST " (paper: 25000 subsets, 2 orders)",
               .needs = ICL_NEEDS_LOGPROBS | ICL_NEEDS_LABELS,
               .options = options,
               .option_count = sizeof options / sizeof *options },

@@ -1,5 +1,9 @@
 /* Influence: how much better random prompts do with an example than without it. An example that
- * stands in no prompt, or in all of them, is not measured. */
+ * stands in no prompt, or in all of them, is not measured.
+ *
+ * As in the public code the prompts are class-balanced and show k examples, as those do that the
+ * scores are for; and the best of all are taken, the very best nearest to the query. The paper
+ * takes those of positive influence; where they are fewer than k the next best fill up. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -57,15 +61,15 @@ static const icl_option options[] = {
     ICL_TRIALS_OPTIONS,
     { .name = "balanced",
       .type = ICL_OPTION_BOOL,
-      .fallback = "true",
-      .help = "true: the best of each class; false: the best of all" },
+      .fallback = "false",
+      .help = "true: the best of each class; false: the best of all (the paper)" },
 };
 
 const icl_select_method icl_select_influence = {
     .card = { .name = "influence",
               .summary = "Examples whose presence raises the accuracy of random prompts most.",
               .paper = "Nguyen & Wong 2023, \"In-context Example Selection with Influences\"",
-              .cost = ICL_TRIALS_COST,
+              .cost = ICL_TRIALS_COST " (paper: 650 subsets, 200 development items)",
               .needs = ICL_NEEDS_LOGPROBS | ICL_NEEDS_LABELS,
               .options = options,
               .option_count = sizeof options / sizeof *options },

@@ -10,6 +10,8 @@
 #include "math/logspace.h"
 #include "math/topk.h"
 
+enum { SWAP_CHOICES = 4 }; /* candidates that a place is drawn from */
+
 /* ---- features ---- */
 
 static void standardise(double *values, size_t count)
@@ -100,9 +102,8 @@ static double place_score(const icl_set_features *features, const size_t *set, s
 /* One of the best, best first, with the probabilities softmax(score). */
 static size_t draw_by_score(const icl_scored *best, size_t count, icl_rng *rng)
 {
-    enum { CHOICES_MAX = 4 };
-    assert(count > 0 && count <= CHOICES_MAX);
-    double probabilities[CHOICES_MAX];
+    assert(count > 0 && count <= SWAP_CHOICES);
+    double probabilities[SWAP_CHOICES];
     for (size_t i = 0; i < count; i++) probabilities[i] = best[i].score;
     icl_softmax(probabilities, probabilities, count);
     double left = icl_rng_unit(rng);
@@ -116,7 +117,6 @@ static size_t draw_by_score(const icl_scored *best, size_t count, icl_rng *rng)
 icl_status icl_set_swap(size_t *child, const icl_set_features *features, const size_t *set,
                         size_t size, icl_rng *rng)
 {
-    enum { CHOICES = 4 };
     icl_scored *choices = malloc(features->count * sizeof *choices);
     if (choices == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu candidates", features->count);
@@ -130,7 +130,7 @@ icl_status icl_set_swap(size_t *child, const icl_set_features *features, const s
                 .score = place_score(features, set, size, place, c), .index = c
             };
     }
-    const size_t kept = count < CHOICES ? count : CHOICES;
+    const size_t kept = count < SWAP_CHOICES ? count : SWAP_CHOICES;
     icl_topk(choices, count, kept);
     memmove(child, set, size * sizeof *child);
     if (count > 0) child[place] = draw_by_score(choices, kept, rng);

@@ -211,6 +211,21 @@ static void test_select_lens__a_longer_search_loses_nothing(void **state)
     assert_true(gained > 0.5);
 }
 
+/* All items of one class: nothing to balance, and no error. */
+static void test_select_lens__one_class_is_enough(void **state)
+{
+    (void)state;
+    static const char *const calls[] = { "infoscore(k=4)", "lens(k=4, dev=10, n0=2, m=12)" };
+    for (size_t c = 0; c < 2; c++) {
+        world w;
+        setup_world(&w);
+        memset(w.labels, 0, sizeof w.labels);
+        icl_selection selection = run(&w, fake_hashed, calls[c]);
+        assert_true(selection.indices[0] != selection.indices[1]);
+        icl_selection_deinit(&selection);
+    }
+}
+
 static void test_select_lens__bad_input_is_named(void **state)
 {
     (void)state;
@@ -237,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_select_infoscore__no_change_is_worth_nothing),
         cmocka_unit_test(test_select_lens__takes_the_best_of_what_it_tried),
         cmocka_unit_test(test_select_lens__a_longer_search_loses_nothing),
+        cmocka_unit_test(test_select_lens__one_class_is_enough),
         cmocka_unit_test(test_select_lens__bad_input_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "select/corpus.h"
 #include "select/fake_asker.h"
 #include "select/select_call.h"
+#include "select/trials.h"
 
 enum { POOL = 60, QUERIES = 3, LABELS = 2, DEV = 20, CANDIDATES = POOL - DEV };
 
@@ -78,6 +79,77 @@ static double mean_value(const world *w, const icl_selection *selection)
     return sum / (double)selection->k;
 }
 
+static icl_trials ask_trials(world *w, const char *text, size_t k)
+{
+    icl_call call = { 0 };
+    icl_options options = { 0 };
+    const icl_select_method *method = NULL;
+    assert_int_equal(icl_call_parse(&call, text, strlen(text)), ICL_OK);
+    assert_int_equal(icl_select_find(&method, call.name), ICL_OK);
+    assert_int_equal(icl_options_read(&options, &method->card, &call), ICL_OK);
+    fake_asker_serve(&w->fake, &w->input, additive, w);
+    icl_trials trials = { 0 };
+    assert_int_equal(icl_trials_ask(&trials, &w->input, call.name, &options, k), ICL_OK);
+    icl_options_deinit(&options);
+    icl_call_deinit(&call);
+    return trials;
+}
+
+/* Prompts are balanced and without repeats; two orders show the same items; a longer list of
+ * prompts begins with the shorter one. */
+static void test_select_trials__prompts_are_balanced_subsets(void **state)
+{
+    (void)state;
+    enum { K = 6 };
+    world w;
+    setup_world(&w, LABELS);
+    icl_trials trials = ask_trials(&w, "condacc(subsets=9, orders=2, dev=4)", K);
+    icl_trials longer = ask_trials(&w, "condacc(subsets=30, orders=2, dev=4)", K);
+    assert_int_equal(trials.prompt_count, 18);
+    assert_int_equal(trials.shots, K);
+    size_t reordered = 0;
+    for (size_t p = 0; p < 18; p++) {
+        const size_t *shown = &trials.shown[p * K], *pair = &trials.shown[(p ^ 1) * K];
+        size_t ones = 0, common = 0;
+        for (size_t i = 0; i < K; i++) {
+            ones += w.labels[shown[i]];
+            for (size_t j = 0; j < K; j++) common += shown[i] == pair[j];
+            for (size_t j = 0; j < i; j++) assert_true(shown[i] != shown[j]);
+        }
+        assert_int_equal(ones, K / 2);
+        assert_int_equal(common, K);
+        reordered += memcmp(shown, pair, K * sizeof *shown) != 0;
+    }
+    assert_true(reordered > 12);
+    assert_memory_equal(trials.shown, longer.shown, 18 * K * sizeof *trials.shown);
+    icl_trials_deinit(&longer);
+    icl_trials_deinit(&trials);
+}
+
+/* What is summed for examples is every prompt's value once for each example that it shows. */
+static void test_select_trials__showings_add_up(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w, LABELS);
+    icl_trials trials = ask_trials(&w, "condacc(subsets=50, dev=20)", 5);
+    double accuracies[50], total = 0, summed = 0;
+    icl_showings showings[POOL];
+    icl_trials_accuracies(accuracies, &trials, &w.input);
+    icl_trials_showings(showings, POOL, &trials, accuracies);
+    size_t count = 0;
+    for (size_t p = 0; p < 50; p++) total += accuracies[p];
+    for (size_t i = 0; i < POOL; i++) {
+        count += showings[i].count;
+        summed += showings[i].sum;
+    }
+    assert_int_equal(count, 50 * 5);
+    assert_near(summed, 5 * total, 1e-9);
+    for (size_t d = 0; d < trials.split.dev_count; d++)
+        assert_int_equal(showings[trials.split.dev[d]].count, 0);
+    icl_trials_deinit(&trials);
+}
+
 /* The best 6 of 40 have a mean of about 0.85; six at random have one of 0 +- 0.24. */
 static void test_select_trials__hidden_values_are_recovered(void **state)
 {
@@ -124,7 +196,7 @@ static void test_select_trials__equal_scores_fall_to_the_lowest_index(void **sta
 {
     (void)state;
     static const char *const methods[] = {
-        "influence(k=4, dev=20, candidates=0, balanced=false)",
+        "influence(k=4, dev=20, candidates=0)",
         "condacc(k=4, dev=20, candidates=0, draw_from=0)",
         "datamodels(k=4, dev=20, candidates=0, draw_from=0, patterns=true)",
     };
@@ -248,6 +320,8 @@ static void test_select_trials__bad_input_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_select_trials__prompts_are_balanced_subsets),
+        cmocka_unit_test(test_select_trials__showings_add_up),
         cmocka_unit_test(test_select_trials__hidden_values_are_recovered),
         cmocka_unit_test(test_select_trials__the_best_have_only_positive_weights),
         cmocka_unit_test(test_select_trials__equal_scores_fall_to_the_lowest_index),
