@@ -37,20 +37,17 @@ struct icl_concepts {
 
 /* --- the computation --- */
 
-static icl_value *output_table(icl_concepts *self, icl_graph *graph)
+static size_t table_of(const icl_concepts *self, bool output)
 {
     const icl_parameters *parameters = icl_transformer_parameters(self->model);
-    const bool tied = icl_transformer_get_config(self->model)->tied;
-    const size_t table =
-        icl_parameters_find(parameters, tied ? "token_embd.weight" : "output.weight");
-    return icl_graph_parameter(graph, table);
+    const bool own = output && !icl_transformer_get_config(self->model)->tied;
+    return icl_parameters_find(parameters, own ? "output.weight" : "token_embd.weight");
 }
 
 static void describe(reading *r, icl_concepts *self, bool learns)
 {
     icl_graph *graph = r->graph;
     const int64_t tokens = r->io.token_count, asked = (int64_t)(r->sequence_count * r->asked_count);
-    const icl_parameters *parameters = icl_transformer_parameters(self->model);
     r->concepts =
         icl_graph_input(graph, "concepts", (int64_t)self->width, (int64_t)self->row_count, learns);
     r->ids = icl_graph_input_ids(graph, "text", (int64_t)(r->sequence_count * r->text_tokens));
@@ -58,13 +55,13 @@ static void describe(reading *r, icl_concepts *self, bool learns)
     r->asked = icl_graph_input_ids(graph, "asked", asked);
     r->targets = icl_graph_input_ids(graph, "targets", asked);
     r->weights = icl_graph_input(graph, "weights", asked, 1, false);
-    icl_value *table =
-        icl_graph_parameter(graph, icl_parameters_find(parameters, "token_embd.weight"));
+    icl_value *table = icl_graph_parameter(graph, table_of(self, false));
     icl_value *rows = icl_op_concat_rows(graph, r->concepts, icl_op_rows(graph, table, r->ids));
     r->io.vectors = icl_op_rows(graph, rows, r->places);
     icl_transformer_build(self->model, graph, &r->io);
     icl_value *hidden = r->io.hidden[icl_transformer_get_config(self->model)->layers];
-    icl_value *output = icl_op_concat_rows(graph, output_table(self, graph), r->concepts);
+    icl_value *output =
+        icl_op_concat_rows(graph, icl_graph_parameter(graph, table_of(self, true)), r->concepts);
     icl_value *logits = icl_op_linear(graph, output, icl_op_rows(graph, hidden, r->asked));
     r->loss = icl_loss_cross_entropy(graph, logits, r->targets, r->weights, 1.0f);
     icl_graph_add_loss(graph, "loss", r->loss, 1.0f);
@@ -139,7 +136,7 @@ static icl_status allocate(icl_concepts *self)
 static icl_status start(icl_concepts *self)
 {
     const icl_parameters *parameters = icl_transformer_parameters(self->model);
-    const size_t table = icl_parameters_find(parameters, "token_embd.weight");
+    const size_t table = table_of(self, false);
     float *rows = malloc(icl_parameters_at(parameters, table)->count * sizeof *rows);
     if (rows == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for a vocabulary of %zu tokens",
@@ -159,7 +156,7 @@ icl_status icl_concepts_new(icl_concepts **out, icl_transformer *model,
     const size_t rows = shape->concept_tokens * shape->group_count;
     if (rows > config->vocab_count)
         return icl_error_set(ICL_EINVAL,
-                             "%zu concepts of %zu tokens start from the vocabulary, which has %zu",
+                             "%zu x %zu concept tokens start as rows of the vocabulary, which has %zu",
                              shape->group_count, shape->concept_tokens, config->vocab_count);
     icl_concepts *self = calloc(1, sizeof *self);
     if (self == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for concepts");

@@ -21,19 +21,25 @@ static icl_status set_calibration(icl_q_world *world, const char *name)
     return status;
 }
 
+icl_q_shape icl_q_shape_within(icl_q_shape shape, size_t pool_count)
+{
+    const size_t half = pool_count / 2;
+    if (shape.validation_count > half) shape.validation_count = half;
+    const size_t others = pool_count - shape.validation_count;
+    if (shape.candidate_count > others) shape.candidate_count = others;
+    return shape;
+}
+
 static void part_pool(icl_q_world *world, const icl_q_shape *shape)
 {
     const icl_select_input *input = world->input;
-    const size_t half = input->pool_count / 2;
+    const icl_q_shape parts = icl_q_shape_within(*shape, input->pool_count);
     icl_rng rng = icl_rng_new(input->seed, input->task, "", "q-parts");
     for (size_t i = 0; i < input->pool_count; i++) world->candidates[i] = i;
     icl_rng_shuffle(&rng, world->candidates, input->pool_count);
-    world->validation_count = shape->validation_count < half ? shape->validation_count : half;
-    const size_t others = input->pool_count - world->validation_count;
-    world->candidate_count = shape->candidate_count < others ? shape->candidate_count : others;
-    world->rest_count = others - world->candidate_count;
+    world->candidate_count = parts.candidate_count;
+    world->validation_count = parts.validation_count;
     world->validation = world->candidates + world->candidate_count;
-    world->rest = world->validation + world->validation_count;
 }
 
 static icl_status out_of_memory(const icl_q_world *world)

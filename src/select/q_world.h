@@ -34,18 +34,20 @@ typedef struct icl_q_shape {
     size_t steps;            /* picks of an episode */
 } icl_q_shape;
 
+/* With the counts that a pool of this size allows. */
+icl_q_shape icl_q_shape_within(icl_q_shape shape, size_t pool_count);
+
 typedef struct icl_q_world {
     const icl_select_input *input;
     const char *method;
     const icl_calibrate_method *calibrate;
     icl_options calibrate_options;
     size_t steps;
-    size_t candidate_count, validation_count, rest_count;
-    size_t *candidates;    /* [candidate_count] pool indices, then */
-    size_t *validation;    /* [validation_count], then */
-    size_t *rest;          /* [rest_count] in random order: all of the pool */
-    icl_q_situation *root; /* nothing is shown */
-    icl_arena arena;       /* situations */
+    size_t candidate_count, validation_count;
+    size_t *candidates;       /* [pool_count] pool indices at random: the candidates first, */
+    const size_t *validation; /* [validation_count] after them, then the others */
+    icl_q_situation *root;    /* nothing is shown */
+    icl_arena arena;          /* situations */
 } icl_q_world;
 
 /* Parts the pool at random, by seed and task. Nothing is asked. ICL_ENOMEM. */

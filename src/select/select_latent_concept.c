@@ -3,7 +3,9 @@
  *
  * With one concept for the whole pool, P(concept | example) is 1 for every example, so they are
  * ranked by the mean log-probability of the concept's tokens. With a concept for each label it is a
- * softmax over the labels' concepts, as the paper has it over its tasks. */
+ * softmax over the labels' concepts, as the paper has it over its tasks. Of the paper's two ways
+ * the direct one, P(label | concept, input); its reordering by P(concept | all of them) is left
+ * out. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -24,17 +24,16 @@ static const double epsilon_first = 0.99, epsilon_last = 0.2;
 
 static const char *const calibrations[] = { "batch", "none", NULL };
 
-static icl_status open_world(icl_q_world *out, const icl_select_input *input,
-                             const icl_options *options)
+static icl_q_shape shape_of(const icl_select_input *input, const icl_options *options)
 {
-    const icl_q_shape shape = {
+    const icl_q_shape wanted = {
         .method = options->card->name,
         .calibrate = calibrations[icl_options_int(options, "calibrate")],
         .candidate_count = (size_t)icl_options_int(options, "candidates"),
         .validation_count = (size_t)icl_options_int(options, "validation"),
         .steps = (size_t)icl_options_int(options, "steps"),
     };
-    return icl_q_world_init(out, input, &shape);
+    return icl_q_shape_within(wanted, input->pool_count);
 }
 
 /* --- fitting --- */
@@ -199,7 +198,8 @@ static icl_status fit_q_learning(icl_fit *fit, const icl_select_input *input,
                                  const icl_options *options)
 {
     training t = { .fit = fit, .input = input, .options = options, .best_accuracy = -1.0 };
-    icl_status status = open_world(&t.world, input, options);
+    const icl_q_shape shape = shape_of(input, options);
+    icl_status status = icl_q_world_init(&t.world, input, &shape);
     if (status == ICL_OK) {
         t.order = calloc(t.world.candidate_count + 1, sizeof *t.order);
         if (t.order == NULL) status = icl_error_set(ICL_ENOMEM, "out of memory for a ranking");
@@ -217,21 +217,17 @@ static icl_status fit_q_learning(icl_fit *fit, const icl_select_input *input,
     return status;
 }
 
-/* Every situation asks twice about every candidate and once about the validation part. */
+/* A situation asks twice about every candidate, once about one of them, and about the validation
+ * part; the last one of an episode only about that. */
 static size_t fit_prompts_q_learning(const icl_select_input *input, const icl_options *options)
 {
-    const size_t half = input->pool_count / 2;
-    const size_t wanted = (size_t)icl_options_int(options, "validation");
-    const size_t validation = wanted < half ? wanted : half;
-    const size_t others = input->pool_count - validation;
-    const size_t asked = (size_t)icl_options_int(options, "candidates");
-    const size_t candidates = asked < others ? asked : others;
+    const icl_q_shape shape = shape_of(input, options);
+    const size_t actions = 2 * shape.candidate_count + 1, validation = shape.validation_count;
     const size_t episodes =
         (size_t)(icl_options_int(options, "episodes") + icl_options_int(options, "online") +
                  icl_options_int(options, "checks") + 1);
-    const size_t steps = (size_t)icl_options_int(options, "steps");
-    const size_t situation = 2 * candidates + 1 + validation;
-    return situation + episodes * (steps * validation + (steps - 1) * (2 * candidates + 1));
+    return actions + validation +
+           episodes * (shape.steps * validation + (shape.steps - 1) * actions);
 }
 
 /* --- selecting --- */
@@ -260,8 +256,9 @@ static icl_status read_network(icl_q_network *out, const icl_select_input *input
 static icl_status rank_pool(size_t *order, const icl_select_input *input,
                             const icl_options *options, const icl_q_network *network, size_t needed)
 {
+    const icl_q_shape shape = shape_of(input, options);
     icl_q_world world = { 0 };
-    ICL_TRY(open_world(&world, input, options));
+    ICL_TRY(icl_q_world_init(&world, input, &shape));
     size_t picked = 0;
     const icl_status status = icl_q_rank(order, &picked, &world, network, needed);
     for (size_t i = world.candidate_count; status == ICL_OK && i < input->pool_count; i++)

@@ -217,7 +217,7 @@ static void test_concept__refuses_more_concepts_than_tokens(void **state)
     wide.group_count = 30;
     assert_int_equal(icl_concepts_new(&none, w.model, &wide), ICL_EINVAL);
     assert_string_equal(icl_error_message(),
-                        "30 concepts of 3 tokens start from the vocabulary, which has 64");
+                        "30 x 3 concept tokens start as rows of the vocabulary, which has 64");
     assert_null(none);
     close_world(&w);
 }

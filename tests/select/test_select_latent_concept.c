@@ -219,7 +219,7 @@ static void test_select_latent_concept__refuses_by_name(void **state)
     fake_trainable_serve(&w->fake, &w->input);
     assert_int_equal(fit_status(&file, &w->input, "latent-concept(steps=1,tokens=500)", NULL),
                      ICL_EINVAL);
-    assert_non_null(strstr(icl_error_message(), "1 concepts of 500 tokens"));
+    assert_non_null(strstr(icl_error_message(), "1 x 500 concept tokens"));
     w->input.trainable = NULL;
     assert_int_equal(fit_status(&file, &w->input, "latent-concept", NULL), ICL_EINVAL);
     assert_non_null(strstr(icl_error_message(), "follows the gradients"));

@@ -201,7 +201,7 @@ static void test_q_world__parts_the_pool(void **state)
     assert_int_equal(icl_q_world_init(&game, &w->input, &shape), ICL_OK);
     assert_int_equal(game.validation_count, POOL / 2);
     assert_int_equal(game.candidate_count, 10);
-    assert_int_equal(game.rest_count, POOL - POOL / 2 - 10);
+    assert_ptr_equal(game.validation, game.candidates + 10);
     bool seen[POOL] = { false };
     for (size_t i = 0; i < POOL; i++) seen[game.candidates[i]] = true;
     for (size_t i = 0; i < POOL; i++) assert_true(seen[i]);
