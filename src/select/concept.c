@@ -155,9 +155,9 @@ icl_status icl_concepts_new(icl_concepts **out, icl_transformer *model,
     const icl_transformer_config *config = icl_transformer_get_config(model);
     const size_t rows = shape->concept_tokens * shape->group_count;
     if (rows > config->vocab_count)
-        return icl_error_set(ICL_EINVAL,
-                             "%zu x %zu concept tokens start as rows of the vocabulary, which has %zu",
-                             shape->group_count, shape->concept_tokens, config->vocab_count);
+        return icl_error_set(
+            ICL_EINVAL, "%zu x %zu concept tokens start as rows of the vocabulary, which has %zu",
+            shape->group_count, shape->concept_tokens, config->vocab_count);
     icl_concepts *self = calloc(1, sizeof *self);
     if (self == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for concepts");
     self->model = model;

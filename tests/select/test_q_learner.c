@@ -112,8 +112,7 @@ static void test_q_network__starts_within_the_bounds(void **state)
     const double bound = sqrt(6.0 / (1.0001 * 16.0));
     double largest = 0.0;
     for (size_t i = 0; i < 16; i++)
-        for (size_t j = 0; j < 16; j++)
-            largest = fmax(largest, fabs(network.weights.second[i][j]));
+        for (size_t j = 0; j < 16; j++) largest = fmax(largest, fabs(network.weights.second[i][j]));
     assert_true(largest < bound && largest > 0.9 * bound);
     for (size_t i = 0; i < ICL_Q_ACTION; i++) assert_near(network.weights.stop[i], 0.0, 0.0);
 }
