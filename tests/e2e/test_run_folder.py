@@ -173,6 +173,16 @@ class Interrupted(Folder):
         self.assertEqual(self.files("out"), self.files("whole"))
         self.assertIn(f'"requests_cached": {before},'.encode(), self.read("out/meter.json"))
 
+    def test_ctrl_c_while_a_method_asks_to_choose_demonstrations(self):
+        asking = ["--limit", "2", "--strategy", "select=mutual-information(k=2, sets=9, inputs=20)"]
+        self.interrupt(signal.SIGINT, *asking, "--out", "out")
+        before = self.answers("out")
+        self.assertGreater(before, 0)
+        self.succeeds(*WORK, *asking, "--quiet", "--out", "out", "--resume")
+        self.succeeds(*WORK, *asking, "--quiet", "--out", "whole")
+        self.assertEqual(self.files("out"), self.files("whole"))
+        self.assertIn(f'"requests_cached": {before},'.encode(), self.read("out/meter.json"))
+
     def test_termination_too(self):
         self.interrupt(signal.SIGTERM, "--out", "out")
 
