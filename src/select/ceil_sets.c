@@ -6,7 +6,6 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "index/dense.h"
 #include "math/dpp.h"
 #include "math/matrix.h"
 #include "select/ask.h"
@@ -35,32 +34,6 @@ static icl_status no_memory(void)
 }
 
 /* ---- drawing ---- */
-
-static icl_status find_nearest(icl_scored *out, const float *contexts,
-                               const icl_select_input *input, const icl_retriever *retriever,
-                               size_t width)
-{
-    const size_t count = input->pool_count;
-    float *queries = malloc(count * input->vector_size * sizeof *queries);
-    size_t *selves = malloc(count * sizeof *selves);
-    icl_status status = queries == NULL || selves == NULL ? no_memory() : ICL_OK;
-    if (status == ICL_OK) {
-        for (size_t i = 0; i < count; i++) selves[i] = i;
-        icl_retriever_map_queries(queries, retriever, input->pool_vectors, count);
-        status = icl_dense_search(out, &(icl_dense_input){ .pool = contexts,
-                                                           .queries = queries,
-                                                           .pool_count = count,
-                                                           .query_count = count,
-                                                           .columns = input->vector_size,
-                                                           .exclude = selves,
-                                                           .k = width,
-                                                           .metric = ICL_METRIC_COSINE,
-                                                           .cancelled = input->cancelled });
-    }
-    free(queries);
-    free(selves);
-    return status;
-}
 
 static icl_status draw_sets(icl_ceil_sets *sets, const icl_scored *nearest, size_t width,
                             const icl_select_input *input)
@@ -180,7 +153,7 @@ static icl_status make_sets(icl_ceil_sets *sets, const icl_fit *fit, const icl_s
         icl_retriever_map_contexts(contexts, retriever, input->pool_vectors, input->pool_labels,
                                    count);
         icl_matrix_normalise_rows(contexts, contexts, count, input->vector_size);
-        status = find_nearest(nearest, contexts, input, retriever, width);
+        status = icl_retriever_neighbours(nearest, retriever, input, width);
     }
     if (status == ICL_OK) status = draw_sets(sets, nearest, width, input);
     if (status == ICL_OK) status = ask_all(sets, fit, input);

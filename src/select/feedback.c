@@ -6,7 +6,6 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "index/bm25.h"
-#include "index/dense.h"
 #include "math/logspace.h"
 #include "select/ask.h"
 
@@ -44,38 +43,6 @@ static icl_status candidates_by_words(icl_scored *out, const icl_select_input *i
         if (status == ICL_OK) status = icl_cancel_check(input->cancelled);
     }
     icl_bm25_free(index);
-    return status;
-}
-
-static icl_status candidates_by_retriever(icl_scored *out, const icl_select_input *input,
-                                          size_t width, const icl_retriever *retriever)
-{
-    const size_t count = input->pool_count, numbers = count * input->vector_size;
-    float *contexts = malloc(numbers * sizeof *contexts);
-    float *queries = malloc(numbers * sizeof *queries);
-    size_t *selves = malloc(count * sizeof *selves);
-    icl_status status = ICL_OK;
-    if (contexts == NULL || queries == NULL || selves == NULL) {
-        status = icl_error_set(ICL_ENOMEM, "out of memory for candidates");
-        goto cleanup;
-    }
-    for (size_t i = 0; i < count; i++) selves[i] = i;
-    icl_retriever_map_contexts(contexts, retriever, input->pool_vectors, input->pool_labels, count);
-    icl_retriever_map_queries(queries, retriever, input->pool_vectors, count);
-    status = icl_dense_search(out, &(icl_dense_input){ .pool = contexts,
-                                                       .queries = queries,
-                                                       .pool_count = count,
-                                                       .query_count = count,
-                                                       .columns = input->vector_size,
-                                                       .exclude = selves,
-                                                       .k = width,
-                                                       .metric = ICL_METRIC_COSINE,
-                                                       .cancelled = input->cancelled });
-
-cleanup:
-    free(contexts);
-    free(queries);
-    free(selves);
     return status;
 }
 
@@ -189,7 +156,7 @@ icl_status icl_feedback_ask(icl_feedback *out, const icl_fit *fit, const icl_sel
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu candidates", count);
     if (status == ICL_OK)
         status = options->retriever != NULL
-                     ? candidates_by_retriever(found, input, width, options->retriever)
+                     ? icl_retriever_neighbours(found, options->retriever, input, width)
                      : candidates_by_words(found, input, width);
     if (status == ICL_OK) status = list_questions(&questions, found, input->pool_count, width);
     if (status == ICL_OK) status = ask_all(feedback.nats, questions, count, fit, input, options);

@@ -5,6 +5,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "index/dense.h"
 #include "math/matrix.h"
 #include "select/nearest.h"
 
@@ -50,6 +51,38 @@ void icl_retriever_map_contexts(float *out, const icl_retriever *retriever, cons
         const float *offset = retriever->offsets + labels[i] * size;
         for (size_t j = 0; j < size; j++) row[j] += offset[j];
     }
+}
+
+icl_status icl_retriever_neighbours(icl_scored *out, const icl_retriever *retriever,
+                                    const icl_select_input *input, size_t count)
+{
+    const size_t items = input->pool_count, numbers = items * input->vector_size;
+    float *contexts = malloc(numbers * sizeof *contexts);
+    float *queries = malloc(numbers * sizeof *queries);
+    size_t *selves = malloc(items * sizeof *selves);
+    icl_status status = ICL_OK;
+    if (contexts == NULL || queries == NULL || selves == NULL) {
+        status = icl_error_set(ICL_ENOMEM, "out of memory for candidates");
+        goto cleanup;
+    }
+    for (size_t i = 0; i < items; i++) selves[i] = i;
+    icl_retriever_map_contexts(contexts, retriever, input->pool_vectors, input->pool_labels, items);
+    icl_retriever_map_queries(queries, retriever, input->pool_vectors, items);
+    status = icl_dense_search(out, &(icl_dense_input){ .pool = contexts,
+                                                       .queries = queries,
+                                                       .pool_count = items,
+                                                       .query_count = items,
+                                                       .columns = input->vector_size,
+                                                       .exclude = selves,
+                                                       .k = count,
+                                                       .metric = ICL_METRIC_COSINE,
+                                                       .cancelled = input->cancelled });
+
+cleanup:
+    free(contexts);
+    free(queries);
+    free(selves);
+    return status;
 }
 
 /* ---- in a file ---- */

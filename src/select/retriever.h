@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "math/topk.h"
 #include "select/fit.h"
 #include "select/select.h"
 
@@ -38,6 +39,11 @@ void icl_retriever_map_queries(float *out, const icl_retriever *retriever, const
                                size_t count);
 void icl_retriever_map_contexts(float *out, const icl_retriever *retriever, const float *vectors,
                                 const size_t *labels, size_t count);
+
+/* out [pool_count][count]: the pool items that the retriever finds for each, without itself, best
+ * first; count < pool_count. ICL_ECANCELLED; ICL_ENOMEM. */
+icl_status icl_retriever_neighbours(icl_scored *out, const icl_retriever *retriever,
+                                    const icl_select_input *input, size_t count);
 
 icl_status icl_retriever_save(icl_fit_file *file, const icl_retriever *retriever);
 /* ICL_EPARSE: the file's arrays do not fit vectors and labels of the input. Borrows from `file`. */

@@ -88,7 +88,7 @@ const icl_retriever *icl_retriever_trainer_result(const icl_retriever_trainer *t
           .help = "fit: a demonstration's vector is moved by a vector of its label" },             \
         { .name = "temperature",                                                                   \
           .type = ICL_OPTION_REAL,                                                                 \
-          .fallback = "0.1",                                                                       \
+          .fallback = "0.3",                                                                       \
           .minimum = 1e-3,                                                                         \
           .maximum = 1e3,                                                                          \
           .help = "fit: cosines are divided by it" },                                              \
