@@ -133,10 +133,10 @@ static void read_labels(void *row, const asking *self, size_t first_request)
     double *nats = row;
     const size_t count = icl_label_request_count(self->source->verbalizer);
     for (size_t i = 0; i < count; i++) {
-        const size_t label = self->labels[i].label;
-        const double one = icl_batch_logprob_nats(self->batch, first_request + i);
-        const double both[] = { nats[label], one };
-        nats[label] = self->labels[i].name == 0 ? one : icl_logsumexp(both, 2);
+        double *cell = &nats[self->labels[i].label];
+        const double of_name = icl_batch_logprob_nats(self->batch, first_request + i);
+        *cell =
+            self->labels[i].name == 0 ? of_name : icl_logsumexp((double[]){ *cell, of_name }, 2);
     }
 }
 
