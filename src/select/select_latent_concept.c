@@ -18,6 +18,7 @@
 #include "math/topk.h"
 #include "select/concept.h"
 #include "select/fit.h"
+#include "select/token_pool.h"
 
 enum { REPORTED_STEPS = 10 };
 
@@ -36,68 +37,13 @@ static size_t group_of(const icl_select_input *input, size_t groups, size_t item
     return groups == 1 ? 0 : input->pool_labels[item];
 }
 
-/* --- the pool in tokens --- */
-
-typedef struct lessons {
-    icl_concept_sequence *items; /* [pool_count] */
-    int32_t **tokens;            /* [pool_count] what they borrow */
-    size_t count, tokens_max, answer_max;
-} lessons;
-
-static void lessons_deinit(lessons *l)
-{
-    for (size_t i = 0; l->tokens != NULL && i < l->count; i++) free(l->tokens[i]);
-    free(l->tokens);
-    free(l->items);
-}
-
-/* Copies the lead and as much of the end as fits. */
-static icl_status copy_lesson(int32_t **out_tokens, icl_labelled_tokens *out,
-                              const icl_labelled_tokens *from, size_t length)
-{
-    const size_t cut = from->token_count > length ? from->token_count - length : 0;
-    const size_t count = from->token_count - cut, lead = from->lead_count;
-    int32_t *tokens = malloc(count * sizeof *tokens);
-    if (tokens == NULL)
-        return icl_error_set(ICL_ENOMEM, "out of memory for an example of %zu tokens", count);
-    memcpy(tokens, from->tokens, lead * sizeof *tokens);
-    memcpy(tokens + lead, from->tokens + lead + cut, (count - lead) * sizeof *tokens);
-    const size_t first = from->answer_first > lead + cut ? from->answer_first - cut : lead;
-    *out = (icl_labelled_tokens){ tokens, count, lead, first };
-    *out_tokens = tokens;
-    return ICL_OK;
-}
-
-static icl_status lessons_init(lessons *out, const icl_select_input *input,
-                               const icl_options *options)
-{
-    const size_t groups = group_count(input, options);
-    const size_t length = (size_t)icl_options_int(options, "length");
-    *out = (lessons){ .count = input->pool_count };
-    out->items = calloc(input->pool_count, sizeof *out->items);
-    out->tokens = calloc(input->pool_count, sizeof *out->tokens);
-    if (out->items == NULL || out->tokens == NULL)
-        return icl_error_set(ICL_ENOMEM, "out of memory for %zu examples", input->pool_count);
-    for (size_t i = 0; i < input->pool_count; i++) {
-        icl_labelled_tokens made = { 0 }, *kept = &out->items[i].example;
-        ICL_TRY(icl_cancel_check(input->cancelled));
-        ICL_TRY(input->trainable->tokens(input->trainable->user, &made, i));
-        ICL_TRY(copy_lesson(&out->tokens[i], kept, &made, length));
-        out->items[i].group = group_of(input, groups, i);
-        const size_t answers = kept->token_count - kept->answer_first;
-        if (kept->token_count > out->tokens_max) out->tokens_max = kept->token_count;
-        if (answers > out->answer_max) out->answer_max = answers;
-    }
-    return ICL_OK;
-}
-
 /* --- fitting --- */
 
 typedef struct training {
     icl_fit *fit;
     const icl_select_input *input;
     const icl_options *options;
-    lessons lessons;
+    icl_token_pool pool;
     icl_device *device;
     icl_transformer *model;
     icl_concepts *concepts;
@@ -107,6 +53,12 @@ typedef struct training {
     size_t drawn;  /* examples drawn so far */
     double loss_first, loss_last;
 } training;
+
+static icl_status open_pool(icl_token_pool *out, const icl_select_input *input,
+                            const icl_options *options)
+{
+    return icl_token_pool_init(out, input, (size_t)icl_options_int(options, "length"));
+}
 
 static icl_status load_model(training *t)
 {
@@ -127,11 +79,11 @@ static icl_status make_concepts(training *t)
         .concept_tokens = (size_t)icl_options_int(t->options, "tokens"),
         .group_count = group_count(t->input, t->options),
         .batch_size = t->batch_size,
-        .tokens_max = t->lessons.tokens_max,
-        .answer_max = t->lessons.answer_max,
+        .tokens_max = t->pool.tokens_max,
+        .answer_max = t->pool.answer_max,
     };
     t->batch = calloc(t->batch_size, sizeof *t->batch);
-    t->order = calloc(t->lessons.count, sizeof *t->order);
+    t->order = calloc(t->pool.count, sizeof *t->order);
     if (t->batch == NULL || t->order == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for batches of %zu examples",
                              t->batch_size);
@@ -141,13 +93,16 @@ static icl_status make_concepts(training *t)
 /* Passes over the pool, each in an order of its own. */
 static void draw_batch(training *t, icl_rng *rng)
 {
+    const size_t groups = group_count(t->input, t->options);
     for (size_t i = 0; i < t->batch_size; i++, t->drawn++) {
-        const size_t at = t->drawn % t->lessons.count;
+        const size_t at = t->drawn % t->pool.count;
         if (at == 0) {
-            for (size_t item = 0; item < t->lessons.count; item++) t->order[item] = item;
-            icl_rng_shuffle(rng, t->order, t->lessons.count);
+            for (size_t item = 0; item < t->pool.count; item++) t->order[item] = item;
+            icl_rng_shuffle(rng, t->order, t->pool.count);
         }
-        t->batch[i] = t->lessons.items[t->order[at]];
+        const size_t item = t->order[at];
+        t->batch[i] =
+            (icl_concept_sequence){ t->pool.items[item], group_of(t->input, groups, item) };
     }
 }
 
@@ -175,13 +130,13 @@ static icl_status learn(training *t)
 /* nats [groups][pool_count] */
 static icl_status score_pool(float *nats, training *t)
 {
-    const size_t groups = group_count(t->input, t->options), count = t->lessons.count;
+    const size_t groups = group_count(t->input, t->options), count = t->pool.count;
     for (size_t i = 0; i < count; i++) {
         ICL_TRY(icl_cancel_check(t->input->cancelled));
         icl_fit_say(t->fit, "scores", i, count);
         for (size_t g = 0; g < groups; g++) {
             double mean = 0.0;
-            ICL_TRY(icl_concepts_score(&mean, t->concepts, &t->lessons.items[i].example, g));
+            ICL_TRY(icl_concepts_score(&mean, t->concepts, &t->pool.items[i], g));
             nats[g * count + i] = (float)mean;
         }
     }
@@ -191,7 +146,7 @@ static icl_status score_pool(float *nats, training *t)
 static icl_status write_results(training *t)
 {
     icl_fit_file *file = t->fit->file;
-    const size_t groups = group_count(t->input, t->options), count = t->lessons.count;
+    const size_t groups = group_count(t->input, t->options), count = t->pool.count;
     const size_t rows = groups * (size_t)icl_options_int(t->options, "tokens");
     float *nats = calloc(groups * count, sizeof *nats);
     if (nats == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu scores", count);
@@ -215,7 +170,7 @@ static icl_status fit_latent_concept(icl_fit *fit, const icl_select_input *input
                    .options = options,
                    .batch_size = (size_t)icl_options_int(options, "batch"),
                    .steps = (size_t)icl_options_int(options, "steps") };
-    icl_status status = lessons_init(&t.lessons, input, options);
+    icl_status status = open_pool(&t.pool, input, options);
     if (status == ICL_OK) status = load_model(&t);
     if (status == ICL_OK) status = make_concepts(&t);
     if (status == ICL_OK) status = learn(&t);
@@ -225,7 +180,7 @@ static icl_status fit_latent_concept(icl_fit *fit, const icl_select_input *input
     icl_concepts_free(t.concepts);
     icl_transformer_free(t.model);
     icl_device_close(t.device);
-    lessons_deinit(&t.lessons);
+    icl_token_pool_deinit(&t.pool);
     return status;
 }
 
@@ -240,15 +195,15 @@ static size_t fit_prompts_latent_concept(const icl_select_input *input, const ic
 static icl_status fit_tokens_latent_concept(uint64_t *out, const icl_select_input *input,
                                             const icl_options *options)
 {
-    lessons found;
-    const icl_status status = lessons_init(&found, input, options);
+    icl_token_pool pool;
+    ICL_TRY(open_pool(&pool, input, options));
     const uint64_t trained =
         (uint64_t)icl_options_int(options, "steps") * (uint64_t)icl_options_int(options, "batch");
     const uint64_t scored = (uint64_t)input->pool_count * group_count(input, options);
-    const uint64_t each = found.tokens_max + (uint64_t)icl_options_int(options, "tokens");
-    lessons_deinit(&found);
-    if (status == ICL_OK) *out = (trained + scored) * each;
-    return status;
+    const uint64_t each = pool.tokens_max + (uint64_t)icl_options_int(options, "tokens");
+    icl_token_pool_deinit(&pool);
+    *out = (trained + scored) * each;
+    return ICL_OK;
 }
 
 /* --- selecting --- */
