@@ -6,7 +6,6 @@
  * softmax over the labels' concepts, as the paper has it over its tasks. Of the paper's two ways
  * the direct one, P(label | concept, input); its reordering by P(concept | all of them) is left
  * out. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
