@@ -35,20 +35,25 @@ typedef enum item_score { SCORE_POSITIVE, SCORE_MEAN } item_score;
 typedef struct datamodels {
     const icl_select_input *input;
     icl_trials trials;
-    size_t slots;     /* features of an example: one for each position, or one */
-    size_t *rows;     /* [prompt_count] prompts, those of a group side by side */
-    size_t *firsts;   /* [group_count + 1] where a group's rows start */
+    size_t slots;   /* features of an example: one for each position, or one */
+    size_t *rows;   /* [prompt_count] prompts, those of a group side by side */
+    size_t *firsts; /* [group_count + 1] where a group's rows start */
     size_t group_count;
-    double *duals;    /* [dev_count][prompt_count] of the common models */
-    double *refits;   /* group g: from firsts[g] * dev_count, [dev_count][its rows] */
-    bool *sampled;    /* [pool_count][slots] some prompt shows it */
-    double *weights;  /* [pool_count][slots] of the model at hand */
+    double *duals;       /* [dev_count][prompt_count] of the common models */
+    double *refits;      /* group g: from firsts[g] * dev_count, [dev_count][its rows] */
+    bool *sampled;       /* [pool_count][slots] some prompt shows it */
+    double *weights;     /* [pool_count][slots] of the model at hand */
     item_weights *found; /* [pool_count] */
 } datamodels;
 
 static size_t slot_of(const datamodels *models, size_t position)
 {
     return models->slots > 1 ? position : 0;
+}
+
+static size_t feature_of(const datamodels *models, size_t item, size_t position)
+{
+    return item * models->slots + slot_of(models, position);
 }
 
 static const size_t *shown_by(const datamodels *models, size_t prompt)
@@ -185,12 +190,12 @@ static void add_prompt(datamodels *models, size_t prompt, double dual)
 {
     const size_t *shown = shown_by(models, prompt);
     for (size_t p = 0; p < models->trials.shots; p++)
-        models->weights[shown[p] * models->slots + slot_of(models, p)] += dual;
+        models->weights[feature_of(models, shown[p], p)] += dual;
 }
 
 static void count_weight(datamodels *models, size_t item, size_t slot)
 {
-    const size_t feature = item * models->slots + slot;
+    const size_t feature = feature_of(models, item, slot);
     if (!models->sampled[feature]) return;
     item_weights *found = &models->found[item];
     found->count++;
@@ -249,11 +254,11 @@ static icl_status score_items(double *scores, datamodels *models, const icl_opti
 {
     const bool by_pattern = icl_options_bool(options, "patterns");
     const double penalty = icl_options_real(options, "ridge");
+    const item_score score = (item_score)icl_options_int(options, "score");
     const icl_trials *trials = &models->trials;
     ICL_TRY(allocate(models));
     for (size_t i = 0; i < trials->prompt_count * trials->shots; i++)
-        models->sampled[trials->shown[i] * models->slots + slot_of(models, i % trials->shots)] =
-            true;
+        models->sampled[feature_of(models, trials->shown[i], i % trials->shots)] = true;
     ICL_TRY(fit_common(models, penalty));
     if (by_pattern) {
         group_prompts(models);
@@ -261,8 +266,7 @@ static icl_status score_items(double *scores, datamodels *models, const icl_opti
     }
     ICL_TRY(count_all(models, by_pattern));
     for (size_t i = 0; i < models->input->pool_count; i++)
-        scores[i] =
-            item_value(&models->found[i], (item_score)icl_options_int(options, "score"));
+        scores[i] = item_value(&models->found[i], score);
     return ICL_OK;
 }
 
@@ -316,7 +320,8 @@ static const icl_option options[] = {
     { .name = "patterns",
       .type = ICL_OPTION_BOOL,
       .fallback = "false",
-      .help = "true: models refitted for each pattern of labels (the paper); takes many prompts" },
+      .help = "true: models refitted for each pattern of labels (the paper); where few prompts "
+              "share a pattern it changes little" },
     { .name = "ridge",
       .type = ICL_OPTION_REAL,
       .fallback = "1",
@@ -328,7 +333,8 @@ static const icl_option options[] = {
 const icl_select_method icl_select_datamodels = {
     .card = { .name = "datamodels",
               .summary = "Examples that linear models of random prompts give the most positive "
-                         "weights.",
+                         "weights. The models are ridge regressions, solved exactly; the paper "
+                         "trains them by SGD.",
               .paper = "Chang & Jia 2023, \"Data Curation Alone Can Stabilize In-context "
                        "Learning\"",
               .cost = ICL_TRIALS_COST " (paper: 25000 subsets, 2 orders)",

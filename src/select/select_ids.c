@@ -239,8 +239,9 @@ static const icl_option options[] = {
 
 const icl_select_method icl_select_ids = {
     .card = { .name = "ids",
-              .summary = "Nearest to the model's own reasoning, again and again; of the iteration "
-                         "whose answer wins the vote.",
+              .summary = "Nearest to the model's own reasoning, again and again: the "
+                         "demonstrations of the last iteration that gave the answer of the "
+                         "majority. They show labels, no reasoning.",
               .paper = "Qin et al. 2024, \"In-Context Learning with Iterative Demonstration "
                        "Selection\"",
               .cost = "iterations generations of at most `tokens` tokens and as many prompts of k, "

@@ -67,7 +67,8 @@ static const icl_option options[] = {
 
 const icl_select_method icl_select_influence = {
     .card = { .name = "influence",
-              .summary = "Examples whose presence raises the accuracy of random prompts most.",
+              .summary = "Examples whose presence raises the accuracy of random prompts most. "
+                         "Where fewer than k do, the next best fill up.",
               .paper = "Nguyen & Wong 2023, \"In-context Example Selection with Influences\"",
               .cost = ICL_TRIALS_COST " (paper: 650 subsets, 200 development items)",
               .needs = ICL_NEEDS_LOGPROBS | ICL_NEEDS_LABELS,

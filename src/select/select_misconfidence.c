@@ -204,7 +204,8 @@ static const icl_option options[] = {
 const icl_select_method icl_select_misconfidence = {
     .card = { .name = "misconfidence",
               .summary = "Examples that the model, under the demonstrations so far, gets most "
-                         "confidently wrong (ICR).",
+                         "confidently wrong (ICR). How many rounds, and how many are replaced in "
+                         "each, is chosen here; the last set is taken.",
               .paper = "Xu & Zhang 2024, \"Misconfidence-based Demonstration Selection for LLM "
                        "In-Context Learning\"",
               .cost = "at most rounds * candidates prompts of k, once for all queries",
