@@ -343,11 +343,14 @@ const char *icl_options_text(const icl_options *options, const char *name)
 
 /* --- canonical form --- */
 
-/* The shortest decimal form that reads back as the same number. */
+/* The shortest decimal form that reads back as the same number, without an exponent where a person
+ * would write none: 10, not 1e+01. */
 static void format_real(icl_text *out, double number)
 {
     char digits[32];
-    for (int precision = 1; precision <= 17; precision++) {
+    int before_point = 1;
+    for (double bound = 10; bound <= fabs(number) && before_point < 15; bound *= 10) before_point++;
+    for (int precision = before_point; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, number);
         if (strtod(digits, NULL) == number) break;
     }

@@ -144,6 +144,26 @@ static void test_card__canonical_form_is_complete_and_reads_back(void **state)
     icl_text_deinit(&again);
 }
 
+static void test_card__numbers_are_written_as_a_person_would(void **state)
+{
+    static const icl_option rho[] = { { .name = "rho",
+                                        .type = ICL_OPTION_REAL,
+                                        .fallback = "10",
+                                        .minimum = -1e30,
+                                        .maximum = 1e30 } };
+    static const icl_card votek = { .name = "votek", .options = rho, .option_count = 1 };
+    static const char *const same[] = { "votek(rho=10)",      "votek(rho=-150)",
+                                        "votek(rho=1000000)", "votek(rho=12.5)",
+                                        "votek(rho=0)",       "votek(rho=1e+20)",
+                                        "votek(rho=0.0001)",  "votek(rho=1e-06)" };
+    icl_text form = { 0 };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        assert_int_equal(canonical(&form, &votek, same[i]), ICL_OK);
+        assert_string_equal(form.bytes, same[i]);
+    }
+    icl_text_deinit(&form);
+}
+
 static void test_card__wrong_values_name_option_value_and_range(void **state)
 {
     static const struct {
@@ -207,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_card__too_many_arguments_are_refused),
         cmocka_unit_test(test_card__defaults_hold_where_nothing_is_said),
         cmocka_unit_test(test_card__canonical_form_is_complete_and_reads_back),
+        cmocka_unit_test(test_card__numbers_are_written_as_a_person_would),
         cmocka_unit_test(test_card__wrong_values_name_option_value_and_range),
         cmocka_unit_test(test_card__unknown_options_offer_the_nearest),
         cmocka_unit_test(test_card__failure_leaves_the_options_untouched),
