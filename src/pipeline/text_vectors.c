@@ -72,7 +72,7 @@ static icl_status check_room(size_t tokens, size_t size)
     const size_t bytes = tokens * (size * sizeof(float) + sizeof(int32_t));
     const size_t available = icl_memory_available_bytes();
     if (available == 0 || bytes <= available) return ICL_OK;
-    return icl_error_set(ICL_ENOMEM,
+    return icl_error_set(ICL_EINVAL,
                          "vectors of %zu tokens need %zu bytes, and %zu are free; take a smaller "
                          "pool, or a method that compares sentences",
                          tokens, bytes, available);

@@ -41,9 +41,9 @@ typedef struct icl_text_vectors {
 
 /* Makes those that `needs` names, of ICL_NEEDS_EMBEDDINGS and ICL_NEEDS_TOKEN_VECTORS; without
  * either it opens no encoder; with sentence vectors and ICL_NEEDS_GENERATION it keeps it open.
- * ICL_ENOMEM, before any is made, where token vectors exceed the memory that is free: 4 bytes times
- * the vector's size for every token, and the message says how many. ICL_ECANCELLED; what
- * icl_encoder_open says. *out is yours: icl_text_vectors_deinit, on failure untouched. */
+ * ICL_EINVAL, before any is made, where token vectors exceed the memory that is free: 4 bytes times
+ * the vector's size for every token, and the message says how many. ICL_ENOMEM; ICL_ECANCELLED;
+ * what icl_encoder_open says. *out is yours: icl_text_vectors_deinit, on failure untouched. */
 icl_status icl_text_vectors_make(icl_text_vectors *out, const icl_text_vectors_source *source,
                                  unsigned needs);
 void icl_text_vectors_deinit(icl_text_vectors *vectors);
