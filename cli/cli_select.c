@@ -158,6 +158,19 @@ static icl_status open_engine(select_state *state)
     return status;
 }
 
+static int interrupted(const select_state *state)
+{
+    if (state->arguments->journal != NULL)
+        cli_complain(
+            state->verb->name,
+            "interrupted; finished answers are kept in \"%s\", and the same command goes on "
+            "from there",
+            state->arguments->journal);
+    else
+        cli_complain(state->verb->name, "interrupted");
+    return CLI_CANCELLED;
+}
+
 static int pick_items(select_state *state)
 {
     bool asks = false;
@@ -168,6 +181,7 @@ static int pick_items(select_state *state)
     if (status == ICL_OK) status = icl_pick_new(&state->pick, state->setup.engine, &options);
     interrupt_watch(NULL);
     progress_clear(&state->progress);
+    if (status == ICL_ECANCELLED) return interrupted(state);
     return status == ICL_OK ? CLI_OK : cli_fail(state->verb, status, false);
 }
 
