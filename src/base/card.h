@@ -43,7 +43,7 @@ typedef enum icl_needs {
     ICL_NEEDS_GRADIENTS = 1 << 7,     /* the language model's weights, to be fitted */
 } icl_needs;
 
-enum { ICL_OPTIONS_MAX = 16 };
+enum { ICL_OPTIONS_MAX = 20 };
 
 typedef struct icl_card {
     const char *name;

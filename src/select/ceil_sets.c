@@ -10,6 +10,7 @@
 #include "math/matrix.h"
 #include "select/ask.h"
 #include "select/draw.h"
+#include "select/ranking_loss.h"
 
 enum { PROMPTS_AT_ONCE = 128 };
 
@@ -20,17 +21,48 @@ double icl_ceil_set_score(const double *cosines, size_t size, double log_det, do
     return score;
 }
 
+static icl_status no_memory(void)
+{
+    return icl_error_set(ICL_ENOMEM, "out of memory for sets of demonstrations");
+}
+
+/* Adds weight * d loss / d set scores to `slopes`. */
+static double loss_of_scores(double *slopes, const double *scores, size_t count, icl_ceil_loss loss,
+                             double weight)
+{
+    static const size_t best[] = { 0 };
+    if (loss == ICL_CEIL_MARGIN)
+        return icl_loss_rank_margin(slopes, scores, count, 1 / (double)count, weight);
+    const icl_infonce input = { .rows = 1, .columns = count, .scores = scores, .positives = best };
+    return icl_loss_infonce(slopes, &input, weight);
+}
+
+icl_status icl_ceil_sets_loss(double *gradient, double *out_loss, const icl_ceil_sets *sets,
+                              size_t item, const double *scores, const icl_ceil_terms *terms,
+                              double weight)
+{
+    const size_t count = sets->set_count, size = sets->size;
+    double *set_scores = calloc(2 * count + size, sizeof *set_scores);
+    if (set_scores == NULL) return no_memory();
+    double *slopes = set_scores + count, *cosines = slopes + count;
+    for (size_t s = 0; s < count; s++) {
+        for (size_t i = 0; i < size; i++) cosines[i] = terms->temperature * scores[s * size + i];
+        set_scores[s] =
+            icl_ceil_set_score(cosines, size, sets->log_dets[item * count + s], terms->lambda);
+    }
+    *out_loss = loss_of_scores(slopes, set_scores, count, terms->loss, weight);
+    for (size_t i = 0; i < count * size; i++)
+        gradient[i] += slopes[i / size] * terms->temperature / (2 * terms->lambda);
+    free(set_scores);
+    return ICL_OK;
+}
+
 void icl_ceil_sets_deinit(icl_ceil_sets *sets)
 {
     free(sets->items);
     free(sets->nats);
     free(sets->log_dets);
     *sets = (icl_ceil_sets){ 0 };
-}
-
-static icl_status no_memory(void)
-{
-    return icl_error_set(ICL_ENOMEM, "out of memory for sets of demonstrations");
 }
 
 /* ---- drawing ---- */

@@ -29,4 +29,20 @@ void icl_ceil_sets_deinit(icl_ceil_sets *sets);
  * constant: sum of (1 + cosine) / (2 lambda), plus log_det. */
 double icl_ceil_set_score(const double *cosines, size_t size, double log_det, double lambda);
 
+typedef enum icl_ceil_loss {
+    ICL_CEIL_MARGIN,  /* icl_loss_rank_margin, 1 / set_count a rank */
+    ICL_CEIL_INFONCE, /* icl_loss_infonce, the best set against the item's others */
+} icl_ceil_loss;
+
+typedef struct icl_ceil_terms {
+    double temperature, lambda;
+    icl_ceil_loss loss;
+} icl_ceil_terms;
+
+/* Loss of one item, from its scores [set_count][size], which are cosines / temperature; adds weight
+ * * d loss / d scores to `gradient`. ICL_ENOMEM. */
+icl_status icl_ceil_sets_loss(double *gradient, double *out_loss, const icl_ceil_sets *sets,
+                              size_t item, const double *scores, const icl_ceil_terms *terms,
+                              double weight);
+
 #endif

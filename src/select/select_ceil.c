@@ -1,6 +1,5 @@
 /* CEIL: EPR's retriever goes on learning which sets of demonstrations serve an item, scored by
  * their determinant; a query gets the set that this favours. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -8,16 +7,14 @@
 #include "select/ceil_sets.h"
 #include "select/contrast.h"
 #include "select/nearest.h"
-#include "select/ranking_loss.h"
 
 /* ---- learning from sets ---- */
 
 typedef struct set_lesson {
     const icl_ceil_sets *sets;
-    double temperature, lambda;
+    icl_ceil_terms terms;
     size_t vector_size;
-    double *cosines;         /* [size] scratch */
-    double *scores, *slopes; /* [set_count] scratch */
+    double *cosines; /* [size] scratch */
 } set_lesson;
 
 /* All sets of the item, best answer first. */
@@ -29,33 +26,16 @@ static void draw_sets(void *user, size_t *out, size_t item, icl_rng *rng)
     for (size_t i = 0; i < length; i++) out[i] = sets->items[item * length + i];
 }
 
-static double loss_of_item(set_lesson *self, const double *scores, double *gradient, size_t item,
-                           double weight)
-{
-    const icl_ceil_sets *sets = self->sets;
-    const size_t count = sets->set_count, size = sets->size;
-    for (size_t s = 0; s < count; s++) {
-        for (size_t i = 0; i < size; i++)
-            self->cosines[i] = self->temperature * scores[s * size + i];
-        self->scores[s] =
-            icl_ceil_set_score(self->cosines, size, sets->log_dets[item * count + s], self->lambda);
-        self->slopes[s] = 0;
-    }
-    const double loss =
-        icl_loss_rank_margin(self->slopes, self->scores, count, 1 / (double)count, weight);
-    for (size_t i = 0; i < count * size; i++)
-        gradient[i] += self->slopes[i / size] * self->temperature / (2 * self->lambda);
-    return loss;
-}
-
 static icl_status loss_sets(void *user, double *out_loss, const icl_lesson_step *step)
 {
+    const set_lesson *self = user;
     const double weight = 1 / (double)step->query_count;
-    double sum = 0;
+    double sum = 0, loss = 0;
     for (size_t q = 0; q < step->query_count; q++) {
         const size_t own = q * step->columns + q * step->list_length;
-        sum += weight *
-               loss_of_item(user, step->scores + own, step->gradient + own, step->items[q], weight);
+        ICL_TRY(icl_ceil_sets_loss(step->gradient + own, &loss, self->sets, step->items[q],
+                                   step->scores + own, &self->terms, weight));
+        sum += weight * loss;
     }
     *out_loss = sum;
     return ICL_OK;
@@ -67,16 +47,20 @@ static icl_dev_measure judge_sets(void *user, const float *query, const float *c
     set_lesson *self = user;
     const icl_ceil_sets *sets = self->sets;
     const size_t count = sets->set_count, size = sets->size;
+    double score = 0, highest = 0, best_answer = 0;
     size_t first = 0, place = 1;
     for (size_t s = 0; s < count; s++) {
         const size_t *members = sets->items + (item * count + s) * size;
         for (size_t i = 0; i < size; i++)
             self->cosines[i] =
                 icl_vector_dot(query, contexts + members[i] * self->vector_size, self->vector_size);
-        self->scores[s] =
-            icl_ceil_set_score(self->cosines, size, sets->log_dets[item * count + s], self->lambda);
-        if (self->scores[s] > self->scores[first]) first = s;
-        place += self->scores[s] > self->scores[0];
+        score = icl_ceil_set_score(self->cosines, size, sets->log_dets[item * count + s],
+                                   self->terms.lambda);
+        if (s == 0) best_answer = highest = score;
+        place += score > best_answer;
+        if (score <= highest) continue;
+        highest = score;
+        first = s;
     }
     return (icl_dev_measure){ .nats = sets->nats[item * count + first], .mrr = 1 / (double)place };
 }
@@ -86,24 +70,20 @@ static icl_status learn_sets(icl_retriever_trainer *trainer, const icl_feedback 
                              const icl_options *options)
 {
     set_lesson self = { .sets = sets,
-                        .temperature = icl_options_real(options, "temperature"),
-                        .lambda = icl_options_real(options, "lambda"),
+                        .terms = { .temperature = icl_options_real(options, "temperature"),
+                                   .lambda = icl_options_real(options, "lambda"),
+                                   .loss = (icl_ceil_loss)icl_options_int(options, "loss") },
                         .vector_size = input->vector_size };
     self.cosines = calloc(sets->size, sizeof *self.cosines);
-    self.scores = calloc(2 * sets->set_count, sizeof *self.scores);
-    icl_status status = ICL_OK;
-    if (self.cosines == NULL || self.scores == NULL) {
-        status = icl_error_set(ICL_ENOMEM, "out of memory for sets of demonstrations");
-    } else {
-        self.slopes = self.scores + sets->set_count;
-        status = icl_retriever_train(trainer, feedback,
-                                     &(icl_lesson){ .user = &self,
-                                                    .list_length = sets->set_count * sets->size,
-                                                    .draw = draw_sets,
-                                                    .loss = loss_sets,
-                                                    .judge = judge_sets });
-    }
-    free(self.scores);
+    if (self.cosines == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for sets of demonstrations");
+    const icl_status status =
+        icl_retriever_train(trainer, feedback,
+                            &(icl_lesson){ .user = &self,
+                                           .list_length = sets->set_count * sets->size,
+                                           .draw = draw_sets,
+                                           .loss = loss_sets,
+                                           .judge = judge_sets });
     free(self.cosines);
     return status;
 }
@@ -179,6 +159,9 @@ static icl_status select_ceil(icl_selection *out, const icl_select_input *input,
     return status;
 }
 
+/* Indexed by icl_ceil_loss. */
+static const char *const losses[] = { "margin", "infonce", NULL };
+
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     ICL_FIT_OPTION_FILE,
@@ -203,6 +186,11 @@ static const icl_option options[] = {
       .minimum = 1,
       .maximum = 1000,
       .help = "fit: demonstrations in a set" },
+    { .name = "loss",
+      .type = ICL_OPTION_CHOICE,
+      .fallback = "margin",
+      .choices = losses,
+      .help = "fit: margins between sets by rank, or the best set against the others" },
 };
 
 const icl_select_method icl_select_ceil = {

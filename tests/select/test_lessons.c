@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "near.h"
+#include "select/ceil_sets.h"
 #include "select/contrast.h"
 #include "select/draw.h"
 #include "select/fake_asker.h"
@@ -237,6 +238,39 @@ static void test_lessons__a_reward_model_finds_what_helps(void **state)
     icl_feedback_deinit(&feedback);
 }
 
+/* Scores of sets are linear in the cosines, so a change of one score moves its set alone. */
+static void test_lessons__set_losses_have_the_gradient_of_differences(void **state)
+{
+    (void)state;
+    enum { SETS = 4, SIZE = 3, COUNT = SETS * SIZE };
+    static const double step = 1e-5;
+    double log_dets[2 * SETS], scores[COUNT], ignored[COUNT], above = 0, below = 0, value = 0;
+    icl_rng rng = icl_rng_new(7, "sets", "", "fill");
+    for (size_t i = 0; i < 2 * SETS; i++) log_dets[i] = -2 * icl_rng_unit(&rng);
+    for (size_t i = 0; i < COUNT; i++) scores[i] = icl_rng_normal(&rng);
+    const icl_ceil_sets sets = {
+        .pool_count = 2, .set_count = SETS, .size = SIZE, .log_dets = log_dets
+    };
+    for (int loss = ICL_CEIL_MARGIN; loss <= ICL_CEIL_INFONCE; loss++) {
+        const icl_ceil_terms terms = { .temperature = 0.3,
+                                       .lambda = 0.2,
+                                       .loss = (icl_ceil_loss)loss };
+        double gradient[COUNT] = { 0 };
+        assert_int_equal(icl_ceil_sets_loss(gradient, &value, &sets, 1, scores, &terms, 0.5),
+                         ICL_OK);
+        for (size_t i = 0; i < COUNT; i++) {
+            const double kept = scores[i];
+            scores[i] = kept + step;
+            memset(ignored, 0, sizeof ignored);
+            icl_ceil_sets_loss(ignored, &above, &sets, 1, scores, &terms, 1);
+            scores[i] = kept - step;
+            icl_ceil_sets_loss(ignored, &below, &sets, 1, scores, &terms, 1);
+            scores[i] = kept;
+            assert_near(gradient[i], 0.5 * (above - below) / (2 * step), 1e-8);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_lessons__every_ordered_choice_is_as_likely),
         cmocka_unit_test(test_lessons__places_of_a_list_are_found_again),
         cmocka_unit_test(test_lessons__a_reward_model_finds_what_helps),
+        cmocka_unit_test(test_lessons__set_losses_have_the_gradient_of_differences),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
