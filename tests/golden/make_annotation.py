@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Writes annotation.jsonl: picks of vote-k, its variants, facility location and AdaICL.
 
-Straightforward versions, in plain NumPy, of what the papers and the authors' code do (Su et al. 2023,
-HKUNLP/icl-selective-annotation; Wu et al. 2023, Shark-NLP/OpenICL; Mavromatis et al. 2023,
+Straightforward versions, in plain NumPy, of what the papers and the authors' code do (Su et al.
+2023, HKUNLP/icl-selective-annotation; Wu et al. 2023, Shark-NLP/OpenICL; Mavromatis et al. 2023,
 amazon-science/adaptive-in-context-learning), with two choices of ours: ties go to the lowest index,
 and AdaICL's first items are part of the budget. Every step scans everything; nothing is lazy.
 
 The first line is the pool: 60 random vectors of 6 columns (NumPy seed 20261121, three decimals), of
-which items 20 and 21 equal item 3, and how uncertain a made-up model is of each item, whatever it is
-shown. Each further line is a call, a budget and the picks. Where random items would fill up, the
+which items 20 and 21 equal item 3, and how uncertain a made-up model is of each item, whatever it
+is shown. Each further line is a call, a budget and the picks. Where random items would fill up, the
 list ends before them.
 
     python3 tests/golden/make_annotation.py > tests/golden/annotation.jsonl
