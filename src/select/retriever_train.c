@@ -16,17 +16,23 @@ enum { QUERIES_MAX = 32, MAP_FULL = 0, MAP_DIAGONAL = 1 };
 
 const char *const icl_retriever_maps[] = { [MAP_FULL] = "full", [MAP_DIAGONAL] = "diagonal", NULL };
 
-/* The graph of a step, of fixed sizes. `slope` is d loss / d scores, which is known only when the
- * scores are: the graph runs once with zeros for the scores and again for the gradients. */
+/* The graph of a step, of fixed sizes. A pool item that several queries drew is mapped once: lists
+ * overlap, and those of CEIL hold most of a small pool. `slope` is d loss / d scores, which is
+ * known only when the scores are: the graph runs once with zeros for the scores and again for the
+ * gradients. */
 typedef struct step_graph {
     icl_graph *graph;
     icl_value *queries, *contexts, *labels, *slope, *scores;
     size_t query_count, list_length;
+    size_t distinct_max; /* rows of `contexts` */
 } step_graph;
 
 /* Memory of a step; the doubles are what a lesson sees. */
 typedef struct step_memory {
     size_t *items, *contexts;
+    size_t *distinct; /* [distinct_max] pool items among the contexts; what is unused is item 0 */
+    size_t *places;   /* [columns] of the contexts among them */
+    size_t *place_of; /* [pool_count] of a pool item among them; SIZE_MAX: not there */
     float *query_vectors, *context_vectors, *numbers;
     int32_t *labels;
     double *scores, *gradient;
@@ -211,7 +217,7 @@ static void build_scores(step_graph *step, const icl_retriever_trainer *self)
     icl_graph *graph = step->graph;
     const icl_retriever_shape *shape = &self->settings.shape;
     const int64_t size = (int64_t)shape->vector_size, rows = (int64_t)step->query_count;
-    const int64_t columns = rows * (int64_t)step->list_length;
+    const int64_t columns = (int64_t)step->distinct_max;
     step->queries = icl_graph_input(graph, "queries", size, rows, false);
     step->contexts = icl_graph_input(graph, "contexts", size, columns, false);
     icl_value *query = build_map(step, self, SLOT_QUERY, step->queries);
@@ -234,25 +240,31 @@ static icl_status build_step(step_graph *step, const icl_retriever_trainer *self
 {
     ICL_TRY(icl_graph_new(&step->graph, self->parameters));
     build_scores(step, self);
-    const int64_t count = (int64_t)(step->query_count * step->query_count * step->list_length);
+    const int64_t count = (int64_t)(step->query_count * step->distinct_max);
     step->slope = icl_graph_input(step->graph, "slope", count, 1, false);
     icl_value *scores = icl_op_reshape(step->graph, step->scores, count, 1, 1, 1);
     icl_graph_add_loss(step->graph, "slope", icl_op_linear(step->graph, step->slope, scores), 1);
     return icl_graph_finish(step->graph, true);
 }
 
-static icl_status memory_new(step_memory *out, const step_graph *step, size_t size)
+static icl_status memory_new(step_memory *out, const step_graph *step,
+                             const icl_select_input *input)
 {
     const size_t rows = step->query_count, columns = rows * step->list_length;
+    const size_t size = input->vector_size, distinct = step->distinct_max;
     *out = (step_memory){ .items = calloc(rows, sizeof *out->items),
                           .contexts = calloc(columns, sizeof *out->contexts),
+                          .distinct = calloc(distinct, sizeof *out->distinct),
+                          .places = calloc(columns, sizeof *out->places),
+                          .place_of = calloc(input->pool_count, sizeof *out->place_of),
                           .query_vectors = calloc(rows * size, sizeof *out->query_vectors),
-                          .context_vectors = calloc(columns * size, sizeof *out->context_vectors),
-                          .numbers = calloc(rows * columns, sizeof *out->numbers),
-                          .labels = calloc(columns, sizeof *out->labels),
+                          .context_vectors = calloc(distinct * size, sizeof *out->context_vectors),
+                          .numbers = calloc(rows * distinct, sizeof *out->numbers),
+                          .labels = calloc(distinct, sizeof *out->labels),
                           .scores = calloc(rows * columns, sizeof *out->scores),
                           .gradient = calloc(rows * columns, sizeof *out->gradient) };
-    return out->items == NULL || out->contexts == NULL || out->query_vectors == NULL ||
+    return out->items == NULL || out->contexts == NULL || out->distinct == NULL ||
+                   out->places == NULL || out->place_of == NULL || out->query_vectors == NULL ||
                    out->context_vectors == NULL || out->numbers == NULL || out->labels == NULL ||
                    out->scores == NULL || out->gradient == NULL
                ? no_memory()
@@ -263,6 +275,9 @@ static void memory_free(step_memory *memory)
 {
     free(memory->items);
     free(memory->contexts);
+    free(memory->distinct);
+    free(memory->places);
+    free(memory->place_of);
     free(memory->query_vectors);
     free(memory->context_vectors);
     free(memory->numbers);
@@ -273,6 +288,21 @@ static void memory_free(step_memory *memory)
 
 /* ---- steps ---- */
 
+static void find_distinct(step_memory *memory, const step_graph *step, size_t pool_count)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pool_count; i++) memory->place_of[i] = SIZE_MAX;
+    memset(memory->distinct, 0, step->distinct_max * sizeof *memory->distinct);
+    for (size_t j = 0; j < step->query_count * step->list_length; j++) {
+        size_t *place = &memory->place_of[memory->contexts[j]];
+        if (*place == SIZE_MAX) {
+            *place = count;
+            memory->distinct[count++] = memory->contexts[j];
+        }
+        memory->places[j] = *place;
+    }
+}
+
 static void gather(float *out, const icl_select_input *input, const size_t *items, size_t count)
 {
     const size_t size = input->vector_size;
@@ -282,29 +312,50 @@ static void gather(float *out, const icl_select_input *input, const size_t *item
 
 static void set_inputs(step_graph *step, step_memory *memory, const icl_select_input *input)
 {
-    const size_t rows = step->query_count, columns = rows * step->list_length;
-    gather(memory->query_vectors, input, memory->items, rows);
-    gather(memory->context_vectors, input, memory->contexts, columns);
+    find_distinct(memory, step, input->pool_count);
+    gather(memory->query_vectors, input, memory->items, step->query_count);
+    gather(memory->context_vectors, input, memory->distinct, step->distinct_max);
     icl_graph_set(step->graph, step->queries, memory->query_vectors);
     icl_graph_set(step->graph, step->contexts, memory->context_vectors);
     if (step->labels == NULL) return;
-    for (size_t i = 0; i < columns; i++)
-        memory->labels[i] = (int32_t)input->pool_labels[memory->contexts[i]];
+    for (size_t i = 0; i < step->distinct_max; i++)
+        memory->labels[i] = (int32_t)input->pool_labels[memory->distinct[i]];
     icl_graph_set_ids(step->graph, step->labels, memory->labels);
+}
+
+static icl_status find_scores(step_graph *step, step_memory *memory)
+{
+    const size_t columns = step->query_count * step->list_length;
+    memset(memory->numbers, 0, step->query_count * step->distinct_max * sizeof *memory->numbers);
+    icl_graph_set(step->graph, step->slope, memory->numbers);
+    ICL_TRY(icl_graph_run(step->graph));
+    icl_graph_get(step->graph, step->scores, memory->numbers);
+    for (size_t q = 0; q < step->query_count; q++)
+        for (size_t j = 0; j < columns; j++)
+            memory->scores[q * columns + j] =
+                memory->numbers[q * step->distinct_max + memory->places[j]];
+    return ICL_OK;
+}
+
+static icl_status follow_gradient(step_graph *step, step_memory *memory)
+{
+    const size_t columns = step->query_count * step->list_length;
+    memset(memory->numbers, 0, step->query_count * step->distinct_max * sizeof *memory->numbers);
+    for (size_t q = 0; q < step->query_count; q++)
+        for (size_t j = 0; j < columns; j++)
+            memory->numbers[q * step->distinct_max + memory->places[j]] +=
+                (float)memory->gradient[q * columns + j];
+    icl_graph_set(step->graph, step->slope, memory->numbers);
+    return icl_graph_run(step->graph);
 }
 
 static icl_status run_step(double *out_loss, icl_retriever_trainer *self, step_graph *step,
                            step_memory *memory, const icl_lesson *lesson)
 {
     const size_t columns = step->query_count * step->list_length;
-    const size_t count = step->query_count * columns;
     set_inputs(step, memory, self->input);
-    memset(memory->numbers, 0, count * sizeof *memory->numbers);
-    icl_graph_set(step->graph, step->slope, memory->numbers);
-    ICL_TRY(icl_graph_run(step->graph));
-    icl_graph_get(step->graph, step->scores, memory->numbers);
-    for (size_t i = 0; i < count; i++) memory->scores[i] = memory->numbers[i];
-    memset(memory->gradient, 0, count * sizeof *memory->gradient);
+    ICL_TRY(find_scores(step, memory));
+    memset(memory->gradient, 0, step->query_count * columns * sizeof *memory->gradient);
     const icl_lesson_step seen = { .query_count = step->query_count,
                                    .list_length = step->list_length,
                                    .items = memory->items,
@@ -313,9 +364,7 @@ static icl_status run_step(double *out_loss, icl_retriever_trainer *self, step_g
                                    .scores = memory->scores,
                                    .gradient = memory->gradient };
     ICL_TRY(lesson->loss(lesson->user, out_loss, &seen));
-    for (size_t i = 0; i < count; i++) memory->numbers[i] = (float)memory->gradient[i];
-    icl_graph_set(step->graph, step->slope, memory->numbers);
-    ICL_TRY(icl_graph_run(step->graph));
+    ICL_TRY(follow_gradient(step, memory));
     icl_optimizer_report report;
     return icl_optimizer_step(self->optimizer, 1, &report);
 }
@@ -486,10 +535,13 @@ icl_status icl_retriever_train(icl_retriever_trainer *self, const icl_feedback *
     const size_t taught = self->item_count - self->dev_count;
     step_graph step = { .query_count = taught < QUERIES_MAX ? taught : QUERIES_MAX,
                         .list_length = lesson->list_length };
+    const size_t columns = step.query_count * step.list_length,
+                 pool_count = self->input->pool_count;
+    step.distinct_max = columns < pool_count ? columns : pool_count;
     step_memory memory = { 0 };
     round_report report = { 0 };
     icl_status status = build_step(&step, self);
-    if (status == ICL_OK) status = memory_new(&memory, &step, self->input->vector_size);
+    if (status == ICL_OK) status = memory_new(&memory, &step, self->input);
     if (status == ICL_OK && self->settings.epochs > 0)
         status = new_optimizer(self, self->settings.epochs * (taught / step.query_count));
     if (status == ICL_OK) status = run_epochs(&report, self, &step, &memory, feedback, lesson);
