@@ -196,6 +196,7 @@ static int write_items(select_state *state)
 static int select_items(select_state *state, const char *operand)
 {
     const select_arguments *arguments = state->arguments;
+    if (!outfile_check(state->verb, arguments->out)) return CLI_REFUSED;
     interrupt_install("icl select: interrupted");
     state->progress = progress_begin(!arguments->quiet && !arguments->job.json);
     int code = job_open_task(&state->task, state->verb, &arguments->job, operand);

@@ -64,3 +64,10 @@ bool outfile_close(cli_outfile *self, const cli_verb *verb, bool complete)
     self->temporary = NULL;
     return done || !complete || complain(verb, self->path, failure);
 }
+
+bool outfile_check(const cli_verb *verb, const char *path)
+{
+    cli_outfile probe = { .stream = NULL };
+    if (strcmp(path, "-") == 0 || !is_replaceable(path)) return true;
+    return outfile_open(&probe, verb, path) && outfile_close(&probe, verb, false);
+}

@@ -14,6 +14,9 @@ typedef struct cli_outfile {
     char *temporary;  /* NULL: standard output */
 } cli_outfile;
 
+/* Whether outfile_open would succeed, before work that takes long; nothing stays. False: it has
+ * said why. */
+bool outfile_check(const cli_verb *verb, const char *path);
 /* False: it has said why. */
 bool outfile_open(cli_outfile *self, const cli_verb *verb, const char *path);
 /* Puts the file in its place, or takes it away when `complete` is false. False: it has said why. */

@@ -123,7 +123,9 @@ class Select(Case):
                 self.assertEqual(self.read("todo.jsonl"), b"mine\n")
         self.refused(["select", "--train", self.pool, "--json"], "--json", "--out")
         self.refused(["select", "--train", self.pool, "--budget", 5, "--out", "no/such/file"],
-                     "no/such/file", code=3)
+                     "no/such/file")
+        self.assertEqual(sorted(os.listdir(self.folder)), sorted(
+            ["labelled.jsonl", "pool.jsonl", "todo.jsonl", "other.jsonl", "one.jsonl"]))
 
 
 if __name__ == "__main__":
