@@ -48,10 +48,10 @@ static const arg_spec specs[] = {
 };
 
 static const char details[] =
-    "LINE names the method as a strategy does: 'select=epr(candidates=50)'. FILE works\n"
-    "with the sentence encoder it was fitted with, and for the pool and the language\n"
-    "model it was fitted to: 'select=epr(k=8,file=FILE)'. Answers are kept in\n"
-    "FILE.journal until FILE is written.";
+    "LINE names the method as a strategy does: 'select=epr(candidates=50)'. FILE\n"
+    "works with the sentence encoder it was fitted with, and for the pool and the\n"
+    "language model it was fitted to: 'select=epr(k=8,file=FILE)'. Answers are kept\n"
+    "in FILE.journal until FILE is written.";
 
 typedef struct fit_state {
     const cli_verb *verb;
