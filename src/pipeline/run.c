@@ -69,6 +69,8 @@ static icl_status open_prompter(icl_run *run)
     const icl_run_options *options = &run->options;
     run->source.prompts =
         icl_prompting_options(options->task, options->boundary, options->overflow, options->chat);
+    run->source.prompts.aligner =
+        icl_select_aligner(run->strategy.select, &run->strategy.options[ICL_STAGE_SELECT]);
     return icl_prompter_new(&run->prompter, icl_engine_model(run->engine), &run->source.prompts);
 }
 
