@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Every selection method on the same draws: accuracy against random, paired, and what it costs.
+
+    python3 bench/selection.py --data DIR --out lines.jsonl
+    python3 bench/selection.py --table lines.jsonl
+
+DIR holds a folder for each set with train.jsonl and test.jsonl. A seed draws a pool from the
+training file; the test items are the same for all seeds and methods. Every line is one run, and
+lines that are there already are not run again. Learned methods are fitted first, on the pool. A
+difference is the mean over seeds and items of (method right) - (random right), with a 95 % interval
+from a bootstrap over seeds and items.
+"""
+import argparse
+import collections
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+WORDS = {
+    "agnews": ("Article: {{ text }}\nAnswer:",
+               {"World": "world", "Sports": "sports", "Business": "business",
+                "Technology": "technology"}),
+    "trec": ("Question: {{ text }}\nAnswer Type:",
+             {"Number": "number", "Location": "place", "Person": "person",
+              "Description": "description", "Entity": "entity", "Abbreviation": "letter"}),
+    "snips": ("Text: {{ text }}\nLabel:",
+              {"AddToPlaylist": "add", "BookRestaurant": "food", "GetWeather": "weather",
+               "PlayMusic": "music", "RateBook": "book", "SearchCreativeWork": "search",
+               "SearchScreeningEvent": "movie"}),
+    "clinc150": ("Query: {{ text }}\nIntent:", None),
+    "sst2": ("Review: {{ text }}\nSentiment:", {"negative": "negative", "positive": "positive"}),
+    "rte": ("Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nAnswer:",
+            {"entailment": "yes", "not_entailment": "no"}),
+    "tweet_sentiment": ("Tweet: {{ text }}\nFeeling:",
+                        {"negative": "negative", "neutral": "neutral", "positive": "positive"}),
+}
+# Methods by name; options beyond k where the defaults would take minutes a run. `ORDER` is nearest
+# last for all, which leaves sets that have no nearest in the order of the method.
+OPTIONS = {}
+BASELINE = "random"
+
+
+def read(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def write(path, rows):
+    with open(path, "w", encoding="utf-8") as out:
+        out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def call(method, args, **more):
+    options = dict(OPTIONS.get(method, {}), **more)
+    return f"{method}(" + ",".join([f"k={args.shots}"] +
+                                   [f"{k}={v}" for k, v in options.items()]) + ")"
+
+
+def place(args, name, seed):
+    """The folder of one draw: train.jsonl, test.jsonl, task.yaml."""
+    folder = os.path.join(args.work, f"{name}-{seed}")
+    if os.path.exists(os.path.join(folder, "task.yaml")):
+        return folder
+    os.makedirs(folder, exist_ok=True)
+    train, test = (read(os.path.join(args.data, name, part + ".jsonl"))
+                   for part in ("train", "test"))
+    template, words = WORDS[name]
+    fields = [f for f in ("text", "premise", "hypothesis") if "{{ " + f in template]
+    for key, rows, count, part in ((f"{name}/{seed}", train, args.pool, "train"),
+                                   (name, test, args.queries, "test")):
+        drawn = random.Random(key).sample(rows, min(count, len(rows)))
+        write(os.path.join(folder, part + ".jsonl"),
+              [dict({f: r[f] for f in fields}, id=f"{part}{i}", label=r["label"])
+               for i, r in enumerate(drawn)])
+    if words is None:
+        words = {r["label"]: r["label"].replace("_", " ") for r in train + test}
+    task = {"name": name, "data": {"train": "train.jsonl", "test": "test.jsonl"},
+            "template": template, "labels": dict(sorted(words.items()))}
+    with open(os.path.join(folder, "task.yaml"), "w", encoding="utf-8") as out:
+        json.dump(task, out)  # JSON is YAML
+    return folder
+
+
+def icl(args, *words):
+    started = time.monotonic()
+    done = subprocess.run([args.icl, *words, "--threads", str(args.threads), "--quiet", "--no-eta"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(words)}: {done.stderr.strip()}")
+    return time.monotonic() - started
+
+
+def fit(args, method, task, folder, seed):
+    """Makes the file of a learned method; returns (path, seconds, meter)."""
+    out = os.path.join(folder, method + ".fit")
+    seconds = icl(args, "fit", "select=" + call(method, args), task, "--out", out, "--seed",
+                  str(seed))
+    return out, seconds
+
+
+def run(args, method, learned, name, seed):
+    folder = place(args, name, seed)
+    task, out = os.path.join(folder, "task.yaml"), os.path.join(folder, "out")
+    shutil.rmtree(out, ignore_errors=True)
+    options, fit_seconds = {}, 0.0
+    if learned:
+        options["file"], fit_seconds = fit(args, method, task, folder, seed)
+    seconds = icl(args, "run", task, "--strategy", f"select={call(method, args, **options)} "
+                  "order=nearest-last score=direct calibrate=none", "--seed", str(seed),
+                  "--no-zero-shot", "--out", out)
+    with open(os.path.join(out, "meter.json"), encoding="utf-8") as meter:
+        cost = json.load(meter)
+    return {"set": name, "seed": seed, "method": method, "shots": args.shots, "pool": args.pool,
+            "correct": [int(s["correct"]) for s in read(os.path.join(out, "samples.jsonl"))],
+            "requests": cost["requests"], "tokens_trie": cost["tokens_trie"],
+            "seconds": round(seconds, 3), "fit_seconds": round(fit_seconds, 3)}
+
+
+def catalogue(args):
+    """[(name, learned)] of all registered methods, the baseline first."""
+    text = subprocess.run([args.icl, "methods", "select", "--json"], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+    found = json.loads(text)
+    methods = found["methods"] if isinstance(found, dict) else found
+    names = [(m["name"], "trained file" in m["needs"]) for m in methods]
+    return sorted(names, key=lambda m: m[0] != BASELINE)
+
+
+def measure(args):
+    known = set()
+    if os.path.exists(args.out):
+        known = {(e["set"], e["seed"], e["method"]) for e in read(args.out)}
+    with open(args.out, "a", encoding="utf-8") as out:
+        for method, learned in catalogue(args):
+            if args.methods and method not in args.methods:
+                continue
+            for seed in range(args.seeds):
+                for name in args.sets:
+                    if (name, seed, method) in known:
+                        continue
+                    out.write(json.dumps(run(args, method, learned, name, seed)) + "\n")
+                    out.flush()
+
+
+def interval(runs, draws=2000):
+    """Mean over seeds and items, and a 95 % interval from resampling both."""
+    rng, items = random.Random(0), len(runs[0])
+    mean = sum(map(sum, runs)) / (len(runs) * items)
+    means = []
+    for _ in range(draws):
+        chosen = [rng.randrange(items) for _ in range(items)]
+        seeds = [rng.choice(runs) for _ in runs]
+        means.append(sum(sum(one[i] for i in chosen) for one in seeds) / (len(seeds) * items))
+    means.sort()
+    return mean, means[int(0.025 * draws)], means[int(0.975 * draws)]
+
+
+def table(path):
+    runs, cost = collections.defaultdict(dict), collections.defaultdict(list)
+    for entry in read(path):
+        runs[entry["method"], entry["set"]][entry["seed"]] = entry["correct"]
+        cost[entry["method"]].append(entry)
+    sets = [name for name in WORDS if any(key[1] == name for key in runs)]
+    methods = list(dict.fromkeys(key[0] for key in runs))
+    print("Accuracy, and in brackets the 95 % interval of the difference to random; * where it "
+          "leaves out 0.\n")
+    print("| method | " + " | ".join(sets) + " |\n| --- |" + " --- |" * len(sets))
+    for method in methods:
+        cells = []
+        for name in sets:
+            mine, base = runs.get((method, name)), runs.get((BASELINE, name), {})
+            seeds = sorted(set(mine or {}) & set(base))
+            if not seeds:
+                cells.append("")
+                continue
+            right = sum(sum(mine[s]) for s in seeds) / sum(len(mine[s]) for s in seeds)
+            _, low, high = interval([[a - b for a, b in zip(mine[s], base[s])] for s in seeds])
+            mark = "*" if low > 0 or high < 0 else ""
+            cells.append(f"{right:.3f}" + ("" if method == BASELINE else
+                                           f"{mark} [{low:+.3f}, {high:+.3f}]"))
+        print(f"| {method} | " + " | ".join(cells) + " |")
+    print("\n| method | requests | trie tokens | seconds | fit, seconds | runs |\n"
+          "| --- | ---: | ---: | ---: | ---: | ---: |")
+    for method in methods:
+        mean = {key: sum(e[key] for e in cost[method]) / len(cost[method])
+                for key in ("requests", "tokens_trie", "seconds", "fit_seconds")}
+        print(f"| {method} | {mean['requests']:.0f} | {mean['tokens_trie']:.0f} | "
+              f"{mean['seconds']:.1f} | {mean['fit_seconds']:.1f} | {len(cost[method])} |")
+    sizes = {(len(v), len(next(iter(v.values())))) for v in runs.values()}
+    print(f"\n(seeds, test items) of the cells: {sorted(sizes)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--icl", default="build/icl")
+    parser.add_argument("--data", help="folder of the sets")
+    parser.add_argument("--sets", nargs="+", default=list(WORDS), choices=list(WORDS))
+    parser.add_argument("--methods", nargs="*", help="these alone, with random")
+    parser.add_argument("--shots", type=int, default=8)
+    parser.add_argument("--pool", type=int, default=200)
+    parser.add_argument("--queries", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--work", default="/tmp/icl-selection")
+    parser.add_argument("--out", help="append result lines to this file")
+    parser.add_argument("--table", help="print the tables of a file of result lines")
+    args = parser.parse_args()
+    if args.table:
+        table(args.table)
+    elif args.data and args.out:
+        measure(args)
+    else:
+        parser.error("--data with --out, or --table, is needed")
+
+
+if __name__ == "__main__":
+    main()
