@@ -88,7 +88,8 @@ static icl_status read_options(icl_episode *episode, const icl_source_world *wor
                                const icl_options *options)
 {
     episode->bpe = world->bpe;
-    episode->context = world->context;
+    episode->begin = icl_bpe_end_of_text(world->bpe);
+    episode->context = world->context - (episode->begin >= 0);
     episode->labels_asked = (icl_label_kind)icl_options_int(options, "labels");
     episode->choose_asked = (icl_choose)icl_options_int(options, "choose");
     episode->pool = (size_t)icl_options_int(options, "pool");
@@ -355,6 +356,7 @@ static size_t label_tokens(const icl_episode *episode, size_t class_index)
 static icl_status fit(icl_episode *episode, const icl_episode_template *frame, size_t count,
                       size_t *out_first)
 {
+    const size_t begin = episode->begin >= 0;
     size_t total = 0;
     for (size_t words = episode->words_max; words > 0; words /= 2) {
         ICL_TRY(encode_inputs(episode, frame, count, words));
@@ -371,7 +373,7 @@ static icl_status fit(icl_episode *episode, const icl_episode_template *frame, s
     return icl_error_set(ICL_ECONTEXT,
                          "one demonstration and a query of one word each take %zu tokens, but the "
                          "context has %zu",
-                         total, episode->context);
+                         total + begin, episode->context + begin);
 }
 
 static icl_status write_input(const icl_episode *episode, icl_sequence *out, size_t index,
@@ -407,16 +409,20 @@ static icl_status write_candidates(const icl_episode *episode, icl_sequence *out
     return ICL_OK;
 }
 
-/* Whether the label of a demonstration is to be predicted: nothing tells one that noise has changed,
- * nor the first one, and of a class that has not been shown no more than that it is new. */
+/* Whether the label of a demonstration is to be predicted: nothing tells one that noise has
+ * changed, nor the first one, and of a class that has not been shown no more than that it is new.
+ */
 static bool is_asked(const icl_episode *episode, const icl_member *member, size_t place,
                      const bool *shown)
 {
     const bool told = place > 0 && member->shown == member->class_index;
     switch (episode->loss) {
-    case ICL_LOSS_QUERY: return false;
-    case ICL_LOSS_ALL: return told;
-    case ICL_LOSS_SEEN: return told && shown[member->class_index];
+    case ICL_LOSS_QUERY:
+        return false;
+    case ICL_LOSS_ALL:
+        return told;
+    case ICL_LOSS_SEEN:
+        return told && shown[member->class_index];
     }
     return false;
 }
@@ -430,14 +436,15 @@ icl_status icl_episode_write(icl_episode *episode, icl_sequence *out, icl_rng *r
     const icl_episode_template *frames = icl_episode_templates(&frame_count);
     const icl_episode_template *frame = &frames[icl_rng_below(rng, frame_count)];
     ICL_TRY(fit(episode, frame, count, &first));
+    if (episode->begin >= 0) ICL_TRY(icl_sequence_push(out, episode->begin, ICL_TARGET_NONE, 0));
     for (size_t i = first; i < count; i++) {
         const icl_member *member = &episode->members[i];
         const bool asked = is_asked(episode, member, i - first, shown);
         shown[member->shown] = true;
         any = any || asked;
         ICL_TRY(write_input(episode, out, i, member->item));
-        ICL_TRY(write_label(episode, out, member->shown,
-                            asked ? ICL_TARGET_ANSWER : ICL_TARGET_NONE));
+        ICL_TRY(
+            write_label(episode, out, member->shown, asked ? ICL_TARGET_ANSWER : ICL_TARGET_NONE));
         for (size_t gap = 0; gap < frame->gap; gap++)
             ICL_TRY(icl_sequence_push(out, episode->line_end, ICL_TARGET_NONE, 0));
     }

@@ -54,11 +54,12 @@ typedef struct icl_episode {
     icl_range classes_range, shots_range;
     icl_label_kind labels_asked;
     icl_choose choose_asked;
-    size_t pool, words_max, context;
+    size_t pool, words_max;
+    size_t context; /* tokens behind `begin` */
     double noise, flip;
     icl_episode_loss loss;
     bool has_names, meaning;
-    int32_t line_end; /* token */
+    int32_t begin, line_end; /* tokens; begin -1: prompts begin without one */
     /* of the episode at hand */
     icl_label_kind labels;
     icl_choose choose;
