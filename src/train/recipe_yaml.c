@@ -93,7 +93,7 @@ static icl_status read_model(void *self, const icl_yaml_value *value, const icl_
         BOOL("linear_attention", linear_attention),
         BOOL("tied", tied),
         BOOL("biases", biases),
-        NUMBER("rope_base", icl_yaml_set_float, rope_base, 1, 1e9),
+        NUMBER("rope_base", icl_yaml_set_float, rope_base, 1, 1e12),
         NUMBER("norm_epsilon", icl_yaml_set_float, norm_epsilon, 1e-12, 0.1),
         SIZE("readout", readout_width, 1),
     };

@@ -1,18 +1,22 @@
 /* Start weights that already read labels by meaning, for training to refine.
  *
- * A decoder that starts at random has to find, one after the other, how to see the token before, how
- * to summarise an example, how to compare summaries and how to copy a label; until the last of them
- * works the loss shows little of the first. Here they are laid out by hand:
+ * A decoder that starts at random has to find, one after the other, how to see the token before,
+ * how to summarise an example, how to compare summaries and how to copy a label; until the last of
+ * them works the loss shows little of the first. Here they are laid out by hand:
  *
  *   token vectors   meaning (the sentence encoder's vector of the token's text, principal axes,
- *                   frequent tokens shorter) | features | identity (random, nearly orthogonal)
- *   block 0         heads that average the meaning of the last tokens into "summary"; heads that
- *                   copy the identity of the token before, and of the one before that
+ *                   frequent tokens shorter) | line end | identity (random, nearly orthogonal)
+ *   block 0         heads that copy the identity of the token before, and of the one before that;
+ * one that averages the identities of a few tokens some way back into "recent" block m - 2     a
+ * head that looks for the last empty line, or the begin of the prompt, and copies what was recent
+ * there into "segment": the same for all tokens of an example, and another one for every example
+ *   block m - 1     heads that average the meaning of the tokens of the same segment into "summary"
  *   block m         heads that look for tokens behind the same two tokens as the query stands at
  *                   (its answer slot), prefer those of a similar summary, and copy their identity
  *
  * Identity is what the output table reads. Everything else starts at random and small.
- * Smooth inverse frequency: Arora et al. 2017. Previous-token and copying heads: Olsson et al. 2022.
+ * Smooth inverse frequency: Arora et al. 2017. Previous-token and copying heads: Olsson et al.
+ * 2022.
  */
 #include <math.h>
 #include <stdio.h>
@@ -31,16 +35,16 @@ typedef struct span {
 } span;
 
 typedef struct layout {
-    span meaning, constant, filler, identity, summary, previous, before_previous;
+    span meaning, constant, filler, line_end, line_before, identity, summary, previous,
+        before_previous, recent, segment;
 } layout;
 
-enum { HEAD_GATE = 8, HEADS_MIN = 6 };
+enum { HEAD_GATE = 10, HEADS_MIN = 6, BLOCKS_BEFORE_MATCHING = 3 };
 
 /* Squared length of every token vector, so that the first norm divides all by the same. */
 static const double TOKEN_LENGTH_SQUARED = 4.0;
-/* Squared length of the stream at the matching block, about: tokens, summary and both identities. */
+/* Squared length of the stream behind block 0, about: tokens, both identities, recent. */
 static const double STREAM_LENGTH_SQUARED = 7.0;
-
 typedef struct matcher {
     const icl_start_input *input;
     const icl_transformer_config *config;
@@ -53,13 +57,17 @@ typedef struct matcher {
 static layout layout_of(size_t width)
 {
     const size_t sixteenth = width / 16;
-    layout at = { .meaning = { 0, 6 * sixteenth - 4 } };
+    layout at = { .meaning = { 0, 5 * sixteenth - 4 } };
     at.constant = (span){ at.meaning.width, 1 };
     at.filler = (span){ at.meaning.width + 1, 1 };
-    at.identity = (span){ 6 * sixteenth, 2 * sixteenth };
-    at.summary = (span){ 8 * sixteenth, 6 * sixteenth };
-    at.previous = (span){ 14 * sixteenth, sixteenth };
-    at.before_previous = (span){ 15 * sixteenth, sixteenth };
+    at.line_end = (span){ at.meaning.width + 2, 1 };
+    at.line_before = (span){ at.meaning.width + 3, 1 };
+    at.identity = (span){ 5 * sixteenth, 2 * sixteenth };
+    at.summary = (span){ 7 * sixteenth, 5 * sixteenth };
+    at.previous = (span){ 12 * sixteenth, sixteenth };
+    at.before_previous = (span){ 13 * sixteenth, sixteenth };
+    at.recent = (span){ 14 * sixteenth, sixteenth };
+    at.segment = (span){ 15 * sixteenth, sixteenth };
     return at;
 }
 
@@ -139,8 +147,8 @@ static double pair_angle(const matcher *in, size_t pair)
     return pow(in->config->rope_base, -2.0 * (double)pair / (double)in->config->head_width);
 }
 
-/* Makes the score depend on the distance d alone: `strength` times the sum over the pairs that turn
- * by slowest..fastest of cos(angle * (d - distance)); it is greatest at `distance`. */
+/* Adds to the score, by the distance d alone, `strength` times the sum over the pairs that turn by
+ * slowest..fastest of cos(angle * (d - distance)); it is greatest at `distance`. */
 static void head_look_back(attention *heads, const matcher *in, size_t head, double distance,
                            double slowest, double fastest, double strength)
 {
@@ -151,20 +159,35 @@ static void head_look_back(attention *heads, const matcher *in, size_t head, dou
         if (angle < slowest || angle > fastest) continue;
         const size_t even = head * width + 2 * pair;
         *map_at(&heads->k, even, in->at.constant.begin) = (float)amplitude;
-        *map_at(&heads->q, even, in->at.constant.begin) = (float)(amplitude * cos(angle * distance));
+        *map_at(&heads->q, even, in->at.constant.begin) =
+            (float)(amplitude * cos(angle * distance));
         *map_at(&heads->q, even + 1, in->at.constant.begin) =
             (float)(-amplitude * sin(angle * distance));
     }
 }
 
-/* What the head reads at the tokens it sees is added, times gain, to another span of the stream. */
-static void head_copy(attention *heads, const matcher *in, size_t head, span from, span to,
-                      double scale, double gain)
+/* What the head reads at the tokens it sees is added, times gain, to another span of the stream;
+ * its rows from `row` on carry it. */
+static void head_copy(attention *heads, const matcher *in, size_t head, size_t row, span from,
+                      span to, double scale, double gain)
 {
-    const size_t first = head * in->config->head_width;
-    for (size_t i = 0; i < from.width && i < to.width && i < in->config->head_width; i++) {
+    const size_t first = head * in->config->head_width + row;
+    for (size_t i = 0; i < from.width && i < to.width && i < in->config->head_width - row; i++) {
         *map_at(&heads->v, first + i, from.begin + i) = (float)(1.0 / scale);
         *map_at(&heads->output, to.begin + i, first + i) = (float)gain;
+    }
+}
+
+/* Adds `strength` times the product of query and key over every `step`-th number of a span, from
+ * number `first` on; rows [row, row + count) of the head carry it. */
+static void head_compare_numbers(attention *heads, const matcher *in, size_t head, size_t row,
+                                 size_t count, span of, size_t first, size_t step, double strength)
+{
+    const size_t begin = head * in->config->head_width + row;
+    const double size = sqrt(strength * sqrt((double)in->config->head_width)) / in->stream_scale;
+    for (size_t i = 0; i < count && first + i * step < of.width; i++) {
+        *map_at(&heads->q, begin + i, of.begin + first + i * step) = (float)size;
+        *map_at(&heads->k, begin + i, of.begin + first + i * step) = (float)size;
     }
 }
 
@@ -175,9 +198,9 @@ static void head_compare(attention *heads, matcher *in, size_t head, size_t row,
 {
     const size_t first = head * in->config->head_width + row;
     const size_t width = query.width < key.width ? query.width : key.width;
-    const double size = sqrt(strength * sqrt((double)in->config->head_width) /
-                             ((double)count * length_squared)) /
-                        in->stream_scale;
+    const double size =
+        sqrt(strength * sqrt((double)in->config->head_width) / ((double)count * length_squared)) /
+        in->stream_scale;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < width; j++) {
             const float weight = (float)(size * icl_rng_normal(&in->rng));
@@ -187,28 +210,108 @@ static void head_compare(attention *heads, matcher *in, size_t head, size_t row,
     }
 }
 
-/* --- block 0: summaries and the tokens before --- */
+/* First row of a head from which on rotation is below a fifth of a radian over a thousand tokens.
+ */
+static size_t first_still_row(const matcher *in)
+{
+    size_t pair = 0;
+    while (pair < in->config->head_width / 2 && pair_angle(in, pair) > 2e-4) pair++;
+    return 2 * pair;
+}
+
+/* --- block 0: the tokens before --- */
 
 static icl_status lay_out_first_block(matcher *in)
 {
-    const size_t head_width = in->config->head_width;
-    const size_t parts = (in->at.meaning.width + head_width - 1) / head_width;
     attention heads;
-    icl_status status = attention_open(&heads, in, 0);
-    for (size_t part = 0; status == ICL_OK && part < parts; part++) {
+    const icl_status status = attention_open(&heads, in, 0);
+    const span before[] = { in->at.previous, in->at.before_previous };
+    for (size_t i = 0; status == ICL_OK && i < 2; i++) {
+        head_clear(&heads, in, i);
+        head_look_back(&heads, in, i, (double)(i + 1), 0.09, 1.1, 9.0);
+        head_copy(&heads, in, i, 0, in->at.identity, before[i], in->token_scale, 1.4);
+    }
+    if (status == ICL_OK) {
+        head_copy(&heads, in, 0, before[0].width, in->at.line_end, in->at.line_before,
+                  in->token_scale, 1.0);
+        head_clear(&heads, in, 2);
+        head_look_back(&heads, in, 2, 11.0, 0.09, 0.6, 3.0);
+        head_copy(&heads, in, 2, 0, in->at.identity, in->at.recent, in->token_scale, 1.4);
+    }
+    attention_close(&heads, in);
+    return status;
+}
+
+/* --- examples as segments --- */
+
+/* Falls with the distance d by at least 3.9 from d to 1.6 d + 2, for all d of 6..130, as far as
+ * 1,000, and by 40 from 0 to 130; found by linear programming over the angles of a head of 64
+ * numbers with rope base 1e10, the sum of strengths at most 60 since the norm moves all of them by
+ * some percent from token to token. A head of another kind uses its nearest angles. */
+static const struct {
+    double angle, strength;
+} NEARNESS[] = { { 1.0, 0.27 },    { 0.2371, 1.43 },  { 0.1155, 2.88 },  { 0.0562, 4.52 },
+                 { 0.0274, 5.12 }, { 0.0133, 14.43 }, { 0.0065, 12.31 }, { 0.0032, 19.03 } };
+/* Above what nearness can take from a line end. */
+static const double LINE_END_SCORE = 50.0;
+
+static size_t nearest_pair(const matcher *in, double angle)
+{
+    size_t best = 0;
+    for (size_t pair = 1; pair < in->config->head_width / 2; pair++)
+        if (fabs(log(pair_angle(in, pair) / angle)) < fabs(log(pair_angle(in, best) / angle)))
+            best = pair;
+    return best;
+}
+
+static void head_seek_line_end(attention *heads, const matcher *in, size_t head)
+{
+    const double root = sqrt((double)in->config->head_width);
+    const size_t row = head * in->config->head_width + first_still_row(in);
+    for (size_t i = 0; i < sizeof NEARNESS / sizeof *NEARNESS; i++) {
+        const size_t even = head * in->config->head_width + 2 * nearest_pair(in, NEARNESS[i].angle);
+        const float size = (float)(sqrt(NEARNESS[i].strength * root) / in->stream_scale);
+        *map_at(&heads->q, even, in->at.constant.begin) = size;
+        *map_at(&heads->k, even, in->at.constant.begin) = size;
+    }
+    const float size = (float)(sqrt(LINE_END_SCORE * root) / in->stream_scale);
+    *map_at(&heads->q, row, in->at.constant.begin) = size;
+    *map_at(&heads->k, row, in->at.line_end.begin) = size;
+    *map_at(&heads->k, row, in->at.line_before.begin) = size;
+}
+
+static icl_status lay_out_segments(matcher *in, size_t block)
+{
+    attention heads;
+    const icl_status status = attention_open(&heads, in, block);
+    if (status == ICL_OK) {
+        head_clear(&heads, in, 0);
+        head_seek_line_end(&heads, in, 0);
+        head_copy(&heads, in, 0, 0, in->at.recent, in->at.segment, in->stream_scale, 1.0);
+    }
+    attention_close(&heads, in);
+    return status;
+}
+
+static size_t summary_heads(const matcher *in)
+{
+    return (in->at.meaning.width + in->config->head_width - 1) / in->config->head_width;
+}
+
+static icl_status lay_out_summaries(matcher *in, size_t block)
+{
+    const size_t head_width = in->config->head_width, row = first_still_row(in);
+    attention heads;
+    const icl_status status = attention_open(&heads, in, block);
+    for (size_t part = 0; status == ICL_OK && part < summary_heads(in); part++) {
         const size_t offset = part * head_width;
         const size_t left = in->at.meaning.width - offset;
         const span from = { offset, left < head_width ? left : head_width };
         const span to = { in->at.summary.begin + offset, from.width };
         head_clear(&heads, in, part);
-        head_look_back(&heads, in, part, 0.0, 0.025, 0.12, 1.2);
-        head_copy(&heads, in, part, from, to, in->token_scale, 3.0);
-    }
-    const span before[] = { in->at.previous, in->at.before_previous };
-    for (size_t i = 0; status == ICL_OK && i < 2; i++) {
-        head_clear(&heads, in, parts + i);
-        head_look_back(&heads, in, parts + i, (double)(i + 1), 0.09, 1.1, 9.0);
-        head_copy(&heads, in, parts + i, in->at.identity, before[i], in->token_scale, 1.4);
+        head_compare_numbers(&heads, in, part, row, in->at.segment.width, in->at.segment, 0, 1,
+                             100.0);
+        head_copy(&heads, in, part, 0, from, to, in->stream_scale, 8.0);
     }
     attention_close(&heads, in);
     return status;
@@ -216,33 +319,27 @@ static icl_status lay_out_first_block(matcher *in)
 
 /* --- the matching block --- */
 
-/* First row of a head from which on rotation is below half a radian over a few hundred tokens. */
-static size_t first_still_row(const matcher *in)
-{
-    size_t pair = 0;
-    while (pair < in->config->head_width / 2 && pair_angle(in, pair) > 1.2e-3) pair++;
-    return 2 * pair;
-}
-
 static icl_status lay_out_matching(matcher *in, size_t block)
 {
     const size_t still = first_still_row(in);
-    const size_t rows = in->config->head_width - still;
     attention heads;
-    icl_status status = attention_open(&heads, in, block);
+    const icl_status status = attention_open(&heads, in, block);
     /* The last head is left to chance; the one before follows tokens whatever they mean, which
-     * carries labels of several tokens. */
+     * carries labels of several tokens. The others share the summary's numbers: together they see
+     * nearly all of it. */
     const size_t induction = in->config->heads - 2;
     for (size_t head = 0; status == ICL_OK && head <= induction; head++) {
-        const size_t gate = head == induction ? rows / 2 : HEAD_GATE;
+        const size_t gate = head == induction ? (in->config->head_width - still) / 2 : HEAD_GATE;
         head_clear(&heads, in, head);
-        head_compare(&heads, in, head, still, gate, in->at.identity, in->at.previous, 9.0, 0.7);
-        head_compare(&heads, in, head, still + gate, gate, in->at.previous, in->at.before_previous,
-                     9.0, 1.0);
+        /* The rows that turn least tell label slots from the rest, however far away. */
+        const size_t gates = in->config->head_width - 2 * gate;
+        head_compare(&heads, in, head, gates, gate, in->at.identity, in->at.previous, 8.0, 0.7);
+        head_compare(&heads, in, head, gates + gate, gate, in->at.previous, in->at.before_previous,
+                     12.0, 1.0);
         if (head != induction)
-            head_compare(&heads, in, head, still + 2 * gate, rows - 2 * gate, in->at.summary,
-                         in->at.summary, 5.0, 1.0);
-        head_copy(&heads, in, head, in->at.identity, in->at.identity, in->stream_scale, 0.6);
+            head_compare_numbers(&heads, in, head, still, gates - still, in->at.summary, head,
+                                 induction, 6.0 * (double)induction);
+        head_copy(&heads, in, head, 0, in->at.identity, in->at.identity, in->stream_scale, 0.6);
     }
     attention_close(&heads, in);
     return status;
@@ -268,7 +365,8 @@ static icl_status embed_tokens(float *out, const matcher *in)
         size_t length = 0;
         const char *piece = icl_bpe_piece(bpe, (int32_t)token, &length);
         while (length > 1 && *piece == ' ') piece++, length--;
-        if (icl_bpe_is_special(bpe, (int32_t)token) || icl_utf8_valid_length(piece, length) < length)
+        if (icl_bpe_is_special(bpe, (int32_t)token) ||
+            icl_utf8_valid_length(piece, length) < length)
             length = 0;
         starts[token] = bytes.length;
         icl_text_append(&bytes, piece, length);
@@ -297,6 +395,29 @@ static double meaning_length(const matcher *in, size_t token)
     return 1e-3 / (1e-3 + frequency);
 }
 
+/* How many lines end with the token. The one that begins a prompt sees itself behind it too, so it
+ * counts like an empty line; it is shorter than others behind block 0, which the factor makes up.
+ */
+static double line_end(const matcher *in, size_t token)
+{
+    if ((int32_t)token == icl_bpe_end_of_text(in->input->bpe)) return 0.8;
+    size_t length = 0, ends = 0;
+    const char *piece = icl_bpe_piece(in->input->bpe, (int32_t)token, &length);
+    while (ends < length && piece[ends] == '\n') ends++;
+    return ends == length ? (double)length : 0.0;
+}
+
+static void fill_direction(float *out, size_t count, double length_squared, icl_rng *rng)
+{
+    double squared = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (float)icl_rng_normal(rng);
+        squared += (double)out[i] * (double)out[i];
+    }
+    const float scale = (float)sqrt(length_squared / squared);
+    for (size_t i = 0; i < count; i++) out[i] *= scale;
+}
+
 static void fill_token(float *vector, const float *meaning, matcher *in, size_t token)
 {
     const layout *at = &in->at;
@@ -305,17 +426,16 @@ static void fill_token(float *vector, const float *meaning, matcher *in, size_t 
     const double size = sqrt(icl_vector_dot(meaning, meaning, at->meaning.width));
     const double length = size > 0.0 ? meaning_length(in, token) / size : 0.0;
     for (size_t i = 0; i < at->meaning.width; i++) vector[i] += (float)(length * meaning[i]);
-    double squared = 0.0;
-    for (size_t i = 0; i < at->identity.width; i++) {
-        const double draw = icl_rng_normal(&in->rng);
-        vector[at->identity.begin + i] = (float)draw;
-        squared += draw * draw;
-    }
-    for (size_t i = 0; i < at->identity.width; i++)
-        vector[at->identity.begin + i] /= (float)sqrt(squared);
+    /* Half of an identity is what goes to the tokens behind: all of one length, but that of a
+     * prompt's begin, which stands alone where others are averages of about four. */
+    const size_t half = at->identity.width / 2;
+    const bool begins = (int32_t)token == icl_bpe_end_of_text(in->input->bpe);
+    fill_direction(vector + at->identity.begin, half, begins ? 0.125 : 0.5, &in->rng);
+    fill_direction(vector + at->identity.begin + half, half, 0.5, &in->rng);
     vector[at->constant.begin] = 1.0f;
-    const double missing =
-        TOKEN_LENGTH_SQUARED - icl_vector_dot(vector, vector, in->config->width);
+    vector[at->line_end.begin] = (float)line_end(in, token);
+    vector[at->line_before.begin] = 0.0f;
+    const double missing = TOKEN_LENGTH_SQUARED - icl_vector_dot(vector, vector, in->config->width);
     vector[at->filler.begin] += (float)sqrt(fmax(missing, 0.01));
 }
 
@@ -414,25 +534,29 @@ static icl_status check(const matcher *in, size_t block)
     if (in->input->encoder == NULL)
         return icl_error_set(ICL_EINVAL, "start=matcher needs the recipe to name an encoder");
     if (config->vocab_count == 0 || config->norm != ICL_NORM_RMS ||
-        config->positions != ICL_POSITIONS_ROPE || config->kv_heads != config->heads || !config->tied)
+        config->positions != ICL_POSITIONS_ROPE || config->kv_heads != config->heads ||
+        !config->tied)
         return icl_error_set(ICL_EUNSUPPORTED,
                              "start=matcher needs tokens, norm: rms, positions: rope, tied output "
                              "and as many kv_heads as heads");
-    const size_t parts = (in->at.meaning.width + config->head_width - 1) / config->head_width;
-    if (config->width % 16 != 0 || config->heads < parts + 2 || config->heads < HEADS_MIN)
+    if (config->width % 16 != 0 || config->heads < summary_heads(in) || config->heads < HEADS_MIN)
         return icl_error_set(ICL_EINVAL,
                              "start=matcher needs a width that 16 divides and at least %zu heads, "
                              "not width %zu with %zu heads",
-                             parts + 2 > HEADS_MIN ? parts + 2 : (size_t)HEADS_MIN, config->width,
-                             config->heads);
-    if (config->head_width < first_still_row(in) + 3 * HEAD_GATE)
+                             summary_heads(in) > HEADS_MIN ? summary_heads(in) : (size_t)HEADS_MIN,
+                             config->width, config->heads);
+    if (config->head_width < first_still_row(in) + 3 * HEAD_GATE ||
+        config->head_width < first_still_row(in) + in->at.segment.width)
         return icl_error_set(ICL_EINVAL,
                              "start=matcher needs a rope_base above %g: too few numbers of a head "
                              "stand still",
                              (double)config->rope_base);
-    if (block == 0 || block >= config->layers)
-        return icl_error_set(ICL_EINVAL, "start=matcher: block %zu is not in 1..%zu", block,
-                             config->layers - 1);
+    if (block < BLOCKS_BEFORE_MATCHING || block >= config->layers)
+        return icl_error_set(
+            ICL_EINVAL,
+            "start=matcher: block %zu is not in %d..%zu, the blocks counted from 0 "
+            "that have %d before them",
+            block, BLOCKS_BEFORE_MATCHING, config->layers - 1, BLOCKS_BEFORE_MATCHING);
     return ICL_OK;
 }
 
@@ -453,6 +577,8 @@ static icl_status start_matcher(const icl_start_input *input, const icl_options 
     ICL_TRY(quieten(&in, icl_options_real(options, "noise")));
     ICL_TRY(lay_out_tokens(&in));
     ICL_TRY(lay_out_first_block(&in));
+    ICL_TRY(lay_out_segments(&in, block - 2));
+    ICL_TRY(lay_out_summaries(&in, block - 1));
     ICL_TRY(lay_out_matching(&in, block));
     return open_output_norm(&in);
 }
@@ -460,8 +586,8 @@ static icl_status start_matcher(const icl_start_input *input, const icl_options 
 static const icl_option options[] = {
     { .name = "block",
       .type = ICL_OPTION_INT,
-      .fallback = "2",
-      .minimum = 1,
+      .fallback = "3",
+      .minimum = BLOCKS_BEFORE_MATCHING,
       .maximum = ICL_LAYERS_MAX - 1,
       .help = "the block, counted from 0, that compares examples and copies labels" },
     { .name = "noise",
@@ -474,8 +600,8 @@ static const icl_option options[] = {
 
 const icl_start_kind icl_start_matcher = {
     .card = { .name = "matcher",
-              .summary = "Token vectors from the sentence encoder; heads that summarise, compare "
-                         "and copy, laid out by hand.",
+              .summary = "Token vectors from the sentence encoder; heads that tell examples apart, "
+                         "summarise, compare and copy, laid out by hand.",
               .paper = "heads: Olsson et al. 2022, \"In-context Learning and Induction Heads\"; "
                        "frequency: Arora et al. 2017",
               .cost = "none",
