@@ -38,9 +38,25 @@ WORDS = {
     "tweet_sentiment": ("Tweet: {{ text }}\nFeeling:",
                         {"negative": "negative", "neutral": "neutral", "positive": "positive"}),
 }
-# Methods by name; options beyond k where the defaults would take minutes a run. `ORDER` is nearest
-# last for all, which leaves sets that have no nearest in the order of the method.
-OPTIONS = {}
+# Options beyond k where the defaults would take minutes a run; the table names them. The order is
+# nearest last for all: sets that have no nearest stay in the order of the method.
+CORPUS = {"subsets": 60, "dev": 24, "candidates": 60}
+RETRIEVER = {"candidates": 15}
+OPTIONS = {
+    "votek": {"budget": 50}, "votek-full": {"budget": 50}, "diversity": {"budget": 50},
+    "facility-location": {"budget": 50}, "least-confidence": {"budget": 50, "batch": 25},
+    "adaicl": {"budget": 50}, "mdl": {"window": 5}, "cone": {"candidates": 15},
+    "perplexity": {"inputs": 20}, "mutual-information": {"inputs": 20},
+    "ids": {"iterations": 2, "tokens": 12},
+    "influence": CORPUS, "condacc": CORPUS, "datamodels": CORPUS,
+    "misconfidence": {"rounds": 2, "candidates": 100}, "infoscore": {"candidates": 100, "n0": 6},
+    "lens": {"candidates": 60, "n0": 4, "dev": 16, "beam": 3, "iterations": 2},
+    "latent-concept": {"steps": 40, "batch": 8},
+    "epr": RETRIEVER, "udr": {"candidates": 10, "rounds": 2},
+    "llm-r": {"candidates": 10, "rounds": 2}, "ceil": {"candidates": 15, "sets": 4, "size": 6},
+    "q-learning": {"candidates": 15, "validation": 16, "episodes": 20, "updates": 1000,
+                   "checks": 2},
+}
 BASELINE = "random"
 
 
@@ -95,11 +111,10 @@ def icl(args, *words):
 
 
 def fit(args, method, task, folder, seed):
-    """Makes the file of a learned method; returns (path, seconds, meter)."""
+    """Makes the file of a learned method; returns its path and the seconds."""
     out = os.path.join(folder, method + ".fit")
-    seconds = icl(args, "fit", "select=" + call(method, args), task, "--out", out, "--seed",
-                  str(seed))
-    return out, seconds
+    return out, icl(args, "fit", "select=" + call(method, args), task, "--out", out, "--seed",
+                    str(seed))
 
 
 def run(args, method, learned, name, seed):
@@ -183,12 +198,13 @@ def table(path):
             cells.append(f"{right:.3f}" + ("" if method == BASELINE else
                                            f"{mark} [{low:+.3f}, {high:+.3f}]"))
         print(f"| {method} | " + " | ".join(cells) + " |")
-    print("\n| method | requests | trie tokens | seconds | fit, seconds | runs |\n"
-          "| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("\n| method | options beyond k | requests | trie tokens | seconds | fit, seconds | runs |\n"
+          "| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for method in methods:
         mean = {key: sum(e[key] for e in cost[method]) / len(cost[method])
                 for key in ("requests", "tokens_trie", "seconds", "fit_seconds")}
-        print(f"| {method} | {mean['requests']:.0f} | {mean['tokens_trie']:.0f} | "
+        options = ", ".join(f"{k}={v}" for k, v in OPTIONS.get(method, {}).items())
+        print(f"| {method} | {options} | {mean['requests']:.0f} | {mean['tokens_trie']:.0f} | "
               f"{mean['seconds']:.1f} | {mean['fit_seconds']:.1f} | {len(cost[method])} |")
     sizes = {(len(v), len(next(iter(v.values())))) for v in runs.values()}
     print(f"\n(seeds, test items) of the cells: {sorted(sizes)}")
