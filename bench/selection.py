@@ -90,11 +90,12 @@ def place(args, name, seed):
                                    (name, test, args.queries, "test")):
         drawn = random.Random(key).sample(rows, min(count, len(rows)))
         write(os.path.join(folder, part + ".jsonl"),
-              [dict({f: r[f] for f in fields}, id=f"{part}{i}", label=r["label"])
+              [dict({f: " ".join(r[f].split()[:args.words]) for f in fields}, id=f"{part}{i}", label=r["label"])
                for i, r in enumerate(drawn)])
     if words is None:
         words = {r["label"]: r["label"].replace("_", " ") for r in train + test}
     task = {"name": name, "data": {"train": "train.jsonl", "test": "test.jsonl"},
+            "fields": {"input": fields if len(fields) > 1 else fields[0], "label": "label"},
             "template": template, "labels": dict(sorted(words.items()))}
     with open(os.path.join(folder, "task.yaml"), "w", encoding="utf-8") as out:
         json.dump(task, out)  # JSON is YAML
@@ -103,7 +104,7 @@ def place(args, name, seed):
 
 def icl(args, *words):
     started = time.monotonic()
-    done = subprocess.run([args.icl, *words, "--threads", str(args.threads), "--quiet", "--no-eta"],
+    done = subprocess.run([args.icl, *words, "--threads", str(args.threads), "--quiet"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(words)}: {done.stderr.strip()}")
@@ -126,7 +127,7 @@ def run(args, method, learned, name, seed):
         options["file"], fit_seconds = fit(args, method, task, folder, seed)
     seconds = icl(args, "run", task, "--strategy", f"select={call(method, args, **options)} "
                   "order=nearest-last score=direct calibrate=none", "--seed", str(seed),
-                  "--no-zero-shot", "--out", out)
+                  "--no-zero-shot", "--no-eta", "--out", out)
     with open(os.path.join(out, "meter.json"), encoding="utf-8") as meter:
         cost = json.load(meter)
     return {"set": name, "seed": seed, "method": method, "shots": args.shots, "pool": args.pool,
@@ -149,16 +150,14 @@ def measure(args):
     known = set()
     if os.path.exists(args.out):
         known = {(e["set"], e["seed"], e["method"]) for e in read(args.out)}
+    methods = [m for m in catalogue(args) if not args.methods or m[0] in args.methods]
     with open(args.out, "a", encoding="utf-8") as out:
-        for method, learned in catalogue(args):
-            if args.methods and method not in args.methods:
-                continue
-            for seed in range(args.seeds):
-                for name in args.sets:
-                    if (name, seed, method) in known:
-                        continue
-                    out.write(json.dumps(run(args, method, learned, name, seed)) + "\n")
-                    out.flush()
+        for seed in range(args.seeds):
+            for name in args.sets:
+                for method, learned in methods:
+                    if (name, seed, method) not in known:
+                        out.write(json.dumps(run(args, method, learned, name, seed)) + "\n")
+                        out.flush()
 
 
 def interval(runs, draws=2000):
@@ -219,6 +218,7 @@ def main():
     parser.add_argument("--shots", type=int, default=8)
     parser.add_argument("--pool", type=int, default=200)
     parser.add_argument("--queries", type=int, default=60)
+    parser.add_argument("--words", type=int, default=32, help="cut inputs to so many words")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", default="/tmp/icl-selection")
