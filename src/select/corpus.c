@@ -105,7 +105,8 @@ void icl_split_deinit(icl_split *split)
 size_t icl_corpus_measured(const double *scores, size_t count)
 {
     size_t measured = 0;
-    for (size_t i = 0; i < count; i++) if (!isnan(scores[i])) measured++;
+    for (size_t i = 0; i < count; i++)
+        if (!isnan(scores[i])) measured++;
     return measured;
 }
 
@@ -114,8 +115,7 @@ icl_status icl_corpus_rank(size_t *ranking, const double *scores, size_t count)
     icl_scored *items = zeroes(count, sizeof *items);
     if (items == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a pool of %zu", count);
     for (size_t i = 0; i < count; i++)
-        items[i] =
-            (icl_scored){ .score = isnan(scores[i]) ? -INFINITY : scores[i], .index = i };
+        items[i] = (icl_scored){ .score = isnan(scores[i]) ? -INFINITY : scores[i], .index = i };
     icl_topk(items, count, count);
     for (size_t i = 0; i < count; i++) ranking[i] = items[i].index;
     free(items);
@@ -178,8 +178,7 @@ static double lowest_measured(const double *scores, size_t count)
 void icl_corpus_deal(icl_selection *out, const icl_select_input *input, const size_t *ranking,
                      const double *scores)
 {
-    const double unmeasured =
-        scores != NULL ? lowest_measured(scores, input->pool_count) - 1 : 0;
+    const double unmeasured = scores != NULL ? lowest_measured(scores, input->pool_count) - 1 : 0;
     for (size_t q = 0; q < input->query_count; q++) {
         const size_t self = icl_select_self(input, q);
         size_t *line = &out->indices[q * out->k];
@@ -255,8 +254,8 @@ icl_status icl_corpus_choose(icl_selection *out, const icl_select_input *input,
         return icl_error_set(ICL_ENOMEM, "out of memory for a pool of %zu", input->pool_count);
     icl_status status = icl_corpus_rank(ranking, scores, input->pool_count);
     if (status == ICL_OK)
-        status = arrange(ranking, out->k, icl_corpus_measured(scores, input->pool_count), input,
-                         choice);
+        status =
+            arrange(ranking, out->k, icl_corpus_measured(scores, input->pool_count), input, choice);
     if (status == ICL_OK)
         icl_corpus_deal(out, input, ranking, choice->draw_from > 0 ? NULL : scores);
     free(ranking);

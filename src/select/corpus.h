@@ -61,7 +61,7 @@ icl_status icl_corpus_show(icl_selection *out, const icl_select_input *input, co
                            size_t set_size, const double *scores);
 
 typedef struct icl_corpus_choice {
-    bool balanced; /* classes take equal shares */
+    bool balanced;    /* classes take equal shares */
     size_t draw_from; /* draw the k at random from this many best ones; 0: the best k themselves */
     const char *purpose; /* key of the draw */
 } icl_corpus_choice;
@@ -69,8 +69,9 @@ typedef struct icl_corpus_choice {
 #define ICL_CORPUS_OPTION_DRAW_FROM                                                                \
     {                                                                                              \
         .name = "draw_from", .type = ICL_OPTION_INT, .fallback = "20", .minimum = 0,               \
-        .maximum = 1e6, .help = "draw the k at random from this many best ones, class by class "   \
-                                "(Chang & Jia: 20); 0: the k best"                                 \
+        .maximum = 1e6,                                                                            \
+        .help = "draw the k at random from this many best ones, class by class "                   \
+                "(Chang & Jia: 20); 0: the k best"                                                 \
     }
 
 /* From scores [pool_count] to the demonstrations of all queries; drawn ones have no scores. */

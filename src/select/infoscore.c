@@ -20,17 +20,16 @@ typedef struct filter {
     const char *method;
     gain_metric metric;
     size_t probe_count, probes_max;
-    size_t *probes;       /* candidates in random order; the first probes_max are asked about */
-    double *zero_shot;    /* [probes_max] value of a probe without a demonstration */
+    size_t *probes;    /* candidates in random order; the first probes_max are asked about */
+    double *zero_shot; /* [probes_max] value of a probe without a demonstration */
     size_t survivor_count;
-    size_t *survivors;    /* pool indices, best first after a round */
-    double *gains;        /* [survivor_count][probes_max] */
-    double *scores;       /* [survivor_count] */
+    size_t *survivors; /* pool indices, best first after a round */
+    double *gains;     /* [survivor_count][probes_max] */
+    double *scores;    /* [survivor_count] */
 } filter;
 
 /* What a prompt is worth to its item: higher is better. */
-static double value_of(const double *nats, size_t label_count, size_t gold,
-                       gain_metric metric)
+static double value_of(const double *nats, size_t label_count, size_t gold, gain_metric metric)
 {
     if (metric == METRIC_PAPER) return exp(nats[gold] - icl_logsumexp(nats, label_count));
     double sum = 0;
@@ -229,8 +228,8 @@ icl_status icl_infoscore_filter(icl_infoscore *out, const icl_select_input *inpu
     const double p = icl_options_real(options, "p");
     const size_t wanted = (size_t)icl_options_int(options, "n0");
     const size_t probes = wanted < split->candidate_count ? wanted : split->candidate_count;
-    icl_status status = filter_init(
-        &f, split, probes_of_last_round(split->candidate_count, keep, probes, p));
+    icl_status status =
+        filter_init(&f, split, probes_of_last_round(split->candidate_count, keep, probes, p));
     if (status == ICL_OK) status = run_rounds(&f, keep, probes, p);
     if (status == ICL_OK) hand_over(out, &f);
     free(f.gains);

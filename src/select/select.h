@@ -59,8 +59,8 @@ typedef struct icl_select_input {
     const atomic_bool *cancelled;  /* may be NULL */
     const struct icl_asker *asker; /* select/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
                                       or ICL_NEEDS_GENERATION */
-    const struct icl_embedder *embedder; /* select/embedder.h; NULL unless the card needs
-                                            ICL_NEEDS_EMBEDDINGS and ICL_NEEDS_GENERATION */
+    const struct icl_embedder *embedder;   /* select/embedder.h; NULL unless the card needs
+                                              ICL_NEEDS_EMBEDDINGS and ICL_NEEDS_GENERATION */
     const struct icl_trainable *trainable; /* select/trainable.h, for `fit`; NULL unless the card
                                               needs ICL_NEEDS_GRADIENTS */
     struct icl_label_wants *wants; /* select/annotate.h; told what `pick` needs labels of; may be

@@ -24,8 +24,7 @@ static icl_status select_condacc(icl_selection *out, const icl_select_input *inp
     icl_trials_accuracies(accuracies, &trials, input);
     icl_trials_showings(showings, input->pool_count, &trials, accuracies);
     for (size_t i = 0; i < input->pool_count; i++)
-        scores[i] =
-            showings[i].count > 0 ? showings[i].sum / (double)showings[i].count : NAN;
+        scores[i] = showings[i].count > 0 ? showings[i].sum / (double)showings[i].count : NAN;
     status = icl_corpus_choose(
         out, input, scores,
         &(icl_corpus_choice){ .balanced = true,

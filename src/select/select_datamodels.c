@@ -273,8 +273,8 @@ static icl_status score_items(double *scores, datamodels *models, const icl_opti
 static icl_status select_datamodels(icl_selection *out, const icl_select_input *input,
                                     const icl_options *options)
 {
-    const size_t prompts = (size_t)(icl_options_int(options, "subsets") *
-                                    icl_options_int(options, "orders"));
+    const size_t prompts =
+        (size_t)(icl_options_int(options, "subsets") * icl_options_int(options, "orders"));
     if (prompts > PROMPTS_MAX)
         return icl_error_set(ICL_EINVAL,
                              "select method \"datamodels\" solves for at most %d prompts; "

@@ -94,8 +94,8 @@ static icl_status add_random(size_t *beam, size_t *beam_count, size_t count, icl
 {
     icl_hand hand = { 0 };
     size_t *set = malloc(l->size * sizeof *set);
-    icl_status status = icl_hand_init(&hand, NULL, l->features.count, l->features.labels,
-                                      l->features.label_count);
+    icl_status status =
+        icl_hand_init(&hand, NULL, l->features.count, l->features.labels, l->features.label_count);
     if (status == ICL_OK && set == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for a set of %zu", l->size);
     while (status == ICL_OK && *beam_count < count) {
@@ -205,8 +205,7 @@ static icl_status find_and_show(icl_selection *out, lens *l)
     double *scores = malloc(l->input->pool_count * sizeof *scores);
     icl_status status = ICL_OK;
     if (best == NULL || scores == NULL)
-        status =
-            icl_error_set(ICL_ENOMEM, "out of memory for a pool of %zu", l->input->pool_count);
+        status = icl_error_set(ICL_ENOMEM, "out of memory for a pool of %zu", l->input->pool_count);
     if (status == ICL_OK) status = search_sets(best, l);
     if (status == ICL_OK) {
         for (size_t i = 0; i < l->size; i++) best[i] = l->scored.candidates[best[i]];

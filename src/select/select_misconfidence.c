@@ -23,9 +23,9 @@ typedef struct reflection {
     icl_split split;
     size_t size, replaced; /* demonstrations, and how many are replaced in a round */
     bool same_class;
-    size_t *set;    /* [size] pool indices in order of showing */
-    bool *settled;  /* [size] came in this round */
-    size_t *others; /* [size][size] the set without each of its members */
+    size_t *set;             /* [size] pool indices in order of showing */
+    bool *settled;           /* [size] came in this round */
+    size_t *others;          /* [size][size] the set without each of its members */
     icl_ask_prompt *prompts; /* [candidate_count] */
     double *nats;            /* [candidate_count][label_count] */
     double *misconfidence;   /* [pool_count] log of the paper's; NaN: not a candidate */
@@ -56,8 +56,8 @@ static icl_status measure(reflection *r)
     ICL_TRY(icl_ask_labels(r->nats, r->input, "misconfidence", r->prompts, count));
     for (size_t c = 0; c < count; c++) {
         const size_t item = r->split.candidates[c];
-        r->misconfidence[item] = -icl_log_margin(&r->nats[c * label_count], label_count,
-                                                 r->input->pool_labels[item]);
+        r->misconfidence[item] =
+            -icl_log_margin(&r->nats[c * label_count], label_count, r->input->pool_labels[item]);
     }
     return ICL_OK;
 }
@@ -70,8 +70,7 @@ static size_t weakest_place(const reflection *r, size_t item)
     for (size_t p = 0; p < r->size; p++) {
         if (r->settled[p]) continue;
         if (r->same_class && labels[r->set[p]] != labels[item]) continue;
-        if (weakest == r->size ||
-            r->misconfidence[r->set[p]] < r->misconfidence[r->set[weakest]])
+        if (weakest == r->size || r->misconfidence[r->set[p]] < r->misconfidence[r->set[weakest]])
             weakest = p;
     }
     return weakest;
@@ -87,8 +86,7 @@ static size_t replace(reflection *r, const size_t *ranking)
         const size_t item = ranking[i];
         if (place_of(r, item) < r->size) continue;
         const size_t place = weakest_place(r, item);
-        if (place == r->size || r->misconfidence[r->set[place]] >= r->misconfidence[item])
-            continue;
+        if (place == r->size || r->misconfidence[r->set[place]] >= r->misconfidence[item]) continue;
         r->set[place] = item;
         r->settled[place] = true;
         count++;

@@ -126,9 +126,8 @@ icl_status icl_set_swap(size_t *child, const icl_set_features *features, const s
         bool fits = features->labels[c] == features->labels[set[place]];
         for (size_t i = 0; fits && i < size; i++) fits = set[i] != c;
         if (fits)
-            choices[count++] = (icl_scored){
-                .score = place_score(features, set, size, place, c), .index = c
-            };
+            choices[count++] =
+                (icl_scored){ .score = place_score(features, set, size, place, c), .index = c };
     }
     const size_t kept = count < SWAP_CHOICES ? count : SWAP_CHOICES;
     icl_topk(choices, count, kept);

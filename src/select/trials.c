@@ -16,9 +16,9 @@ static icl_status draw_prompts(icl_trials *trials, const icl_select_input *input
 {
     const size_t shots = trials->shots;
     icl_hand hand = { 0 };
-    icl_status status = icl_hand_init(&hand, trials->split.candidates,
-                                      trials->split.candidate_count, input->pool_labels,
-                                      input->label_count);
+    icl_status status =
+        icl_hand_init(&hand, trials->split.candidates, trials->split.candidate_count,
+                      input->pool_labels, input->label_count);
     for (size_t p = 0; status == ICL_OK && p < trials->prompt_count; p++) {
         char subset_key[32], order_key[64];
         snprintf(subset_key, sizeof subset_key, "%zu", p / orders);
@@ -68,8 +68,8 @@ icl_status icl_trials_ask(icl_trials *out, const icl_select_input *input, const 
         calloc(trials.prompt_count * trials.split.dev_count * input->label_count,
                sizeof *trials.log_probabilities);
     if (trials.shown == NULL || trials.log_probabilities == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu random prompts",
-                               trials.prompt_count);
+        status =
+            icl_error_set(ICL_ENOMEM, "out of memory for %zu random prompts", trials.prompt_count);
     if (status == ICL_OK) status = draw_prompts(&trials, input, orders);
     if (status == ICL_OK) status = ask_all(&trials, input, method);
     if (status != ICL_OK) {
@@ -96,8 +96,8 @@ void icl_trials_accuracies(double *accuracies, const icl_trials *trials,
     for (size_t p = 0; p < trials->prompt_count; p++) {
         size_t right = 0;
         for (size_t d = 0; d < dev_count; d++, nats += input->label_count)
-            right += icl_argmax(nats, input->label_count) ==
-                     input->pool_labels[trials->split.dev[d]];
+            right +=
+                icl_argmax(nats, input->label_count) == input->pool_labels[trials->split.dev[d]];
         accuracies[p] = (double)right / (double)dev_count;
     }
 }

@@ -39,8 +39,9 @@
                   "no candidates" },                                                               \
     {                                                                                              \
         .name = "candidates", .type = ICL_OPTION_INT, .fallback = "100", .minimum = 0,             \
-        .maximum = 1e6, .help = "pool items that the subsets are drawn from; 0: all that are not " \
-                                "measured on (Chang & Jia: 1000)"                                  \
+        .maximum = 1e6,                                                                            \
+        .help = "pool items that the subsets are drawn from; 0: all that are not "                 \
+                "measured on (Chang & Jia: 1000)"                                                  \
     }
 
 #define ICL_TRIALS_COST "subsets * orders * dev, once for all queries; prompts of k demonstrations"

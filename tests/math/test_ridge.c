@@ -64,8 +64,7 @@ static void test_ridge__the_gradient_is_zero(void **state)
             bias += (targets[t * ROWS + r] - predicted(w, &x[r * COLUMNS])) / ROWS;
         double gradient[COLUMNS] = { 0 }, residuals = 0;
         for (size_t r = 0; r < ROWS; r++) {
-            const double residual =
-                targets[t * ROWS + r] - predicted(w, &x[r * COLUMNS]) - bias;
+            const double residual = targets[t * ROWS + r] - predicted(w, &x[r * COLUMNS]) - bias;
             assert_near(residual, penalty * duals[t * ROWS + r], 1e-10);
             residuals += residual;
             for (size_t c = 0; c < COLUMNS; c++) gradient[c] += residual * x[r * COLUMNS + c];

@@ -42,8 +42,7 @@ static void given(void *context, fake_answer *answer, const icl_select_input *in
 {
     (void)cue;
     const world *w = context;
-    for (size_t i = 0; i < prompt->shown_count; i++)
-        assert_true(prompt->shown[i] != prompt->item);
+    for (size_t i = 0; i < prompt->shown_count; i++) assert_true(prompt->shown[i] != prompt->item);
     const size_t gold = input->pool_labels[prompt->item];
     answer->label_nats[gold] = -20 + w->shift;
     answer->label_nats[1 - gold] = -20 + w->shift + w->misconfidence[prompt->item];
