@@ -48,7 +48,8 @@ icl_status icl_select_among_nearest(icl_selection *out, const icl_select_input *
 #define ICL_SELECT_OPTION_CANDIDATES                                                               \
     {                                                                                              \
         .name = "candidates", .type = ICL_OPTION_INT, .fallback = "100", .minimum = 0,             \
-        .maximum = 1e6, .help = "nearest pool items to choose among; 0: the whole pool"            \
+        .maximum = 1e6,                                                                            \
+        .help = "nearest pool items to choose among, at least k; 0: the whole pool"                \
     }
 
 #endif

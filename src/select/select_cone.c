@@ -70,12 +70,13 @@ static const icl_option options[] = {
       .fallback = "30",
       .minimum = 0,
       .maximum = 1e6,
-      .help = "nearest pool items to try; 0: the whole pool" },
+      .help = "nearest pool items to try, at least k; 0: the whole pool" },
 };
 
 const icl_select_method icl_select_cone = {
     .card = { .name = method_name,
-              .summary = "Near items that make the query's input most likely, each tried alone.",
+              .summary = "Near items that make the query's input most likely, each tried alone, by "
+                         "the sum over its tokens (details of the paper from memory).",
               .paper = "Peng et al. 2024, \"Revisiting Demonstration Selection Strategies in "
                        "In-Context Learning\"",
               .cost = "candidates prompts per query, the input scored; a sentence vector each",

@@ -26,8 +26,9 @@ const icl_select_method icl_select_epr = {
               .summary =
                   "A retriever trained on which single demonstrations make the model give an "
                   "item its label; here linear maps of frozen sentence vectors with cosines "
-                  "/ 0.3, where the paper tunes two BERT encoders with inner products, and "
-                  "candidates by BM25 on inputs, since a label is no text to search by.",
+                  "/ 0.3, where the paper tunes two BERT encoders with inner products (their "
+                  "pooling, unchecked, is the encoder's here), and candidates by BM25 on inputs, "
+                  "where it takes outputs: a label is no text to search by.",
               .paper =
                   "Rubin et al. 2022, \"Learning To Retrieve Prompts for In-Context Learning\"",
               .cost = "none in a run; icl fit asks pool * candidates prompts",

@@ -127,7 +127,7 @@ static const icl_option options[] = {
       .fallback = "30",
       .minimum = 0,
       .maximum = 1e6,
-      .help = "nearest pool items that subsets are drawn from; 0: the whole pool" },
+      .help = "nearest pool items that subsets are drawn from, at least k; 0: the whole pool" },
 };
 
 const icl_select_method icl_select_mdl = {

@@ -85,9 +85,10 @@ const icl_select_method icl_select_udr = {
     .card = { .name = "udr",
               .summary =
                   "A retriever that learns the model's ranking of candidates in rounds, by 4 "
-                  "LambdaMRR + InfoNCE on p(label) among the labels; here for one task, "
-                  "without its instruction in the texts, on linear maps of frozen sentence "
-                  "vectors, where the paper tunes BERT encoders on 30 tasks.",
+                  "LambdaMRR + InfoNCE on p(label) among the labels (that from memory). The "
+                  "authors' code encodes instruction + input, for demonstrations + label; here "
+                  "it is the input, plus a learned offset of the label. Linear maps of frozen "
+                  "sentence vectors for one task, where the paper tunes BERT on 30 tasks.",
               .paper =
                   "Li et al. 2023, \"Unified Demonstration Retriever for In-Context Learning\"",
               .cost = "none in a run; icl fit asks rounds * pool * candidates prompts",
