@@ -67,7 +67,10 @@ bool outfile_close(cli_outfile *self, const cli_verb *verb, bool complete)
 
 bool outfile_check(const cli_verb *verb, const char *path)
 {
+    struct stat info;
     cli_outfile probe = { .stream = NULL };
-    if (strcmp(path, "-") == 0 || !is_replaceable(path)) return true;
+    if (strcmp(path, "-") == 0) return true;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return complain(verb, path, EISDIR);
+    if (!is_replaceable(path)) return true;
     return outfile_open(&probe, verb, path) && outfile_close(&probe, verb, false);
 }
