@@ -164,9 +164,11 @@ static icl_status measure_sets(icl_ceil_sets *sets, const float *contexts,
                                     .count = input->pool_count,
                                     .columns = input->vector_size };
     for (size_t i = 0; status == ICL_OK && i < count; i++) {
-        status =
-            icl_dpp_log_det(&sets->log_dets[i], &kernel, sets->items + i * sets->size, sets->size);
-        sets->log_dets[i] = fmax(sets->log_dets[i], (double)sets->size * log(factor_min));
+        const size_t *set = sets->items + i * sets->size;
+        double log_det = 0;
+        status = icl_cancel_check(input->cancelled);
+        if (status == ICL_OK) status = icl_dpp_log_det(&log_det, &kernel, set, sets->size);
+        sets->log_dets[i] = fmax(log_det, (double)sets->size * log(factor_min));
     }
     free(ones);
     return status;
@@ -181,9 +183,8 @@ static icl_status make_sets(icl_ceil_sets *sets, const icl_fit *fit, const icl_s
     float *contexts = malloc(count * input->vector_size * sizeof *contexts);
     icl_scored *nearest = malloc(count * width * sizeof *nearest);
     icl_status status = contexts == NULL || nearest == NULL ? no_memory() : ICL_OK;
+    if (status == ICL_OK) status = icl_retriever_map_pool(contexts, retriever, input);
     if (status == ICL_OK) {
-        icl_retriever_map_contexts(contexts, retriever, input->pool_vectors, input->pool_labels,
-                                   count);
         icl_matrix_normalise_rows(contexts, contexts, count, input->vector_size);
         status = icl_retriever_neighbours(nearest, retriever, input, width);
     }

@@ -13,6 +13,8 @@ static const char query_map_name[] = "query_map";
 static const char context_map_name[] = "context_map";
 static const char offsets_name[] = "label_offsets";
 
+enum { VECTORS_AT_ONCE = 256 }; /* mapped in a fraction of a second */
+
 size_t icl_retriever_map_rows(const icl_retriever_shape *shape)
 {
     return shape->diagonal ? 1 : shape->vector_size;
@@ -32,25 +34,31 @@ static void map_vector(float *out, const icl_retriever_shape *shape, const float
     for (size_t i = 0; i < size; i++) out[i] += vector[i];
 }
 
-void icl_retriever_map_queries(float *out, const icl_retriever *retriever, const float *vectors,
-                               size_t count)
-{
-    const size_t size = retriever->shape.vector_size;
-    for (size_t i = 0; i < count; i++)
-        map_vector(out + i * size, &retriever->shape, retriever->query_map, vectors + i * size);
-}
-
-void icl_retriever_map_contexts(float *out, const icl_retriever *retriever, const float *vectors,
-                                const size_t *labels, size_t count)
+icl_status icl_retriever_map_queries(float *out, const icl_retriever *retriever,
+                                     const float *vectors, size_t count,
+                                     const atomic_bool *cancelled)
 {
     const size_t size = retriever->shape.vector_size;
     for (size_t i = 0; i < count; i++) {
+        if (i % VECTORS_AT_ONCE == 0) ICL_TRY(icl_cancel_check(cancelled));
+        map_vector(out + i * size, &retriever->shape, retriever->query_map, vectors + i * size);
+    }
+    return ICL_OK;
+}
+
+icl_status icl_retriever_map_pool(float *out, const icl_retriever *retriever,
+                                  const icl_select_input *input)
+{
+    const size_t size = retriever->shape.vector_size;
+    for (size_t i = 0; i < input->pool_count; i++) {
         float *row = out + i * size;
-        map_vector(row, &retriever->shape, retriever->context_map, vectors + i * size);
+        if (i % VECTORS_AT_ONCE == 0) ICL_TRY(icl_cancel_check(input->cancelled));
+        map_vector(row, &retriever->shape, retriever->context_map, input->pool_vectors + i * size);
         if (!retriever->shape.labels) continue;
-        const float *offset = retriever->offsets + labels[i] * size;
+        const float *offset = retriever->offsets + input->pool_labels[i] * size;
         for (size_t j = 0; j < size; j++) row[j] += offset[j];
     }
+    return ICL_OK;
 }
 
 icl_status icl_retriever_neighbours(icl_scored *out, const icl_retriever *retriever,
@@ -61,27 +69,26 @@ icl_status icl_retriever_neighbours(icl_scored *out, const icl_retriever *retrie
     float *queries = malloc(numbers * sizeof *queries);
     size_t *selves = malloc(items * sizeof *selves);
     icl_status status = ICL_OK;
-    if (contexts == NULL || queries == NULL || selves == NULL) {
-        status = icl_error_set(ICL_ENOMEM, "out of memory for candidates");
-        goto cleanup;
-    }
-    for (size_t i = 0; i < items; i++) selves[i] = i;
-    icl_retriever_map_contexts(contexts, retriever, input->pool_vectors, input->pool_labels, items);
-    icl_retriever_map_queries(queries, retriever, input->pool_vectors, items);
-    status = icl_dense_search(out, &(icl_dense_input){ .pool = contexts,
-                                                       .queries = queries,
-                                                       .pool_count = items,
-                                                       .query_count = items,
-                                                       .columns = input->vector_size,
-                                                       .exclude = selves,
-                                                       .k = count,
-                                                       .metric = ICL_METRIC_COSINE,
-                                                       .cancelled = input->cancelled });
-
-cleanup:
-    free(contexts);
-    free(queries);
+    if (contexts == NULL || queries == NULL || selves == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu mapped vectors", 2 * items);
+    for (size_t i = 0; status == ICL_OK && i < items; i++) selves[i] = i;
+    if (status == ICL_OK) status = icl_retriever_map_pool(contexts, retriever, input);
+    if (status == ICL_OK)
+        status = icl_retriever_map_queries(queries, retriever, input->pool_vectors, items,
+                                           input->cancelled);
+    if (status == ICL_OK)
+        status = icl_dense_search(out, &(icl_dense_input){ .pool = contexts,
+                                                           .queries = queries,
+                                                           .pool_count = items,
+                                                           .query_count = items,
+                                                           .columns = input->vector_size,
+                                                           .exclude = selves,
+                                                           .k = count,
+                                                           .metric = ICL_METRIC_COSINE,
+                                                           .cancelled = input->cancelled });
     free(selves);
+    free(queries);
+    free(contexts);
     return status;
 }
 
@@ -131,21 +138,15 @@ icl_status icl_retriever_load(icl_retriever *out, const icl_fit_file *file,
 static icl_status map_input(icl_mapped_input *mapped, const icl_select_input *input,
                             const icl_retriever *retriever)
 {
-    enum { VECTORS_AT_ONCE = 256 }; /* a fraction of a second */
     const size_t size = input->vector_size;
-    mapped->pool_vectors = malloc(input->pool_count * size * sizeof(float));
-    mapped->query_vectors = malloc(input->query_count * size * sizeof(float));
+    mapped->pool_vectors = malloc(input->pool_count * size * sizeof *mapped->pool_vectors);
+    mapped->query_vectors = malloc(input->query_count * size * sizeof *mapped->query_vectors);
     if (mapped->pool_vectors == NULL || mapped->query_vectors == NULL)
-        return icl_error_set(ICL_ENOMEM, "out of memory for mapped vectors");
-    for (size_t first = 0; first < input->pool_count; first += VECTORS_AT_ONCE) {
-        const size_t left = input->pool_count - first;
-        ICL_TRY(icl_cancel_check(input->cancelled));
-        icl_retriever_map_contexts(mapped->pool_vectors + first * size, retriever,
-                                   input->pool_vectors + first * size, input->pool_labels + first,
-                                   left < VECTORS_AT_ONCE ? left : VECTORS_AT_ONCE);
-    }
-    icl_retriever_map_queries(mapped->query_vectors, retriever, input->query_vectors,
-                              input->query_count);
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu mapped vectors",
+                             input->pool_count + input->query_count);
+    ICL_TRY(icl_retriever_map_pool(mapped->pool_vectors, retriever, input));
+    ICL_TRY(icl_retriever_map_queries(mapped->query_vectors, retriever, input->query_vectors,
+                                      input->query_count, input->cancelled));
     mapped->input = *input;
     mapped->input.pool_vectors = mapped->pool_vectors;
     mapped->input.query_vectors = mapped->query_vectors;

@@ -34,11 +34,14 @@ typedef struct icl_retriever {
 /* What a full or diagonal map holds: rows x vector_size. */
 size_t icl_retriever_map_rows(const icl_retriever_shape *shape);
 
-/* out [count][vector_size]; each vector by itself, so its bits do not depend on the others. */
-void icl_retriever_map_queries(float *out, const icl_retriever *retriever, const float *vectors,
-                               size_t count);
-void icl_retriever_map_contexts(float *out, const icl_retriever *retriever, const float *vectors,
-                                const size_t *labels, size_t count);
+/* What queries [count][vector_size] become; `cancelled` may be NULL. Each vector by itself, so its
+ * bits do not depend on the others. ICL_ECANCELLED. */
+icl_status icl_retriever_map_queries(float *out, const icl_retriever *retriever,
+                                     const float *vectors, size_t count,
+                                     const atomic_bool *cancelled);
+/* What the pool's items become as demonstrations: out [pool_count][vector_size]. ICL_ECANCELLED. */
+icl_status icl_retriever_map_pool(float *out, const icl_retriever *retriever,
+                                  const icl_select_input *input);
 
 /* out [pool_count][count]: the pool items that the retriever finds for each, without itself, best
  * first; count < pool_count. ICL_ECANCELLED; ICL_ENOMEM. */

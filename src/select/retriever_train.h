@@ -7,16 +7,7 @@
 
 #include "base/rng.h"
 #include "select/feedback.h"
-#include "select/retriever.h"
-
-typedef struct icl_lesson_step {
-    size_t query_count, list_length;
-    const size_t *items;    /* [query_count] pool items */
-    const size_t *contexts; /* [columns] pool items; row q drew number q * list_length and on */
-    size_t columns;         /* query_count * list_length */
-    const double *scores;   /* [query_count][columns] cosine / temperature */
-    double *gradient;       /* the same, zero; d loss / d scores goes here */
-} icl_lesson_step;
+#include "select/retriever_step.h"
 
 /* What a retriever achieves on items that are held out. */
 typedef struct icl_dev_measure {
