@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 
 static double mean_of(const double *values, size_t count)
@@ -21,9 +22,10 @@ static void centre_products(double *products, const double *means, size_t rows)
 }
 
 /* Cholesky: the lower triangle becomes L with L L^T = matrix. */
-static icl_status factorise(double *matrix, size_t rows)
+static icl_status factorise(double *matrix, size_t rows, const atomic_bool *cancelled)
 {
     for (size_t r = 0; r < rows; r++) {
+        ICL_TRY(icl_cancel_check(cancelled));
         double *row = &matrix[r * rows];
         for (size_t s = 0; s <= r; s++) {
             const double *other = &matrix[s * rows];
@@ -58,7 +60,7 @@ static void solve(double *x, const double *factor, size_t rows)
 }
 
 icl_status icl_ridge_duals(double *duals, double *products, const double *targets, size_t rows,
-                           size_t target_count, double penalty)
+                           size_t target_count, double penalty, const atomic_bool *cancelled)
 {
     double *means = malloc(rows * sizeof *means);
     if (means == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu rows", rows);
@@ -66,8 +68,9 @@ icl_status icl_ridge_duals(double *duals, double *products, const double *target
     centre_products(products, means, rows);
     free(means);
     for (size_t r = 0; r < rows; r++) products[r * rows + r] += penalty;
-    ICL_TRY(factorise(products, rows));
+    ICL_TRY(factorise(products, rows, cancelled));
     for (size_t t = 0; t < target_count; t++) {
+        ICL_TRY(icl_cancel_check(cancelled));
         const double *target = &targets[t * rows];
         double *dual = &duals[t * rows];
         const double mean = mean_of(target, rows);

@@ -138,11 +138,15 @@ static icl_status fit(double *duals, const double *targets, const datamodels *mo
     double *products = malloc(count * count * sizeof *products);
     if (products == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for datamodels of %zu prompts", count);
-    for (size_t r = 0; r < count; r++)
+    icl_status status = ICL_OK;
+    for (size_t r = 0; status == ICL_OK && r < count; r++) {
         for (size_t s = 0; s < count; s++)
             products[r * count + s] = shared_features(models, rows[r], rows[s]);
-    const icl_status status =
-        icl_ridge_duals(duals, products, targets, count, models->trials.split.dev_count, penalty);
+        status = icl_cancel_check(models->input->cancelled);
+    }
+    if (status == ICL_OK)
+        status = icl_ridge_duals(duals, products, targets, count, models->trials.split.dev_count,
+                                 penalty, models->input->cancelled);
     free(products);
     return status;
 }
@@ -158,7 +162,8 @@ static icl_status fit_common(datamodels *models, double penalty)
                                label_count, models->input->pool_labels[trials->split.dev[d]]);
     }
     size_t *all = malloc(trials->prompt_count * sizeof *all);
-    if (all == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for datamodels");
+    if (all == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu prompts", trials->prompt_count);
     for (size_t p = 0; p < trials->prompt_count; p++) all[p] = p;
     const icl_status status =
         fit(models->duals, models->duals, models, all, trials->prompt_count, penalty);
@@ -283,7 +288,8 @@ static icl_status select_datamodels(icl_selection *out, const icl_select_input *
     datamodels models = { .input = input };
     double *scores = calloc(input->pool_count, sizeof *scores);
     icl_status status = ICL_OK;
-    if (scores == NULL) status = icl_error_set(ICL_ENOMEM, "out of memory for datamodels");
+    if (scores == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu pool items", input->pool_count);
     if (status == ICL_OK)
         status = icl_trials_ask(&models.trials, input, "datamodels", options, out->k);
     models.slots = icl_options_bool(options, "positions") ? models.trials.shots : 1;

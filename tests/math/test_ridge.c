@@ -1,6 +1,7 @@
 /* Ridge regression by duals against the normal equations, solved by hand or checked directly. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static void test_ridge__two_points_by_hand(void **state)
     double products[] = { 0, 0, 0, 1 };
     const double targets[] = { 1, 3 };
     double duals[2];
-    assert_int_equal(icl_ridge_duals(duals, products, targets, 2, 1, 1), ICL_OK);
+    assert_int_equal(icl_ridge_duals(duals, products, targets, 2, 1, 1, NULL), ICL_OK);
     assert_near(0 * duals[0] + 1 * duals[1], 2.0 / 3, 1e-12);
     assert_near(duals[0] + duals[1], 0, 1e-12); /* the bias is free */
 }
@@ -55,7 +56,8 @@ static void test_ridge__the_gradient_is_zero(void **state)
     double x[ROWS * COLUMNS], products[ROWS * ROWS], targets[TARGETS * ROWS];
     double duals[TARGETS * ROWS];
     fill(x, products, targets);
-    assert_int_equal(icl_ridge_duals(duals, products, targets, ROWS, TARGETS, penalty), ICL_OK);
+    assert_int_equal(icl_ridge_duals(duals, products, targets, ROWS, TARGETS, penalty, NULL),
+                     ICL_OK);
     for (size_t t = 0; t < TARGETS; t++) {
         double w[COLUMNS] = { 0 }, bias = 0;
         for (size_t r = 0; r < ROWS; r++)
@@ -81,8 +83,8 @@ static void test_ridge__targets_may_be_overwritten(void **state)
     double duals[TARGETS * ROWS];
     fill(x, products, targets);
     memcpy(again, products, sizeof products);
-    assert_int_equal(icl_ridge_duals(duals, products, targets, ROWS, TARGETS, 2), ICL_OK);
-    assert_int_equal(icl_ridge_duals(targets, again, targets, ROWS, TARGETS, 2), ICL_OK);
+    assert_int_equal(icl_ridge_duals(duals, products, targets, ROWS, TARGETS, 2, NULL), ICL_OK);
+    assert_int_equal(icl_ridge_duals(targets, again, targets, ROWS, TARGETS, 2, NULL), ICL_OK);
     assert_memory_equal(targets, duals, sizeof duals);
 }
 
@@ -91,8 +93,19 @@ static void test_ridge__refuses_what_is_not_definite(void **state)
     (void)state;
     double products[] = { -9, 0, 0, -9 }, duals[2];
     const double targets[] = { 1, 3 };
-    assert_int_equal(icl_ridge_duals(duals, products, targets, 2, 1, 1), ICL_EINVAL);
+    assert_int_equal(icl_ridge_duals(duals, products, targets, 2, 1, 1, NULL), ICL_EINVAL);
     assert_non_null(strstr(icl_error_message(), "row 0 of 2"));
+}
+
+static void test_ridge__stops_when_asked(void **state)
+{
+    (void)state;
+    const atomic_bool cancelled = true;
+    const double targets[] = { 1, 3 };
+    double products[] = { 1, 0, 0, 1 }, duals[] = { 7, 7 };
+    assert_int_equal(icl_ridge_duals(duals, products, targets, 2, 1, 1, &cancelled),
+                     ICL_ECANCELLED);
+    assert_true(duals[0] == 7 && duals[1] == 7);
 }
 
 int main(void)
@@ -102,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_ridge__the_gradient_is_zero),
         cmocka_unit_test(test_ridge__targets_may_be_overwritten),
         cmocka_unit_test(test_ridge__refuses_what_is_not_definite),
+        cmocka_unit_test(test_ridge__stops_when_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
