@@ -2,40 +2,24 @@
  * demonstrations are drawn from the best ones, as many of each class as of the others; an example
  * that no prompt holds has no score, where the public code gives it 0. */
 #include <math.h>
-#include <stdlib.h>
 
-#include "base/error.h"
 #include "select/trials.h"
+
+static void mean_accuracies(double *scores, size_t pool_count, const icl_showings *showings,
+                            const double *accuracies, size_t prompt_count)
+{
+    (void)accuracies, (void)prompt_count;
+    for (size_t i = 0; i < pool_count; i++)
+        scores[i] = showings[i].count > 0 ? showings[i].sum / (double)showings[i].count : NAN;
+}
 
 static icl_status select_condacc(icl_selection *out, const icl_select_input *input,
                                  const icl_options *options)
 {
-    icl_trials trials = { 0 };
-    ICL_TRY(icl_trials_ask(&trials, input, "condacc", options, out->k));
-    icl_showings *showings = calloc(input->pool_count, sizeof *showings);
-    double *scores = calloc(input->pool_count, sizeof *scores);
-    double *accuracies = calloc(trials.prompt_count, sizeof *accuracies);
-    icl_status status = ICL_OK;
-    if (showings == NULL || scores == NULL || accuracies == NULL) {
-        status = icl_error_set(ICL_ENOMEM, "out of memory for accuracies of %zu pool items",
-                               input->pool_count);
-        goto cleanup;
-    }
-    icl_trials_accuracies(accuracies, &trials, input);
-    icl_trials_showings(showings, input->pool_count, &trials, accuracies);
-    for (size_t i = 0; i < input->pool_count; i++)
-        scores[i] = showings[i].count > 0 ? showings[i].sum / (double)showings[i].count : NAN;
-    status = icl_corpus_choose(
-        out, input, scores,
-        &(icl_corpus_choice){ .balanced = true,
-                              .draw_from = (size_t)icl_options_int(options, "draw_from"),
-                              .purpose = "select-condacc" });
-cleanup:
-    free(accuracies);
-    free(scores);
-    free(showings);
-    icl_trials_deinit(&trials);
-    return status;
+    const icl_corpus_choice choice = { .balanced = true,
+                                       .draw_from = (size_t)icl_options_int(options, "draw_from"),
+                                       .purpose = "select-condacc" };
+    return icl_trials_run(out, input, options, mean_accuracies, &choice);
 }
 
 static const icl_option options[] = {

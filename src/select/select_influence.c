@@ -5,9 +5,7 @@
  * scores are for; and the best of all are taken, the very best nearest to the query. The paper
  * takes those of positive influence; where they are fewer than k the next best fill up. */
 #include <math.h>
-#include <stdlib.h>
 
-#include "base/error.h"
 #include "select/trials.h"
 
 static double mean(double sum, size_t count)
@@ -31,29 +29,8 @@ static void influences(double *scores, size_t pool_count, const icl_showings *wi
 static icl_status select_influence(icl_selection *out, const icl_select_input *input,
                                    const icl_options *options)
 {
-    icl_trials trials = { 0 };
-    ICL_TRY(icl_trials_ask(&trials, input, "influence", options, out->k));
-    icl_showings *with = calloc(input->pool_count, sizeof *with);
-    double *scores = calloc(input->pool_count, sizeof *scores);
-    double *accuracies = calloc(trials.prompt_count, sizeof *accuracies);
-    icl_status status = ICL_OK;
-    if (with == NULL || scores == NULL || accuracies == NULL) {
-        status = icl_error_set(ICL_ENOMEM, "out of memory for influences of %zu pool items",
-                               input->pool_count);
-        goto cleanup;
-    }
-    icl_trials_accuracies(accuracies, &trials, input);
-    icl_trials_showings(with, input->pool_count, &trials, accuracies);
-    influences(scores, input->pool_count, with, accuracies, trials.prompt_count);
-    status = icl_corpus_choose(
-        out, input, scores,
-        &(icl_corpus_choice){ .balanced = icl_options_bool(options, "balanced") });
-cleanup:
-    free(accuracies);
-    free(scores);
-    free(with);
-    icl_trials_deinit(&trials);
-    return status;
+    const icl_corpus_choice choice = { .balanced = icl_options_bool(options, "balanced") };
+    return icl_trials_run(out, input, options, influences, &choice);
 }
 
 static const icl_option options[] = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "math/logspace.h"
 #include "select/ask.h"
@@ -28,6 +29,7 @@ static icl_status draw_prompts(icl_trials *trials, const icl_select_input *input
         icl_hand_deal(&trials->shown[p * shots], shots, &hand, SIZE_MAX);
         icl_rng places = icl_rng_new(input->seed, input->task, order_key, "select-trials-order");
         icl_rng_shuffle(&places, &trials->shown[p * shots], shots);
+        status = icl_cancel_check(input->cancelled);
     }
     icl_hand_deinit(&hand);
     return status;
@@ -111,4 +113,31 @@ void icl_trials_showings(icl_showings *showings, size_t pool_count, const icl_tr
         item->count++;
         item->sum += values[i / trials->shots];
     }
+}
+
+icl_status icl_trials_run(icl_selection *out, const icl_select_input *input,
+                          const icl_options *options, icl_trials_score *score,
+                          const icl_corpus_choice *choice)
+{
+    const size_t pool_count = input->pool_count;
+    icl_trials trials = { 0 };
+    ICL_TRY(icl_trials_ask(&trials, input, options->card->name, options, out->k));
+    icl_showings *showings = calloc(pool_count, sizeof *showings);
+    double *scores = calloc(pool_count, sizeof *scores);
+    double *accuracies = calloc(trials.prompt_count, sizeof *accuracies);
+    icl_status status = ICL_OK;
+    if (showings == NULL || scores == NULL || accuracies == NULL)
+        status =
+            icl_error_set(ICL_ENOMEM, "out of memory for scores of %zu pool items", pool_count);
+    if (status == ICL_OK) {
+        icl_trials_accuracies(accuracies, &trials, input);
+        icl_trials_showings(showings, pool_count, &trials, accuracies);
+        score(scores, pool_count, showings, accuracies, trials.prompt_count);
+        status = icl_corpus_choose(out, input, scores, choice);
+    }
+    free(accuracies);
+    free(scores);
+    free(showings);
+    icl_trials_deinit(&trials);
+    return status;
 }

@@ -70,6 +70,16 @@ typedef struct icl_showings {
     double sum;
 } icl_showings;
 
+/* A score for every pool item, NAN where it is not measured, from the showings of accuracies
+ * [prompt_count]. */
+typedef void icl_trials_score(double *scores, size_t pool_count, const icl_showings *showings,
+                              const double *accuracies, size_t prompt_count);
+
+/* A method that only looks at accuracies: asks, scores and chooses. */
+icl_status icl_trials_run(icl_selection *out, const icl_select_input *input,
+                          const icl_options *options, icl_trials_score *score,
+                          const icl_corpus_choice *choice);
+
 /* showings [pool_count] of values [prompt_count]. */
 void icl_trials_showings(icl_showings *showings, size_t pool_count, const icl_trials *trials,
                          const double *values);
