@@ -168,3 +168,10 @@ icl_status icl_annotation_ask(icl_annotation *annotation)
     interview_deinit(&v);
     return status;
 }
+
+void icl_annotation_rank(icl_scored *ranked, size_t count, const icl_annotation *annotation)
+{
+    for (size_t i = 0; i < annotation->rest_count; i++)
+        ranked[i] = (icl_scored){ .score = annotation->nats[i], .index = annotation->rest[i] };
+    icl_topk(ranked, annotation->rest_count, count);
+}

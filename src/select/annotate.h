@@ -11,6 +11,7 @@
 #ifndef ICL_SELECT_ANNOTATE_H
 #define ICL_SELECT_ANNOTATE_H
 
+#include "math/topk.h"
 #include "select/select.h"
 
 /* What a pick was about to show the model when some of it had no label: all that it had picked. */
@@ -46,5 +47,9 @@ void icl_annotation_pick_random(icl_annotation *annotation, size_t count);
  * nearest picks, the nearest last, in one batch. ICL_EINVAL: a pick has no label, and input->wants
  * holds the picks. What the model says. */
 icl_status icl_annotation_ask(icl_annotation *annotation);
+
+/* ranked [rest_count], as asked: all of the rest, the `count` of which the model is least sure
+ * first, equal ones by lower item; scores are their nats. */
+void icl_annotation_rank(icl_scored *ranked, size_t count, const icl_annotation *annotation);
 
 #endif

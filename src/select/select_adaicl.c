@@ -91,10 +91,8 @@ static icl_status find_hard(adaicl *a)
     const size_t rest = annotation->rest_count;
     icl_scored *ranked = malloc((rest + 1) * sizeof *ranked);
     if (ranked == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu pool items", rest);
-    for (size_t i = 0; i < rest; i++)
-        ranked[i] = (icl_scored){ .score = annotation->nats[i], .index = annotation->rest[i] };
     a->hard_count = (rest + 1) / 2;
-    icl_topk(ranked, rest, a->hard_count);
+    icl_annotation_rank(ranked, a->hard_count, annotation);
     for (size_t i = 0; i < a->hard_count; i++) a->hard[i] = ranked[i].index;
     free(ranked);
     return ICL_OK;

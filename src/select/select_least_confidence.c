@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "math/topk.h"
 #include "select/annotate.h"
 #include "select/subset.h"
 
@@ -13,9 +12,7 @@ static icl_status pick_rounds(icl_annotation *a, icl_scored *ranked, size_t budg
     while (a->picked_count < budget) {
         ICL_TRY(icl_annotation_ask(a));
         const size_t left = budget - a->picked_count, count = left < batch ? left : batch;
-        for (size_t i = 0; i < a->rest_count; i++)
-            ranked[i] = (icl_scored){ .score = a->nats[i], .index = a->rest[i] };
-        icl_topk(ranked, a->rest_count, count);
+        icl_annotation_rank(ranked, count, a);
         for (size_t i = 0; i < count; i++) icl_annotation_pick(a, ranked[i].index);
     }
     return ICL_OK;

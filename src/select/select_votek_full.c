@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "math/topk.h"
 #include "select/annotate.h"
 #include "select/subset.h"
 #include "select/votes.h"
@@ -50,9 +49,7 @@ static icl_status pick_uncertain(icl_annotation *a, icl_votes *votes, size_t bud
     icl_scored *ranked = malloc((a->rest_count + 1) * sizeof *ranked);
     if (ranked == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu pool items", a->rest_count);
-    for (size_t i = 0; i < a->rest_count; i++)
-        ranked[i] = (icl_scored){ .score = a->nats[i], .index = a->rest[i] };
-    icl_topk(ranked, a->rest_count, a->rest_count);
+    icl_annotation_rank(ranked, a->rest_count, a);
     pick_from_buckets(a, votes, ranked, budget);
     free(ranked);
     icl_annotation_pick_random(a, budget);
