@@ -21,3 +21,9 @@ icl_status icl_array_grow(void **items, size_t *capacity, size_t needed, size_t 
     *capacity = larger;
     return ICL_OK;
 }
+
+int icl_array_compare_sizes(const void *left, const void *right)
+{
+    const size_t a = *(const size_t *)left, b = *(const size_t *)right;
+    return (a > b) - (a < b);
+}

@@ -13,4 +13,7 @@ icl_status icl_array_grow(void **items, size_t *capacity, size_t needed, size_t 
 #define icl_array_reserve(items, capacity, needed)                                                 \
     icl_array_grow((void **)(items), (capacity), (needed), sizeof **(items))
 
+/* For qsort of size_t, ascending. */
+int icl_array_compare_sizes(const void *left, const void *right);
+
 #endif

@@ -113,12 +113,6 @@ static icl_status ask_all(double *nats, const question *questions, size_t count,
 
 /* ---- the order of the answers ---- */
 
-static int by_nats(const void *left, const void *right)
-{
-    const icl_scored *a = left, *b = right;
-    return icl_scored_before(*a, *b) ? -1 : icl_scored_before(*b, *a);
-}
-
 /* Sorts `found`, whose scores are replaced by the answers, line by line into the feedback. */
 static icl_status order_answers(icl_feedback *feedback, icl_scored *found)
 {
@@ -133,7 +127,7 @@ static icl_status order_answers(icl_feedback *feedback, icl_scored *found)
                              "all %zu answers of the model are the same (%g nats): there is "
                              "nothing to learn",
                              count, feedback->nats[0]);
-    for (size_t i = 0; i < count; i += width) qsort(found + i, width, sizeof *found, by_nats);
+    for (size_t i = 0; i < count; i += width) icl_topk(found + i, width, width);
     for (size_t i = 0; i < count; i++) {
         feedback->nats[i] = found[i].score;
         feedback->candidates[i] = found[i].index;

@@ -173,6 +173,8 @@ static icl_status judge(double *out, scorer *self)
     icl_status status = scores == NULL ? no_memory() : ICL_OK;
     for (size_t first = 0; status == ICL_OK && first < total; first += at_once) {
         const size_t some = total - first < at_once ? total - first : at_once;
+        status = icl_cancel_check(self->input->cancelled);
+        if (status != ICL_OK) break;
         for (size_t i = 0; i < some; i++)
             fill_row(self->rows + i * self->feature_count, self->input, (first + i) / width,
                      self->feedback->candidates[first + i]);

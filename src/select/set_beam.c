@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "math/logspace.h"
 #include "math/topk.h"
@@ -54,6 +55,11 @@ icl_status icl_set_features_new(icl_set_features *out, const icl_infoscore *scor
         return icl_error_set(ICL_ENOMEM, "out of memory for similarities of %zu candidates", count);
     }
     for (size_t i = 0; i < count; i++) {
+        const icl_status status = icl_cancel_check(input->cancelled);
+        if (status != ICL_OK) {
+            icl_set_features_deinit(&features);
+            return status;
+        }
         features.labels[i] = input->pool_labels[scored->candidates[i]];
         features.importance[i] = scored->scores[i];
         for (size_t j = 0; j < count; j++)
@@ -163,15 +169,9 @@ void icl_set_list_deinit(icl_set_list *list)
 
 /* ---- the beam ---- */
 
-static int compare_indices(const void *a, const void *b)
-{
-    const size_t left = *(const size_t *)a, right = *(const size_t *)b;
-    return (left > right) - (left < right);
-}
-
 static void keep_distinct(size_t *items, size_t *count)
 {
-    qsort(items, *count, sizeof *items, compare_indices);
+    qsort(items, *count, sizeof *items, icl_array_compare_sizes);
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++)
         if (kept == 0 || items[i] != items[kept - 1]) items[kept++] = items[i];
@@ -192,7 +192,7 @@ static icl_status add_child(size_t *reached, size_t *reached_count, icl_set_list
         status = icl_set_swap(child, features, &list->sets[parent * size], size, rng);
     else
         icl_rng_shuffle(rng, child, size);
-    if (!search->ordered) qsort(child, size, sizeof *child, compare_indices);
+    if (!search->ordered) qsort(child, size, sizeof *child, icl_array_compare_sizes);
     if (status == ICL_OK) status = icl_set_list_add(&reached[*reached_count], list, child);
     if (status == ICL_OK) ++*reached_count;
     free(child);

@@ -25,7 +25,8 @@ typedef struct icl_set_features {
 } icl_set_features;
 
 /* From what progressive filtering found; standardised by mean and sample deviation of all entries,
- * all zero where they are equal. *out is yours: icl_set_features_deinit. ICL_ENOMEM. */
+ * all zero where they are equal. *out is yours: icl_set_features_deinit. ICL_ECANCELLED,
+ * ICL_ENOMEM. */
 icl_status icl_set_features_new(icl_set_features *out, const icl_infoscore *scored,
                                 const icl_select_input *input, double lambda);
 void icl_set_features_deinit(icl_set_features *features);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "index/dense.h"
 #include "math/matrix.h"
@@ -130,12 +131,6 @@ static icl_status show_nearest(icl_selection *out, const subset *s, const icl_se
     return status;
 }
 
-static int compare_items(const void *a, const void *b)
-{
-    const size_t left = *(const size_t *)a, right = *(const size_t *)b;
-    return (left > right) - (left < right);
-}
-
 icl_status icl_subset_run(icl_selection *out, const icl_select_input *input,
                           const icl_options *options, icl_pick_items *pick)
 {
@@ -151,7 +146,7 @@ icl_status icl_subset_run(icl_selection *out, const icl_select_input *input,
     if (status == ICL_OK) status = pick(s.items, s.count, input, options);
     if (status == ICL_OK) {
         /* So that of equally near items the lowest of the pool is shown, as elsewhere. */
-        qsort(s.items, s.count, sizeof *s.items, compare_items);
+        qsort(s.items, s.count, sizeof *s.items, icl_array_compare_sizes);
         status = subset_gather(&s, input);
     }
     if (status == ICL_OK) status = show_nearest(out, &s, input);

@@ -40,11 +40,21 @@ static void test_array__impossible_sizes_leave_it_as_it_was(void **state)
     free(items);
 }
 
+static void test_array__sizes_sort_ascending(void **state)
+{
+    (void)state;
+    size_t items[] = { 3, SIZE_MAX, 0, 3, 1 };
+    const size_t sorted[] = { 0, 1, 3, 3, SIZE_MAX };
+    qsort(items, 5, sizeof *items, icl_array_compare_sizes);
+    assert_memory_equal(items, sorted, sizeof sorted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_array__grows_by_doubling_and_keeps_its_items),
         cmocka_unit_test(test_array__impossible_sizes_leave_it_as_it_was),
+        cmocka_unit_test(test_array__sizes_sort_ascending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
