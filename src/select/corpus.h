@@ -47,7 +47,8 @@ icl_status icl_corpus_rank(size_t *ranking, const double *scores, size_t count);
 icl_status icl_corpus_balance(size_t *ranking, size_t count, size_t keep, const size_t *labels,
                               size_t label_count);
 
-/* Gives every query the first k of ranking [pool_count] besides itself. scores [pool_count] go
+/* Gives every query the first k of ranking besides itself, of which the first k + 1, or the whole
+ * pool, are looked at. scores [pool_count] go
  * along, one less than the lowest for what is not measured; NULL: the scores stay 0, and an order
  * by relevance keeps the ranking. */
 void icl_corpus_deal(icl_selection *out, const icl_select_input *input, const size_t *ranking,

@@ -15,4 +15,11 @@ void icl_draw(size_t *out, size_t length, size_t *items, size_t count, size_t *s
  * as likely as any other; length <= count. */
 void icl_draw_in_order(size_t *out, size_t length, const size_t *items, size_t count, icl_rng *rng);
 
+/* On cards of methods that draw once for all queries or, when true, anew for each. */
+#define ICL_DRAW_OPTION_PER_QUERY                                                                  \
+    {                                                                                              \
+        .name = "per_query", .type = ICL_OPTION_BOOL, .fallback = "false",                         \
+        .help = "true: a new draw for each query; false: the same demonstrations for all"          \
+    }
+
 #endif

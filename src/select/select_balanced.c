@@ -1,6 +1,7 @@
 /* Class-balanced random demonstrations, dealt as select/hand.h says, then shuffled. */
 #include "base/cancel.h"
 #include "base/rng.h"
+#include "select/draw.h"
 #include "select/hand.h"
 #include "select/select.h"
 
@@ -29,10 +30,7 @@ static icl_status select_balanced(icl_selection *out, const icl_select_input *in
 
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
-    { .name = "per_query",
-      .type = ICL_OPTION_BOOL,
-      .fallback = "false",
-      .help = "true: a new draw for each query; false: the same demonstrations for all" },
+    ICL_DRAW_OPTION_PER_QUERY,
 };
 
 const icl_select_method icl_select_balanced = {

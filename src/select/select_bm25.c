@@ -4,9 +4,8 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "index/bm25.h"
+#include "select/letter_case.h"
 #include "select/select.h"
-
-enum { CASE_KEEP, CASE_LOWER };
 
 static icl_status select_bm25(icl_selection *out, const icl_select_input *input,
                               const icl_options *options)
@@ -14,7 +13,7 @@ static icl_status select_bm25(icl_selection *out, const icl_select_input *input,
     icl_bm25_options constants = icl_bm25_options_default();
     constants.k1 = icl_options_real(options, "k1");
     constants.b = icl_options_real(options, "b");
-    constants.lower = icl_options_int(options, "case") == CASE_LOWER;
+    constants.lower = icl_letter_case_ignored(options);
 
     icl_bm25 *index = NULL;
     icl_status status;
@@ -41,15 +40,9 @@ cleanup:
     return status;
 }
 
-static const char *const cases[] = { [CASE_KEEP] = "keep", [CASE_LOWER] = "lower", NULL };
-
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
-    { .name = "case",
-      .type = ICL_OPTION_CHOICE,
-      .fallback = "keep",
-      .choices = cases,
-      .help = "lower: words that differ only in case are the same" },
+    ICL_LETTER_CASE_OPTION("keep"),
     { .name = "k1",
       .type = ICL_OPTION_REAL,
       .fallback = "1.5",

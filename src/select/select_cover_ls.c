@@ -7,9 +7,8 @@
 #include "base/error.h"
 #include "index/bm25.h"
 #include "index/phrases.h"
+#include "select/letter_case.h"
 #include "select/select.h"
-
-enum { CASE_KEEP, CASE_LOWER };
 
 typedef struct coverer {
     const icl_select_input *input;
@@ -118,7 +117,7 @@ static icl_status choose_for(icl_selection *out, coverer *c, size_t query)
 static icl_status coverer_init(coverer *c, const icl_options *options)
 {
     const icl_select_input *input = c->input;
-    const bool lower = icl_options_int(options, "case") == CASE_LOWER;
+    const bool lower = icl_letter_case_ignored(options);
     icl_bm25_options constants = icl_bm25_options_default();
     constants.lower = lower;
     const icl_phrases_options shape = { .words_max = (size_t)icl_options_int(options, "words"),
@@ -156,8 +155,6 @@ static icl_status select_cover_ls(icl_selection *out, const icl_select_input *in
     return status;
 }
 
-static const char *const cases[] = { [CASE_KEEP] = "keep", [CASE_LOWER] = "lower", NULL };
-
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     { .name = "words",
@@ -166,11 +163,7 @@ static const icl_option options[] = {
       .minimum = 1,
       .maximum = 16,
       .help = "words of the largest structure; 1: single words" },
-    { .name = "case",
-      .type = ICL_OPTION_CHOICE,
-      .fallback = "lower",
-      .choices = cases,
-      .help = "lower: words that differ only in case are the same" },
+    ICL_LETTER_CASE_OPTION("lower"),
 };
 
 const icl_select_method icl_select_cover_ls = {

@@ -62,10 +62,7 @@ static icl_status select_random(icl_selection *out, const icl_select_input *inpu
 
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
-    { .name = "per_query",
-      .type = ICL_OPTION_BOOL,
-      .fallback = "false",
-      .help = "true: a new draw for each query; false: the same demonstrations for all" },
+    ICL_DRAW_OPTION_PER_QUERY,
 };
 
 const icl_select_method icl_select_random = {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "math/topk.h"
 #include "select/annotate.h"
+#include "select/corpus.h"
 #include "select/votes.h"
 
 typedef struct ranking {
@@ -98,12 +99,7 @@ static icl_status select_votek_openicl(icl_selection *out, const icl_select_inpu
     size_t *picks = malloc(count * sizeof *picks);
     if (picks == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu picks", count);
     const icl_status status = pick_votek_openicl(picks, count, input, options);
-    for (size_t q = 0; status == ICL_OK && q < input->query_count; q++) {
-        const size_t self = icl_select_self(input, q);
-        size_t *line = &out->indices[q * out->k], filled = 0;
-        for (size_t i = 0; filled < out->k; i++)
-            if (picks[i] != self) line[filled++] = picks[i];
-    }
+    if (status == ICL_OK) icl_corpus_deal(out, input, picks, NULL);
     free(picks);
     return status;
 }
