@@ -189,9 +189,26 @@ static icl_status choose_for(icl_selection *out, const matcher *m, icl_scored *l
     return icl_cancel_check(m->input->cancelled);
 }
 
+/* A cosine that is no number would be passed over without a word. */
+static icl_status check_vectors(const icl_token_vectors *texts, size_t count, size_t size,
+                                const char *what)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t first = texts->first[i], tokens = texts->first[i + 1] - first;
+        const size_t token = icl_matrix_finite_rows(&texts->vectors[first * size], tokens, size);
+        if (token < tokens)
+            return icl_error_set(ICL_EINVAL, "the vector of token %zu of %s %zu is not finite",
+                                 token, what, i);
+    }
+    return ICL_OK;
+}
+
 static icl_status matcher_init(matcher *m)
 {
     const icl_select_input *input = m->input;
+    const size_t size = input->vector_size;
+    ICL_TRY(check_vectors(&input->pool_tokens, input->pool_count, size, "pool item"));
+    ICL_TRY(check_vectors(&input->query_tokens, input->query_count, size, "query"));
     m->tokens_max = longest(&input->query_tokens, input->query_count);
     const size_t pool_tokens = longest(&input->pool_tokens, input->pool_count);
     m->weights = malloc((m->tokens_max + 1) * sizeof *m->weights);
@@ -227,7 +244,7 @@ static icl_status select_bsr(icl_selection *out, const icl_select_input *input,
                   .by_recall = icl_options_int(options, "rank") == RANK_RECALL };
     icl_status status = matcher_init(&m);
     icl_scored *line = malloc(out->k * sizeof *line);
-    if (line == NULL)
+    if (status == ICL_OK && line == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for k=%zu demonstrations", out->k);
     for (size_t q = 0; status == ICL_OK && q < input->query_count; q++)
         status = choose_for(out, &m, line, q);

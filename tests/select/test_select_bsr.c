@@ -251,6 +251,23 @@ static void test_select_bsr__asks_for_token_vectors(void **state)
     assert_string_equal(icl_error_message(), "select method \"bsr\" needs token vectors");
 }
 
+static void test_select_bsr__refuses_vectors_that_are_no_numbers(void **state)
+{
+    (void)state;
+    world w;
+    fill_axes(&w);
+    float *number = &w.vectors[w.first[1] * COLUMNS];
+    icl_selection selection = { .k = 77 };
+    *number = NAN;
+    assert_int_equal(select_status(&selection, &w.input, "bsr(k=1)"), ICL_EINVAL);
+    assert_string_equal(icl_error_message(), "the vector of token 0 of pool item 1 is not finite");
+    *number = 1;
+    w.vectors[w.input.query_tokens.first[0] * COLUMNS] = INFINITY;
+    assert_int_equal(select_status(&selection, &w.input, "bsr(k=1)"), ICL_EINVAL);
+    assert_string_equal(icl_error_message(), "the vector of token 0 of query 0 is not finite");
+    assert_true(selection.k == 77 && selection.indices == NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_select_bsr__layers_and_closed_forms),
         cmocka_unit_test(test_select_bsr__idf_favours_rare_tokens),
         cmocka_unit_test(test_select_bsr__asks_for_token_vectors),
+        cmocka_unit_test(test_select_bsr__refuses_vectors_that_are_no_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
