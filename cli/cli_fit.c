@@ -152,7 +152,8 @@ static bool settle_journal(fit_state *state)
     const size_t room = strlen(state->arguments->out) + sizeof ".journal";
     state->journal = malloc(room);
     if (state->journal == NULL) {
-        cli_complain(state->verb->name, "out of memory");
+        cli_complain(state->verb->name, "out of memory for the name of \"%s\"",
+                     state->arguments->out);
         return false;
     }
     snprintf(state->journal, room, "%s.journal", state->arguments->out);
@@ -170,8 +171,8 @@ static void remove_journal(const fit_state *state)
     static const char *const suffixes[] = { "", "-wal", "-shm" };
     char path[4096];
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        snprintf(path, sizeof path, "%s%s", state->journal, suffixes[i]);
-        unlink(path);
+        const int length = snprintf(path, sizeof path, "%s%s", state->journal, suffixes[i]);
+        if (length > 0 && (size_t)length < sizeof path) unlink(path); /* no other file's name */
     }
 }
 

@@ -35,7 +35,7 @@ bool cli_start(const cli_verb *verb, int count, char **words, void *values,
 
 int cli_fail(const cli_verb *verb, icl_status status, bool begun)
 {
-    cli_complain(verb->name, "%s", status == ICL_ENOMEM ? "out of memory" : icl_error_message());
+    cli_complain(verb->name, "%s", icl_error_message());
     if (status == ICL_ECANCELLED) return CLI_CANCELLED;
     const bool world = status == ICL_EIO || status == ICL_EMODEL;
     return status == ICL_ENOMEM || (begun && world) ? CLI_FAILED : CLI_REFUSED;
