@@ -145,6 +145,7 @@ static icl_pick_options pick_options(const select_state *state)
     options.overflow = (icl_overflow)arguments->job.overflow;
     options.chat = arguments->job.chat;
     options.encoder_path = arguments->job.encoder;
+    options.vectors_path = job_vectors_path();
     options.thread_count = (int)arguments->job.setup.threads;
     return options;
 }

@@ -214,6 +214,12 @@ bool job_names_data(const cli_verb *verb, const job_arguments *arguments, const 
     return false;
 }
 
+const char *job_vectors_path(void)
+{
+    static char *path; /* options borrow it */
+    return path != NULL || icl_vectors_default_path(&path) == ICL_OK ? path : NULL;
+}
+
 icl_run_options job_run_options(const job_arguments *arguments, const icl_task *task)
 {
     icl_run_options options = icl_run_options_default();
@@ -226,6 +232,7 @@ icl_run_options job_run_options(const job_arguments *arguments, const icl_task *
     options.chat = arguments->chat;
     options.zero_shot = !arguments->no_zero_shot;
     options.encoder_path = arguments->encoder;
+    options.vectors_path = job_vectors_path();
     options.thread_count = (int)arguments->setup.threads;
     return options;
 }

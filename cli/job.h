@@ -35,6 +35,9 @@ bool job_names_data(const cli_verb *verb, const job_arguments *arguments, const 
 int job_open_task(icl_task **out, const cli_verb *verb, const job_arguments *arguments,
                   const char *operand);
 
+/* The user's cache of sentence vectors; NULL: there is no place for one. Borrowed. */
+const char *job_vectors_path(void);
+
 icl_run_options job_run_options(const job_arguments *arguments, const icl_task *task);
 
 /* Plain prefill rate at the shape of a plan, measured for about so many seconds. Without calls

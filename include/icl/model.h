@@ -109,6 +109,8 @@ ICL_API void icl_encoder_close(icl_encoder *encoder);
 ICL_API size_t icl_encoder_vector_size(const icl_encoder *encoder);
 /** Hexadecimal hash of the file's bytes. Borrowed. */
 ICL_API const char *icl_encoder_identity(const icl_encoder *encoder);
+/** Engine build and numeric settings that may change the bits of its vectors. Borrowed. */
+ICL_API const char *icl_encoder_build(const icl_encoder *encoder);
 
 /**
  * Mean-pooled, L2-normalised sentence vectors, many texts a call. A vector's bits do not depend on

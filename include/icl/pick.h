@@ -41,6 +41,7 @@ typedef struct icl_pick_options {
     icl_overflow overflow;     /**< what happens to a prompt beyond the window */
     bool chat;                 /**< write prompts through the model's own chat template */
     const char *encoder_path;  /**< sentence encoder; NULL: icl_encoder_default_path() */
+    const char *vectors_path;  /**< cache of sentence vectors; NULL: they are made anew */
     int thread_count;          /**< of the encoder; 0: free cores */
 } icl_pick_options;
 

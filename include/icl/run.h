@@ -53,6 +53,7 @@ typedef struct icl_run_options {
     bool chat;             /**< write prompts through the model's own chat template */
     bool zero_shot;        /**< also ask without demonstrations, for the line beside the result */
     const char *encoder_path; /**< sentence encoder; NULL: icl_encoder_default_path() */
+    const char *vectors_path; /**< cache of sentence vectors; NULL: they are made anew */
     int thread_count;         /**< of the encoder; 0: free cores */
 } icl_run_options;
 
@@ -74,6 +75,16 @@ ICL_API icl_status icl_strategy_canonical(char **out_line, const char *line);
 ICL_API icl_status icl_model_default_path(char **out_path);
 /** Path of the sentence encoder: $ICL_ENCODER, $ICL_CACHE, ~/.cache/icl, share/icl/models. */
 ICL_API icl_status icl_encoder_default_path(char **out_path);
+/**
+ * Path of the user's cache of sentence vectors, for icl_run_options.vectors_path: vectors.sqlite in
+ * $ICL_CACHE, else in ~/.cache/icl. A run makes the file where it is missing. Processes may share
+ * it; it holds 1 GiB at most, and then the oldest vectors make room. A file that cannot be used
+ * makes a run slower and changes no result.
+ *
+ * @param[out] out_path  malloc'd, yours
+ * @return ICL_OK; ICL_ENOTFOUND: neither ICL_CACHE nor HOME is set; ICL_ENOMEM
+ */
+ICL_API icl_status icl_vectors_default_path(char **out_path);
 
 /** One run: its data, prompts and requests and, once executed, its predictions. */
 typedef struct icl_run icl_run;

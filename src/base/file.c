@@ -29,8 +29,7 @@ icl_status icl_file_read(icl_text *out, const char *path, size_t bytes_max)
     return icl_text_status(out);
 }
 
-/* The folder part of `path`, "." when it has none. */
-static char *folder_of(const char *path)
+char *icl_file_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
     if (slash == NULL) return icl_string_copy(".", 1);
@@ -51,7 +50,7 @@ static int write_all(int descriptor, const char *bytes, size_t length)
 
 static void sync_folder_of(const char *path)
 {
-    char *folder = folder_of(path);
+    char *folder = icl_file_folder(path);
     const int directory = folder == NULL ? -1 : open(folder, O_RDONLY);
     if (directory >= 0) {
         fsync(directory); /* some file systems refuse to sync folders; the rename stands */

@@ -31,6 +31,9 @@ void icl_file_abandon(icl_file_draft *draft); /* nothing happens to one that is 
 /* A draft of these bytes, committed. */
 icl_status icl_file_write_atomic(const char *path, const char *bytes, size_t length);
 
+/* The folder part of `path`, "." when it has none; malloc'd, yours; NULL: memory. */
+char *icl_file_folder(const char *path);
+
 /* Creates the folder and its parents; existing is fine. ICL_EIO names the part that failed. */
 icl_status icl_folder_create(const char *path);
 

@@ -446,6 +446,11 @@ static bool is_exact(const struct llama_model *weights)
            !meta_exists(weights, "attention.max_alibi_bias");
 }
 
+static const char *attention_name(void)
+{
+    return icl_exact_device_register() ? "exact" : "stock";
+}
+
 static icl_status describe(llama_backend_model *self, icl_model_info *out, const char *path,
                            const file_facts *facts, const icl_model_options *options)
 {
@@ -453,8 +458,7 @@ static icl_status describe(llama_backend_model *self, icl_model_info *out, const
     icl_text build = { 0 };
     describe_model(description, sizeof description, self->weights);
     icl_text_printf(&build, "ggml %s %s kv=%s attention=%s", ggml_version(), ggml_commit(),
-                    options->kv_type == ICL_KV_F16 ? "f16" : "f32",
-                    icl_exact_device_register() ? "exact" : "stock");
+                    options->kv_type == ICL_KV_F16 ? "f16" : "f32", attention_name());
     self->path = icl_string_copy(path, strlen(path));
     self->identity = facts->identity; /* moves in */
     self->description = icl_string_copy(description, strlen(description));
@@ -538,7 +542,7 @@ struct icl_encoder {
     struct llama_batch batch;
     size_t window_tokens, vector_size;
     size_t frame_head, frame_tail; /* tokens that stand around every text: [CLS] ... [SEP] */
-    char *identity;
+    char *identity, *build;
 };
 
 void icl_encoder_close(icl_encoder *encoder)
@@ -549,6 +553,7 @@ void icl_encoder_close(icl_encoder *encoder)
     if (encoder->threads != NULL) ggml_threadpool_free(encoder->threads);
     if (encoder->weights != NULL) llama_model_free(encoder->weights);
     free(encoder->identity);
+    free(encoder->build);
     free(encoder);
 }
 
@@ -621,6 +626,17 @@ static icl_status measure_frame(icl_encoder *encoder)
     return status;
 }
 
+static icl_status describe_encoder(icl_encoder *encoder)
+{
+    icl_text build = { 0 };
+    icl_text_printf(&build, "ggml %s %s attention=%s", ggml_version(), ggml_commit(),
+                    attention_name());
+    encoder->build = icl_text_take(&build, NULL);
+    return encoder->build != NULL
+               ? ICL_OK
+               : icl_error_set(ICL_ENOMEM, "out of memory while opening an encoder");
+}
+
 icl_status icl_encoder_open(icl_encoder **out, const char *path, int thread_count)
 {
     start_library_once();
@@ -635,6 +651,7 @@ icl_status icl_encoder_open(icl_encoder **out, const char *path, int thread_coun
     icl_status status = load_weights(&encoder->weights, path, false);
     if (status == ICL_OK) status = encoder_start(encoder, path, thread_count);
     if (status == ICL_OK) status = measure_frame(encoder);
+    if (status == ICL_OK) status = describe_encoder(encoder);
     if (status != ICL_OK) {
         icl_encoder_close(encoder);
         return status;
@@ -651,6 +668,11 @@ size_t icl_encoder_vector_size(const icl_encoder *encoder)
 const char *icl_encoder_identity(const icl_encoder *encoder)
 {
     return encoder->identity;
+}
+
+const char *icl_encoder_build(const icl_encoder *encoder)
+{
+    return encoder->build;
 }
 
 /* Appends a text's tokens as sequence `sequence` of the batch. *out_count is 0 when the batch has

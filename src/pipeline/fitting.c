@@ -123,6 +123,7 @@ icl_status icl_fitting_execute(icl_fitting *fitting, const icl_fitting_progress 
     const icl_run *run = fitting->run;
     icl_select_input input = input_of(fitting);
     const icl_text_vectors_source texts = { .encoder_path = run->options.encoder_path,
+                                            .cache_path = run->options.vectors_path,
                                             .thread_count = run->options.thread_count,
                                             .pool_texts = run->pool_texts,
                                             .pool_count = run->pool_count,

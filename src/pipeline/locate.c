@@ -1,4 +1,4 @@
-/* Where the shipped model and the sentence encoder lie. */
+/* Where the shipped model, the sentence encoder and the vectors it has made lie. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 
 static const char model_name[] = "icl-base.gguf";
 static const char encoder_name[] = "all-MiniLM-L6-v2.gguf";
+static const char vectors_name[] = "vectors.sqlite";
 
 /* Takes "<folder><middle>/<name>" when it can be read. `folder` may be NULL. */
 static bool try_path(char **out, const char *folder, const char *middle, const char *name)
@@ -83,6 +84,22 @@ icl_status icl_encoder_default_path(char **out_path)
                              "ICL_ENCODER, or choose select=bm25",
                              encoder_name);
     *out_path = path;
+    return ICL_OK;
+}
+
+icl_status icl_vectors_default_path(char **out_path)
+{
+    const char *cache = getenv("ICL_CACHE"), *home = getenv("HOME");
+    icl_text path = { 0 };
+    if (cache != NULL && cache[0] != '\0')
+        icl_text_printf(&path, "%s/%s", cache, vectors_name);
+    else if (home != NULL && home[0] != '\0')
+        icl_text_printf(&path, "%s/.cache/icl/%s", home, vectors_name);
+    else
+        return icl_error_set(ICL_ENOTFOUND, "sentence vectors cannot be kept: neither ICL_CACHE "
+                                            "nor HOME is set");
+    ICL_TRY(icl_text_status(&path));
+    *out_path = icl_text_take(&path, NULL);
     return ICL_OK;
 }
 

@@ -284,6 +284,7 @@ static icl_status pick_items(icl_pick *pick, icl_engine *engine, const icl_pick_
     icl_status status =
         icl_text_vectors_make(&work.vectors,
                               &(icl_text_vectors_source){ .encoder_path = options->encoder_path,
+                                                          .cache_path = options->vectors_path,
                                                           .thread_count = options->thread_count,
                                                           .pool_texts = pick->texts,
                                                           .pool_count = pick->pool_count,

@@ -15,6 +15,7 @@ static const atomic_bool *cancel_flag(const icl_run *run)
 static icl_status embed(icl_text_vectors *out, const icl_run *run)
 {
     const icl_text_vectors_source source = { .encoder_path = run->options.encoder_path,
+                                             .cache_path = run->options.vectors_path,
                                              .thread_count = run->options.thread_count,
                                              .pool_texts = run->pool_texts,
                                              .query_texts = run->query_texts,

@@ -9,9 +9,14 @@
 #include "base/cancel.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/text.h"
+#include "pipeline/vector_cache.h"
 
-enum { TEXTS_AT_ONCE = 64 }; /* a fraction of a second */
+enum {
+    TEXTS_AT_ONCE = 64, /* a fraction of a second */
+    CACHE_BYTES_MAX = 1 << 30,
+};
 
 static size_t at_most_once(size_t left)
 {
@@ -20,19 +25,83 @@ static size_t at_most_once(size_t left)
 
 /* ---- a vector for every text ---- */
 
-static icl_status embed_sentences(float **out, icl_encoder *encoder, const char *const *texts,
-                                  size_t count, const atomic_bool *cancelled)
+typedef struct sentence_maker {
+    icl_encoder *encoder;
+    icl_vector_cache *cache; /* NULL: none */
+    const atomic_bool *cancelled;
+} sentence_maker;
+
+/* Builds and processors differ in last bits: only those agree that give this text one vector. */
+static const char probe[] =
+    "Of two builds that give this sentence the same bits we take it that they agree on all others; "
+    "so it is of some length, has a comma, 3 numbers (17, 2026), quotation marks \"like these\", "
+    "and words from outside English: na\u00efvet\u00e9, Stra\u00dfe, "
+    "\u043f\u0440\u0438\u0432\u0435\u0442, \u4e16\u754c.";
+
+static void add_string(icl_hash_state *state, const char *string)
+{
+    icl_hash_add(state, string, strlen(string) + 1);
+}
+
+static icl_status fingerprint(icl_hash128 *out, icl_encoder *encoder)
 {
     const size_t size = icl_encoder_vector_size(encoder);
+    const char *const texts[] = { probe };
+    float *vector = malloc(size * sizeof *vector);
+    if (vector == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for sentence vectors");
+    const icl_status status = icl_encoder_embed(encoder, vector, texts, 1);
+    if (status == ICL_OK) {
+        icl_hash_state state;
+        icl_hash_begin(&state);
+        add_string(&state, icl_encoder_identity(encoder));
+        add_string(&state, icl_encoder_build(encoder));
+        icl_hash_add(&state, vector, size * sizeof *vector);
+        *out = icl_hash_end(&state);
+    }
+    free(vector);
+    return status;
+}
+
+/* NULL, too, where there is none to be had. */
+static icl_vector_cache *open_cache(icl_encoder *encoder, const char *path)
+{
+    icl_vector_cache *cache = NULL;
+    icl_vector_cache_options options = { .path = path,
+                                         .vector_size = icl_encoder_vector_size(encoder),
+                                         .bytes_max = CACHE_BYTES_MAX };
+    if (path == NULL || fingerprint(&options.encoder, encoder) != ICL_OK) return NULL;
+    return icl_vector_cache_open(&cache, &options) == ICL_OK ? cache : NULL;
+}
+
+/* Of at most TEXTS_AT_ONCE texts; each run of such that the cache lacks is one call. */
+static icl_status embed_some(const sentence_maker *maker, float *out, const char *const *texts,
+                             size_t count)
+{
+    const size_t size = icl_encoder_vector_size(maker->encoder);
+    bool found[TEXTS_AT_ONCE];
+    icl_vector_cache_get(maker->cache, out, found, texts, count);
+    for (size_t first = 0, end; first < count; first = end + 1) {
+        for (end = first; end < count && !found[end];) end++;
+        if (end == first) continue;
+        ICL_TRY(icl_encoder_embed(maker->encoder, out + first * size, texts + first, end - first));
+        icl_vector_cache_put(maker->cache, out + first * size, texts + first, end - first);
+    }
+    return ICL_OK;
+}
+
+static icl_status embed_sentences(float **out, const sentence_maker *maker,
+                                  const char *const *texts, size_t count)
+{
+    const size_t size = icl_encoder_vector_size(maker->encoder);
     float *vectors = malloc((count * size + 1) * sizeof *vectors);
     if (vectors == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu sentence vectors", count);
     icl_status status = ICL_OK;
     for (size_t first = 0; status == ICL_OK && first < count; first += TEXTS_AT_ONCE) {
-        status = icl_cancel_check(cancelled);
+        status = icl_cancel_check(maker->cancelled);
         if (status == ICL_OK)
-            status = icl_encoder_embed(encoder, vectors + first * size, texts + first,
-                                       at_most_once(count - first));
+            status = embed_some(maker, vectors + first * size, texts + first,
+                                at_most_once(count - first));
     }
     if (status != ICL_OK) {
         free(vectors);
@@ -110,10 +179,15 @@ static icl_status open_encoder(icl_encoder **out, const icl_text_vectors_source 
 static icl_status make_sentences(icl_text_vectors *out, icl_encoder *encoder,
                                  const icl_text_vectors_source *source)
 {
-    ICL_TRY(embed_sentences(&out->pool, encoder, source->pool_texts, source->pool_count,
-                            source->cancelled));
-    return embed_sentences(&out->queries, encoder, source->query_texts, source->query_count,
-                           source->cancelled);
+    const sentence_maker maker = { .encoder = encoder,
+                                   .cache = open_cache(encoder, source->cache_path),
+                                   .cancelled = source->cancelled };
+    icl_status status =
+        embed_sentences(&out->pool, &maker, source->pool_texts, source->pool_count);
+    if (status == ICL_OK)
+        status = embed_sentences(&out->queries, &maker, source->query_texts, source->query_count);
+    icl_vector_cache_close(maker.cache);
+    return status;
 }
 
 static icl_status make_tokens(icl_text_vectors *out, icl_encoder *encoder,

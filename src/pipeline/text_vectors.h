@@ -17,6 +17,7 @@
 /* Everything is borrowed. */
 typedef struct icl_text_vectors_source {
     const char *encoder_path; /* NULL: the encoder that comes with the program */
+    const char *cache_path;   /* of sentence vectors made before; NULL: none */
     int thread_count;         /* 0: free physical cores */
     const char *const *pool_texts, *const *query_texts;
     size_t pool_count, query_count;

@@ -4,10 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include <icl/model.h>
 #include <icl/run.h>
@@ -81,6 +84,61 @@ static void test_text_vectors__are_those_of_the_encoder(void **state)
     icl_text_vectors_deinit(&vectors);
 }
 
+static int count_rows(const char *path)
+{
+    sqlite3 *database = NULL;
+    sqlite3_stmt *count = NULL;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, "SELECT count(*) FROM vector", -1, &count, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    const int rows = sqlite3_column_int(count, 0);
+    sqlite3_finalize(count);
+    sqlite3_close(database);
+    return rows;
+}
+
+/* Pool and queries, with what `cache_path` holds, are the vectors `fresh`. */
+static void check_equal(const icl_text_vectors *fresh, const char *cache_path)
+{
+    icl_text_vectors_source source = source_of();
+    icl_text_vectors vectors = { 0 };
+    source.cache_path = cache_path;
+    if (icl_text_vectors_make(&vectors, &source, ICL_NEEDS_EMBEDDINGS) != ICL_OK)
+        fail_msg("%s", icl_error_message());
+    assert_memory_equal(vectors.pool, fresh->pool, 3 * fresh->size * sizeof *fresh->pool);
+    assert_memory_equal(vectors.queries, fresh->queries, 2 * fresh->size * sizeof *fresh->queries);
+    icl_text_vectors_deinit(&vectors);
+}
+
+/* Nothing of it is in the cache, then a text in the middle, then all. */
+static void test_text_vectors__are_the_same_from_a_cache(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/icl-vectors-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/vectors.sqlite", folder);
+    icl_text_vectors fresh = { 0 }, some = { 0 };
+    icl_text_vectors_source source = source_of();
+    assert_int_equal(icl_text_vectors_make(&fresh, &source, ICL_NEEDS_EMBEDDINGS), ICL_OK);
+
+    source.cache_path = path;
+    source.pool_texts = &pool[1];
+    source.pool_count = 1;
+    source.query_count = 0;
+    assert_int_equal(icl_text_vectors_make(&some, &source, ICL_NEEDS_EMBEDDINGS), ICL_OK);
+    icl_text_vectors_deinit(&some);
+    assert_int_equal(count_rows(path), 1);
+    for (size_t i = 0; i < 2; i++) {
+        check_equal(&fresh, path);
+        assert_int_equal(count_rows(path), 5);
+    }
+    check_equal(&fresh, "/dev/null/vectors.sqlite"); /* there is none to be had */
+    icl_text_vectors_deinit(&fresh);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void test_text_vectors__what_is_not_needed_is_not_made(void **state)
 {
     (void)state;
@@ -115,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_vectors__are_those_of_the_encoder),
+        cmocka_unit_test(test_text_vectors__are_the_same_from_a_cache),
         cmocka_unit_test(test_text_vectors__what_is_not_needed_is_not_made),
         cmocka_unit_test(test_text_vectors__stops_when_asked),
     };
