@@ -99,6 +99,15 @@ class BadData(Case):
         for method in ("random", "balanced", "bm25"):
             self.refused(["run", "tiny", "--strategy", f"select={method}(k=21)"], "21", "20")
 
+    def test_budget_below_k(self):
+        for method in ("votek", "diversity", "facility-location", "adaicl"):
+            self.refused(["run", "tiny", "--strategy", f"select={method}(k=8, budget=4)"],
+                         "k=8", f"{method}(budget=4)")
+
+    def test_pool_without_labels(self):
+        self.refuse_train('{"text": "a"}\n', ":1", '"label" is missing')
+        self.refuse_train('{"text": "a", "label": ""}\n', ":1", "label is empty")
+
     def test_query_longer_than_the_window(self):
         text = json.dumps({"id": "long-one", "text": "word " * 5000, "label": "positive"})
         self.refuse("long-one", str(WINDOW), test=self.write("long.jsonl", text + "\n"))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """icl fit: the cost before anything is asked, a file that only its own runs take, a fit that is
-killed and resumed, and what is refused."""
+killed or interrupted and resumed, and what is refused."""
 import json
 import os
 import shutil
@@ -34,6 +34,15 @@ class Fit(Case):
         return ["run", *self.data(train), "--no-eta", "--no-zero-shot", "--quiet", "--out",
                 self.path("out"), "--strategy", line, *more]
 
+    def other_encoder(self):
+        """The same weights in a file of other bytes."""
+        found = [line.split(None, 1)[1] for line in self.icl("doctor").stdout.decode().splitlines()
+                 if line.startswith("encoder ")]
+        shutil.copyfile(found[0], self.path("other.gguf"))
+        with open(self.path("other.gguf"), "ab") as f:
+            f.write(b"x")
+        return self.path("other.gguf")
+
     def test_plan_tells_the_cost_and_asks_nothing(self):
         text = self.succeeds(*self.fit("--plan")).decode()
         self.assertIn(f"prompts         at most {PROMPTS}, each about {LABELS} labels\n", text)
@@ -45,6 +54,8 @@ class Fit(Case):
     def test_refuses_in_one_sentence(self):
         self.write("one.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", "label": "x"}\n')
         one = ["--train", "one.jsonl", "--test", "one.jsonl", "--threads", "1"]
+        self.write("bare.jsonl", '{"text": "a"}\n')
+        self.write("empty.jsonl", '{"text": "a", "label": ""}\n')
         self.write("kept.fit.journal", "")
         for arguments, *parts in (
                 (["fit"], "a method is missing", "select=epr"),
@@ -54,11 +65,21 @@ class Fit(Case):
                 (self.fit(line="select=eprr"), 'did you mean "epr"'),
                 (self.fit(line="epr"), "epr"),
                 (["fit", LINE, *self.data(), "--out", "none/own.fit"], "none/own.fit"),
+                (["fit", LINE, *self.data(), "--out", "."], '"."', "Is a directory"),
+                (self.fit("--epoch", "3"), "--epoch"),
+                (self.fit(line="select=epr(epoch=3)"), '"epoch"', '"epochs"'),
+                (["fit", LINE, *self.data("bare.jsonl"), "--out", "own.fit"], "bare.jsonl:1",
+                 '"label" is missing'),
+                (["fit", LINE, *self.data("empty.jsonl"), "--out", "own.fit"], "empty.jsonl:1",
+                 "label is empty"),
                 (["fit", LINE, *self.data(), "--out", "kept.fit"], "kept.fit.journal", "--resume"),
                 (self.fit(line="select=epr(candidates=3)"), "positives=5", "has 3"),
                 (["fit", LINE, *one, "--out", "own.fit"], "one and the same label"),
                 (self.run_with("select=epr"), "icl fit", "FILE"),
                 (self.run_with("select=epr(file=train.jsonl)"), "not written by icl fit"),
+                (self.run_with("select=epr(file=.)"), '"."', "Is a directory"),
+                # Nobody, root included, may read there.
+                (self.run_with("select=epr(file=/proc/self/mem)"), "/proc/self/mem"),
                 (self.run_with("select=epr(file=absent.fit)"), "absent.fit")):
             with self.subTest(arguments=arguments):
                 self.refused(arguments, *parts)
@@ -76,6 +97,9 @@ class Fit(Case):
         self.succeeds(*self.run_with(use))
         first = json.loads(self.read("out/results.json"))
         shutil.rmtree(self.path("out"))
+        self.refused(self.run_with("select=udr(file=own.fit)"), "own.fit", '"epr", not "udr"')
+        self.refused(self.run_with(use, "--encoder", self.other_encoder()), "own.fit",
+                     "was fitted with sentence encoder")
         self.refused(self.run_with(use, train="other.jsonl"), "own.fit", f"({POOL} items)")
         self.succeeds(*self.run_with("select=epr(k=2,file=own.fit,transfer=true)",
                                      train="other.jsonl"))
@@ -127,6 +151,29 @@ class Fit(Case):
               f"{report['requests']} asked")
         self.assertEqual(report["requests"] + report["requests_cached"], PROMPTS * LABELS)
         self.assertEqual(self.read("own.fit"), whole)
+
+    def test_ctrl_c_ends_within_a_second_and_resumes_to_the_same_bytes(self):
+        work = self.fit("--quiet", "--call-tokens", "24")
+        stderr = self.interrupt_at_work("own.fit.journal", *work)
+        self.one_sentence(stderr, "fit", '"own.fit.journal"', "--resume")
+        self.assertFalse(os.path.exists(self.path("own.fit")))
+        self.succeeds(*work, "--resume")
+        resumed = self.read("own.fit")
+        self.succeeds(*work)
+        self.assertEqual(self.read("own.fit"), resumed)
+
+    def test_a_pool_of_copies_is_fitted_and_used(self):
+        """Candidates, answers and cosines are all equal: then the lowest index decides."""
+        self.write("same.jsonl", "".join(
+            json.dumps({"text": "the same", "label": "ab"[i % 2]}) + "\n" for i in range(12)))
+        same = ["--train", "same.jsonl", "--test", "same.jsonl", "--threads", "1", "--quiet"]
+        self.succeeds("fit", LINE, *same, "--out", "own.fit")
+        for line in ("select=epr(k=4,file=own.fit)", "select=dpp(k=4)",
+                     "select=mmr(k=4,candidates=2)", "select=mdl(k=4,window=3)"):
+            with self.subTest(line=line):
+                self.succeeds("run", *same, "--no-eta", "--no-zero-shot", "--out", "out",
+                              "--strategy", line, "--limit", "2")
+                shutil.rmtree(self.path("out"))
 
 
 if __name__ == "__main__":

@@ -101,6 +101,30 @@ class Select(Case):
         self.assertEqual(len(done.stdout.splitlines()), 10)
         self.one_sentence(done.stderr, "select", "10 items have to be labelled", "--labelled")
 
+    def test_ctrl_c_ends_within_a_second_and_goes_on_from_the_journal(self):
+        work = ["select", "--train", self.labelled, "--by", "least-confidence(k=4,batch=4)",
+                "--budget", 20, "--threads", 1, "--call-tokens", 24]
+        with_journal = [*work, "--journal", "answers.sqlite", "--quiet"]
+        stderr = self.interrupt_at_work("answers.sqlite", *with_journal, "--out", "todo.jsonl")
+        self.one_sentence(stderr, "select", '"answers.sqlite"', "goes on")
+        self.assertFalse(os.path.exists(self.path("todo.jsonl")))
+        again = self.succeeds(*with_journal)
+        self.assertEqual(again, self.succeeds(*work, "--quiet"))
+
+    def test_copies_and_one_class_are_no_trouble(self):
+        copies = self.write("copies.jsonl", self.lines([{"text": "the same"}] * 12))
+        one = self.write("one.jsonl", self.lines(
+            [{"text": f"text {i}", "label": "a"} for i in range(12)]))
+        for by in ("votek", "diversity", "facility-location", "adaicl(first=3)",
+                   "least-confidence(k=2,batch=3)"):
+            for pool in (copies, one):
+                with self.subTest(by=by, pool=pool):
+                    labels = ["--labels", "a=a,b=b"] if pool == copies else []
+                    text = self.icl("select", "--train", pool, "--by", by, "--budget", 3,
+                                    "--threads", 1, *labels)
+                    self.assertEqual((text.returncode, len(text.stdout.splitlines())), (0, 3),
+                                     text.stderr)
+
     def test_refuses_in_one_sentence_and_leaves_the_file_alone(self):
         self.write("todo.jsonl", "mine\n")
         other = self.write("other.jsonl", '{"text": "a", "id": "nobody", "label": "b"}\n')
@@ -117,6 +141,14 @@ class Select(Case):
                 (["--train", self.pool, "--budget", 5, "--by", "least-confidence"],
                  ["pool.jsonl:1", "state all labels"]),
                 (["--train", self.path("none.jsonl")], ["none.jsonl"]),
+                (["--train", self.folder], [self.folder]),
+                (["--train", self.pool, "--budget", 5, "--labelled", self.folder], [self.folder]),
+                (["--train", self.pool, "--budget", 5, "--out", "."], ['"."', "Is a directory"]),
+                (["--train", self.pool, "--by", "least-confidence", *self.stated, "--budget", 5,
+                  "--journal", "."], ['journal "."']),
+                (["--train", self.pool, "--budge", 5], ["--budge", "--budget"]),
+                (["--train", self.pool, "--by", "votek(rhoo=2)"], ['"rhoo"', '"rho"']),
+                (["--train", self.pool, "--by", "votek(budget=5)"], ["budget"]),
                 ([], ["task is missing"])):
             with self.subTest(arguments=arguments):
                 self.refused(["select", "--out", "todo.jsonl", *arguments], *parts)
