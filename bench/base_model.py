@@ -128,7 +128,7 @@ def measure(args):
         out.write(json.dumps(fields) + "\n")
         out.flush()
 
-    for seed in range(args.seeds):
+    for seed in range(args.first_seed, args.seeds):
         for name in args.sets:
             labels = list(SETS[name][1])
             pool, queries = draw(args.data, name, seed)
@@ -212,6 +212,7 @@ def main():
     parser.add_argument("--nearest", nargs="*", type=int, default=[8])
     parser.add_argument("--mapping", action="store_true", help="held-out words, shifted labels")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="to go on with earlier lines")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--encoder-folder", help="all-MiniLM-L6-v2 for sentence-transformers")
     parser.add_argument("--work", default="/tmp/icl-base-model")
