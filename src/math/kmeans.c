@@ -60,14 +60,15 @@ static size_t draw_weighted(const double *weights, size_t count, icl_rng *rng)
     return last;
 }
 
-icl_status icl_kmeans_start(icl_kmeans *kmeans, icl_rng *rng)
+icl_status icl_kmeans_start(icl_kmeans *kmeans, icl_rng *rng, const atomic_bool *cancelled)
 {
     double *nearest = malloc(kmeans->count * sizeof *nearest);
     if (nearest == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu rows", kmeans->count);
     for (size_t i = 0; i < kmeans->count; i++) nearest[i] = INFINITY;
     size_t drawn = icl_rng_below(rng, kmeans->count);
-    for (size_t centre = 0; centre < kmeans->k; centre++) {
+    icl_status status = ICL_OK;
+    for (size_t centre = 0; status == ICL_OK && centre < kmeans->k; centre++) {
         memcpy(centre_of(kmeans, centre), row_of(kmeans, drawn),
                kmeans->columns * sizeof *kmeans->centres);
         for (size_t i = 0; i < kmeans->count; i++)
@@ -75,9 +76,10 @@ icl_status icl_kmeans_start(icl_kmeans *kmeans, icl_rng *rng)
                                                                       centre_of(kmeans, centre),
                                                                       kmeans->columns));
         drawn = draw_weighted(nearest, kmeans->count, rng);
+        status = icl_cancel_check(cancelled);
     }
     free(nearest);
-    return ICL_OK;
+    return status;
 }
 
 /* ---- the rounds ---- */
@@ -108,15 +110,17 @@ static void scratch_deinit(scratch *s)
     free(s->dots);
 }
 
-/* |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2): the nearest centre has the largest difference. Returns
+/* |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2): the nearest centre has the largest difference. Says
  * whether a label changed. */
-static bool label_rows(icl_kmeans *kmeans, scratch *s)
+static icl_status label_rows(bool *out_changed, icl_kmeans *kmeans, scratch *s,
+                             const atomic_bool *cancelled)
 {
     bool changed = false;
     for (size_t c = 0; c < kmeans->k; c++)
         s->halves[c] = (float)(0.5 * icl_vector_dot(centre_of(kmeans, c), centre_of(kmeans, c),
                                                     kmeans->columns));
     for (size_t i = 0; i < kmeans->count; i++) {
+        ICL_TRY(icl_cancel_check(cancelled));
         icl_vector_dots(s->dots, kmeans->centres, kmeans->k, kmeans->columns, row_of(kmeans, i));
         size_t best = 0;
         for (size_t c = 1; c < kmeans->k; c++)
@@ -124,7 +128,8 @@ static bool label_rows(icl_kmeans *kmeans, scratch *s)
         changed |= kmeans->labels[i] != best;
         kmeans->labels[i] = best;
     }
-    return changed;
+    *out_changed = changed;
+    return ICL_OK;
 }
 
 static double distance_to_own(const icl_kmeans *kmeans, size_t row)
@@ -174,12 +179,12 @@ icl_status icl_kmeans_run(icl_kmeans *kmeans, size_t rounds_max, const atomic_bo
     scratch s = { 0 };
     icl_status status = scratch_init(&s, kmeans);
     bool changed = true;
-    if (status == ICL_OK) label_rows(kmeans, &s);
+    if (status == ICL_OK) status = label_rows(&changed, kmeans, &s, cancelled);
+    changed = true; /* the centres have not moved yet */
     for (size_t round = 0; status == ICL_OK && changed && round < rounds_max; round++) {
         fill_empty(kmeans, &s);
         move_centres(kmeans, &s);
-        changed = label_rows(kmeans, &s);
-        status = icl_cancel_check(cancelled);
+        status = label_rows(&changed, kmeans, &s, cancelled);
     }
     kmeans->inertia = 0;
     for (size_t i = 0; i < kmeans->count; i++) kmeans->inertia += distance_to_own(kmeans, i);

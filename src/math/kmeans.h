@@ -2,7 +2,7 @@
  *
  *   icl_kmeans kmeans = { 0 };
  *   icl_status status = icl_kmeans_init(&kmeans, rows, count, columns, k);
- *   if (status == ICL_OK) status = icl_kmeans_start(&kmeans, &rng);
+ *   if (status == ICL_OK) status = icl_kmeans_start(&kmeans, &rng, NULL);
  *   if (status == ICL_OK) status = icl_kmeans_run(&kmeans, 300, NULL);
  *   ... kmeans.labels[i], kmeans.centres ...
  *   icl_kmeans_deinit(&kmeans);
@@ -33,8 +33,9 @@ icl_status icl_kmeans_init(icl_kmeans *out, const float *rows, size_t count, siz
 void icl_kmeans_deinit(icl_kmeans *kmeans);
 
 /* Draws the centres from the rows, each with a chance in proportion to its squared distance from
- * those drawn before (k-means++, Arthur & Vassilvitskii 2007). ICL_ENOMEM. */
-icl_status icl_kmeans_start(icl_kmeans *kmeans, icl_rng *rng);
+ * those drawn before (k-means++, Arthur & Vassilvitskii 2007). `cancelled` may be NULL.
+ * ICL_ECANCELLED, ICL_ENOMEM. */
+icl_status icl_kmeans_start(icl_kmeans *kmeans, icl_rng *rng, const atomic_bool *cancelled);
 
 /* Moves the centres until no label changes, at most `rounds_max` times. A centre without rows takes
  * the row that is farthest from its own; where rows are equal it may end without any.

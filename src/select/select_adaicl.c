@@ -64,7 +64,7 @@ static icl_status pick_centres(adaicl *a, const size_t *items, size_t count, siz
         icl_matrix_gather_rows(rows, a->rows, items, count, columns);
         status = icl_kmeans_init(&kmeans, rows, count, columns, k);
     }
-    if (status == ICL_OK) status = icl_kmeans_start(&kmeans, &rng);
+    if (status == ICL_OK) status = icl_kmeans_start(&kmeans, &rng, input->cancelled);
     if (status == ICL_OK) status = icl_kmeans_run(&kmeans, KMEANS_ROUNDS_MAX, input->cancelled);
     for (size_t c = 0; status == ICL_OK && c < k; c++)
         icl_annotation_pick(&a->annotation,

@@ -86,7 +86,7 @@ static icl_kmeans clustered(const float *rows, size_t count, size_t k, size_t ro
     icl_kmeans kmeans = { 0 };
     icl_rng rng = icl_rng_new(seed, "kmeans", "", "test");
     assert_int_equal(icl_kmeans_init(&kmeans, rows, count, COLUMNS, k), ICL_OK);
-    assert_int_equal(icl_kmeans_start(&kmeans, &rng), ICL_OK);
+    assert_int_equal(icl_kmeans_start(&kmeans, &rng, NULL), ICL_OK);
     assert_int_equal(icl_kmeans_run(&kmeans, rounds, NULL), ICL_OK);
     return kmeans;
 }
