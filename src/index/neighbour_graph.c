@@ -35,7 +35,8 @@ static icl_status find_neighbours(icl_neighbour_graph *graph,
     size_t *selves = malloc(SEARCHED_AT_ONCE * sizeof *selves);
     icl_status status = ICL_OK;
     if (found == NULL || selves == NULL)
-        status = icl_error_set(ICL_ENOMEM, "out of memory for neighbours");
+        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu neighbours of %d vectors",
+                               graph->k, (int)SEARCHED_AT_ONCE);
     for (size_t begin = 0; status == ICL_OK && begin < input->count; begin += SEARCHED_AT_ONCE) {
         const size_t left = input->count - begin;
         status = search_some(graph, input, begin, left < SEARCHED_AT_ONCE ? left : SEARCHED_AT_ONCE,

@@ -76,7 +76,8 @@ static icl_status learn_sets(icl_retriever_trainer *trainer, const icl_feedback 
                         .vector_size = input->vector_size };
     self.cosines = calloc(sets->size, sizeof *self.cosines);
     if (self.cosines == NULL)
-        return icl_error_set(ICL_ENOMEM, "out of memory for sets of demonstrations");
+        return icl_error_set(ICL_ENOMEM, "out of memory for sets of %zu demonstrations",
+                             sets->size);
     const icl_status status =
         icl_retriever_train(trainer, feedback,
                             &(icl_lesson){ .user = &self,

@@ -116,7 +116,8 @@ static icl_status add_unlike(icl_set_list *starts, const size_t *set, bool *used
     if (known > l->size / 2) return ICL_OK;
     for (size_t i = 0; i < l->size; i++) used[set[i]] = true;
     size_t *shuffled = malloc(l->size * sizeof *shuffled);
-    if (shuffled == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a set");
+    if (shuffled == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for a set of %zu", l->size);
     memcpy(shuffled, set, l->size * sizeof *shuffled);
     icl_rng_shuffle(&l->rng, shuffled, l->size);
     const icl_status status = icl_set_list_add(&index, starts, shuffled);

@@ -58,7 +58,8 @@ static icl_status train_llm_r(icl_retriever_trainer *trainer, const icl_fit *fit
     self.places = calloc(length, sizeof *self.places);
     self.teacher = calloc(length, sizeof *self.teacher);
     icl_status status = rewards == NULL || self.places == NULL || self.teacher == NULL
-                            ? icl_error_set(ICL_ENOMEM, "out of memory for a reward model")
+                            ? icl_error_set(ICL_ENOMEM, "out of memory for %zu rewards",
+                                            feedback->pool_count * feedback->width)
                             : icl_reward_scores(rewards, fit, input, feedback, &reward);
     if (status == ICL_OK)
         status = icl_retriever_train(

@@ -202,7 +202,9 @@ static icl_status fit_q_learning(icl_fit *fit, const icl_select_input *input,
     icl_status status = icl_q_world_init(&t.world, input, &shape);
     if (status == ICL_OK) {
         t.order = calloc(t.world.candidate_count + 1, sizeof *t.order);
-        if (t.order == NULL) status = icl_error_set(ICL_ENOMEM, "out of memory for a ranking");
+        if (t.order == NULL)
+            status = icl_error_set(ICL_ENOMEM, "out of memory to rank %zu candidates",
+                                   t.world.candidate_count);
     }
     if (status == ICL_OK) status = icl_q_open(&t.world);
     if (status == ICL_OK) status = play_at_random(&t);

@@ -62,7 +62,9 @@ static icl_status train_udr(icl_retriever_trainer *trainer, const icl_fit *fit,
     (void)fit, (void)input;
     ranking self = { .feedback = feedback, .list_length = icl_list_length(feedback, options) };
     self.ranks = calloc(self.list_length, sizeof *self.ranks);
-    if (self.ranks == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a list");
+    if (self.ranks == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for a list of %zu candidates",
+                             self.list_length);
     const icl_status status = icl_retriever_train(
         trainer, feedback,
         &(icl_lesson){
