@@ -20,7 +20,7 @@ enum {
     QUERIES = 10,
     LABELS = 3,
     K_MAX = 12,
-    LONG_TEXT_BYTES = 300000,
+    LONG_TEXT_BYTES = 40000,
     WORLD_GIVES = ICL_NEEDS_LABELS,
 };
 

@@ -30,7 +30,7 @@ enum {
     QUERIES = 12,
     LABELS = 4,
     COLUMNS = 16,
-    LONG_TEXT_BYTES = 300000,
+    LONG_TEXT_BYTES = 40000,
     WORDS = 9,        /* of the encoder's vocabulary */
     TEXT_TOKENS = 30, /* of the longest text */
     ASKS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
