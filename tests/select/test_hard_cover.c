@@ -99,6 +99,21 @@ static void test_hard_cover__gains_never_rise(void **state)
     }
 }
 
+static void test_hard_cover__a_vanishing_weight_covers_as_none(void **state)
+{
+    (void)state;
+    icl_hard_cover none = cover_of(true, 0), vanishing = cover_of(true, 1e-12);
+    const size_t chosen[] = { 4, 0, 5, 1 };
+    for (size_t c = 0; c < 4; c++) {
+        for (size_t i = 0; i < 6; i++)
+            assert_near(icl_hard_cover_gain(&vanishing, i), icl_hard_cover_gain(&none, i), 1e-10);
+        icl_hard_cover_choose(&vanishing, chosen[c]);
+        icl_hard_cover_choose(&none, chosen[c]);
+    }
+    icl_hard_cover_deinit(&vanishing);
+    icl_hard_cover_deinit(&none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +122,7 @@ int main(void)
         cmocka_unit_test(test_hard_cover__what_is_covered_counts_no_more),
         cmocka_unit_test(test_hard_cover__weights_fall_with_every_cover),
         cmocka_unit_test(test_hard_cover__gains_never_rise),
+        cmocka_unit_test(test_hard_cover__a_vanishing_weight_covers_as_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
