@@ -6,17 +6,22 @@
  *
  *   token vectors   meaning (the sentence encoder's vector of the token's text, principal axes,
  *                   frequent tokens shorter) | line end | identity (random, nearly orthogonal)
- *   block 0         heads that copy the identity of the token before, and of the one before that;
- * one that averages the identities of a few tokens some way back into "recent" block m - 2     a
- * head that looks for the last empty line, or the begin of the prompt, and copies what was recent
- * there into "segment": the same for all tokens of an example, and another one for every example
- *   block m - 1     heads that average the meaning of the tokens of the same segment into "summary"
+ *
+ *   block 0         heads that copy the identities of the two tokens before, and heads that copy
+ *                   parts of the identities of tokens 8 to 14 back, as "recent"
+ *
+ *   block m - 2     a head that looks for the last empty line, or the begin of the prompt, and
+ *                   copies what was recent there into "segment": the same for all tokens of an
+ *                   example, and another one for every example
+ *
+ *   block m - 1     heads that average the meaning of the tokens of a segment into "summary"
+ *
  *   block m         heads that look for tokens behind the same two tokens as the query stands at
  *                   (its answer slot), prefer those of a similar summary, and copy their identity
  *
  * Identity is what the output table reads. Everything else starts at random and small.
- * Smooth inverse frequency: Arora et al. 2017. Previous-token and copying heads: Olsson et al.
- * 2022.
+ *
+ * Smooth inverse frequency: Arora et al. 2017. Previous-token and copying heads: Olsson et al. 2022.
  */
 #include <math.h>
 #include <stdio.h>
@@ -39,7 +44,7 @@ typedef struct layout {
         before_previous, recent, segment;
 } layout;
 
-enum { HEAD_GATE = 10, HEADS_MIN = 6, BLOCKS_BEFORE_MATCHING = 3 };
+enum { HEAD_GATE = 10, HEADS_MIN = 6, LOOK_UPS = 4, BLOCKS_BEFORE_MATCHING = 3 };
 
 /* Squared length of every token vector, so that the first norm divides all by the same. */
 static const double TOKEN_LENGTH_SQUARED = 4.0;
@@ -221,6 +226,9 @@ static size_t first_still_row(const matcher *in)
 
 /* --- block 0: the tokens before --- */
 
+/* Behind an empty line these are, for the most part, words of the example before. */
+static const double LOOK_UP_DISTANCES[LOOK_UPS] = { 8.0, 10.0, 12.0, 14.0 };
+
 static icl_status lay_out_first_block(matcher *in)
 {
     attention heads;
@@ -234,9 +242,14 @@ static icl_status lay_out_first_block(matcher *in)
     if (status == ICL_OK) {
         head_copy(&heads, in, 0, before[0].width, in->at.line_end, in->at.line_before,
                   in->token_scale, 1.0);
-        head_clear(&heads, in, 2);
-        head_look_back(&heads, in, 2, 11.0, 0.09, 0.6, 3.0);
-        head_copy(&heads, in, 2, 0, in->at.identity, in->at.recent, in->token_scale, 1.4);
+    }
+    const size_t part = in->at.recent.width / LOOK_UPS;
+    for (size_t i = 0; status == ICL_OK && i < LOOK_UPS; i++) {
+        const span from = { in->at.identity.begin + i * part, part };
+        const span to = { in->at.recent.begin + i * part, part };
+        head_clear(&heads, in, 2 + i);
+        head_look_back(&heads, in, 2 + i, LOOK_UP_DISTANCES[i], 0.09, 1.1, 9.0);
+        head_copy(&heads, in, 2 + i, 0, from, to, in->token_scale, 1.4);
     }
     attention_close(&heads, in);
     return status;
@@ -310,7 +323,7 @@ static icl_status lay_out_summaries(matcher *in, size_t block)
         const span to = { in->at.summary.begin + offset, from.width };
         head_clear(&heads, in, part);
         head_compare_numbers(&heads, in, part, row, in->at.segment.width, in->at.segment, 0, 1,
-                             100.0);
+                             30.0);
         head_copy(&heads, in, part, 0, from, to, in->stream_scale, 8.0);
     }
     attention_close(&heads, in);
@@ -396,11 +409,10 @@ static double meaning_length(const matcher *in, size_t token)
 }
 
 /* How many lines end with the token. The one that begins a prompt sees itself behind it too, so it
- * counts like an empty line; it is shorter than others behind block 0, which the factor makes up.
- */
+ * counts like an empty line. */
 static double line_end(const matcher *in, size_t token)
 {
-    if ((int32_t)token == icl_bpe_end_of_text(in->input->bpe)) return 0.8;
+    if ((int32_t)token == icl_bpe_end_of_text(in->input->bpe)) return 1.0;
     size_t length = 0, ends = 0;
     const char *piece = icl_bpe_piece(in->input->bpe, (int32_t)token, &length);
     while (ends < length && piece[ends] == '\n') ends++;
@@ -426,12 +438,10 @@ static void fill_token(float *vector, const float *meaning, matcher *in, size_t 
     const double size = sqrt(icl_vector_dot(meaning, meaning, at->meaning.width));
     const double length = size > 0.0 ? meaning_length(in, token) / size : 0.0;
     for (size_t i = 0; i < at->meaning.width; i++) vector[i] += (float)(length * meaning[i]);
-    /* Half of an identity is what goes to the tokens behind: all of one length, but that of a
-     * prompt's begin, which stands alone where others are averages of about four. */
-    const size_t half = at->identity.width / 2;
-    const bool begins = (int32_t)token == icl_bpe_end_of_text(in->input->bpe);
-    fill_direction(vector + at->identity.begin, half, begins ? 0.125 : 0.5, &in->rng);
-    fill_direction(vector + at->identity.begin + half, half, 0.5, &in->rng);
+    /* Whatever part of an identity is copied elsewhere has the same length for all tokens. */
+    const size_t part = at->recent.width / LOOK_UPS;
+    for (size_t i = 0; i < 2 * LOOK_UPS; i++)
+        fill_direction(vector + at->identity.begin + i * part, part, 0.5 / LOOK_UPS, &in->rng);
     vector[at->constant.begin] = 1.0f;
     vector[at->line_end.begin] = (float)line_end(in, token);
     vector[at->line_before.begin] = 0.0f;
@@ -539,9 +549,10 @@ static icl_status check(const matcher *in, size_t block)
         return icl_error_set(ICL_EUNSUPPORTED,
                              "start=matcher needs tokens, norm: rms, positions: rope, tied output "
                              "and as many kv_heads as heads");
-    if (config->width % 16 != 0 || config->heads < summary_heads(in) || config->heads < HEADS_MIN)
+    if (config->width % (16 * LOOK_UPS) != 0 || config->heads < summary_heads(in) ||
+        config->heads < HEADS_MIN)
         return icl_error_set(ICL_EINVAL,
-                             "start=matcher needs a width that 16 divides and at least %zu heads, "
+                             "start=matcher needs a width that 64 divides and at least %zu heads, "
                              "not width %zu with %zu heads",
                              summary_heads(in) > HEADS_MIN ? summary_heads(in) : (size_t)HEADS_MIN,
                              config->width, config->heads);
