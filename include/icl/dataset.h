@@ -78,6 +78,18 @@ ICL_API icl_status icl_dataset_open(icl_dataset **out, const char *path,
 ICL_API icl_status icl_dataset_read(icl_dataset **out, FILE *stream, const char *name,
                                     const icl_dataset_options *options);
 
+/**
+ * Some examples of a dataset as one of their own, in the order given, with its label space, name,
+ * ids and lines.
+ *
+ * @param[out] out  yours: icl_dataset_close
+ * @param items  [count] indices below the dataset's count, no repeats
+ * @param count  at least 1
+ * @return ICL_OK; ICL_ENOMEM
+ */
+ICL_API icl_status icl_dataset_subset(icl_dataset **out, const icl_dataset *dataset,
+                                      const size_t *items, size_t count);
+
 /** Frees the dataset with its examples and label space. NULL is fine. */
 ICL_API void icl_dataset_close(icl_dataset *dataset);
 

@@ -51,7 +51,8 @@ typedef struct icl_run_options {
     icl_boundary boundary; /**< how prompt and answer become tokens */
     icl_overflow overflow; /**< what happens to a prompt beyond the window */
     bool chat;             /**< write prompts through the model's own chat template */
-    bool zero_shot;        /**< also ask without demonstrations, for the line beside the result */
+    const icl_task_data *data; /**< borrowed until icl_run_free; NULL: icl_task_load's */
+    bool zero_shot;          /**< also ask without demonstrations, for the line beside the result */
     const char *encoder_path; /**< sentence encoder; NULL: icl_encoder_default_path() */
     const char *vectors_path; /**< cache of sentence vectors; NULL: they are made anew */
     int thread_count;         /**< of the encoder; 0: free cores */
@@ -150,6 +151,12 @@ typedef struct icl_run_sample {
  * requests stay answered.
  */
 ICL_API icl_status icl_run_execute(icl_run *run);
+
+/**
+ * Executes runs of one engine as one batch: what their prompts have in common is evaluated once. As
+ * icl_run_execute on each; when it fails none is executed, and answered requests stay answered.
+ */
+ICL_API icl_status icl_run_execute_all(icl_run *const *runs, size_t count);
 
 /** Borrowed. */
 ICL_API const icl_run_summary *icl_run_get_summary(const icl_run *run);

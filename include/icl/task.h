@@ -177,6 +177,11 @@ typedef struct icl_task_data {
  * @return ICL_OK; ICL_EINVAL: the task names no train or no test file; as icl_dataset_open
  */
 ICL_API icl_status icl_task_load(icl_task_data *out, const icl_task *task);
+/**
+ * The same without the test file: for what chooses its queries among the labelled examples. `test`
+ * stays NULL; the task need not name a test file.
+ */
+ICL_API icl_status icl_task_load_train(icl_task_data *out, const icl_task *task);
 /** Frees what icl_task_load gave; fine on zeroed data. */
 ICL_API void icl_task_data_deinit(icl_task_data *data);
 

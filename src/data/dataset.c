@@ -330,6 +330,38 @@ icl_status icl_dataset_open(icl_dataset **out, const char *path, const icl_datas
     return status;
 }
 
+static icl_status copy_example(icl_dataset *to, const icl_example *from)
+{
+    icl_example copy = { .row = json_incref(from->row),
+                         .id = icl_string_copy(from->id, strlen(from->id)),
+                         .input = icl_string_copy(from->input, strlen(from->input)),
+                         .label = from->label,
+                         .line = from->line };
+    icl_status status = ICL_OK;
+    if (copy.id == NULL || copy.input == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for the examples");
+    if (status == ICL_OK) status = store(to, &copy);
+    if (status != ICL_OK) example_deinit(&copy);
+    return status;
+}
+
+icl_status icl_dataset_subset(icl_dataset **out, const icl_dataset *dataset, const size_t *items,
+                              size_t count)
+{
+    assert(count > 0);
+    const icl_dataset_options options = { .labels = dataset->labels };
+    reading in = { .options = &options };
+    icl_status status = begin(&in, dataset->name);
+    for (size_t i = 0; i < count && status == ICL_OK; i++)
+        status = copy_example(in.dataset, icl_dataset_at(dataset, items[i]));
+    icl_text_deinit(&in.stem);
+    if (status == ICL_OK)
+        *out = in.dataset;
+    else
+        icl_dataset_close(in.dataset);
+    return status;
+}
+
 void icl_dataset_close(icl_dataset *dataset)
 {
     if (dataset == NULL) return;

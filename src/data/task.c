@@ -146,20 +146,28 @@ size_t icl_task_shots(const icl_task *task)
 
 /* --- data --- */
 
-static icl_status check_paths(const icl_task *task)
+static icl_status check_path(const icl_task *task, icl_task_key key, const char *name)
 {
-    static const icl_task_key keys[] = { ICL_TASK_TRAIN_PATH, ICL_TASK_TEST_PATH };
-    static const char *const names[] = { "train", "test" };
-    for (size_t i = 0; i < 2; i++)
-        if (icl_task_text(task, keys[i])[0] == '\0')
-            return icl_error_set(ICL_EINVAL, "task \"%s\" names no %s file",
-                                 icl_task_text(task, ICL_TASK_NAME), names[i]);
-    return ICL_OK;
+    if (icl_task_text(task, key)[0] != '\0') return ICL_OK;
+    return icl_error_set(ICL_EINVAL, "task \"%s\" names no %s file",
+                         icl_task_text(task, ICL_TASK_NAME), name);
 }
 
-icl_status icl_task_load(icl_task_data *out, const icl_task *task)
+static icl_status load_train(icl_task_data *data, icl_dataset_options *options,
+                             const icl_task *task)
 {
-    ICL_TRY(check_paths(task));
+    ICL_TRY(check_path(task, ICL_TASK_TRAIN_PATH, "train"));
+    if (task->verbalizer != NULL) options->labels = icl_verbalizer_labels(task->verbalizer);
+    ICL_TRY(icl_dataset_open(&data->train, icl_task_text(task, ICL_TASK_TRAIN_PATH), options));
+    options->labels = icl_dataset_labels(data->train);
+    if (task->verbalizer == NULL)
+        return icl_verbalizer_identity(&data->verbalizer, options->labels);
+    return icl_verbalizer_align(&data->verbalizer, task->verbalizer, options->labels);
+}
+
+static icl_status load(icl_task_data *out, const icl_task *task, bool with_test)
+{
+    if (with_test) ICL_TRY(check_path(task, ICL_TASK_TEST_PATH, "test"));
     icl_task_data data = { 0 };
     icl_dataset_options options = icl_dataset_options_default();
     options.format = task->format;
@@ -167,26 +175,25 @@ icl_status icl_task_load(icl_task_data *out, const icl_task *task)
     options.input_field_count = task->input_field_count;
     options.label_field = icl_task_text(task, ICL_TASK_LABEL_FIELD);
     options.id_field = icl_task_text(task, ICL_TASK_ID_FIELD);
-    if (task->verbalizer != NULL) options.labels = icl_verbalizer_labels(task->verbalizer);
-
-    icl_status status =
-        icl_dataset_open(&data.train, icl_task_text(task, ICL_TASK_TRAIN_PATH), &options);
-    if (status != ICL_OK) goto cleanup;
-    options.labels = icl_dataset_labels(data.train);
+    icl_status status = load_train(&data, &options, task);
     options.require_label = false;
-    status = icl_dataset_open(&data.test, icl_task_text(task, ICL_TASK_TEST_PATH), &options);
-    if (status != ICL_OK) goto cleanup;
-    if (task->verbalizer == NULL)
-        status = icl_verbalizer_identity(&data.verbalizer, options.labels);
+    if (status == ICL_OK && with_test)
+        status = icl_dataset_open(&data.test, icl_task_text(task, ICL_TASK_TEST_PATH), &options);
+    if (status == ICL_OK)
+        *out = data;
     else
-        status = icl_verbalizer_align(&data.verbalizer, task->verbalizer, options.labels);
-    if (status != ICL_OK) goto cleanup;
-    *out = data;
-    data = (icl_task_data){ 0 };
-
-cleanup:
-    icl_task_data_deinit(&data);
+        icl_task_data_deinit(&data);
     return status;
+}
+
+icl_status icl_task_load(icl_task_data *out, const icl_task *task)
+{
+    return load(out, task, true);
+}
+
+icl_status icl_task_load_train(icl_task_data *out, const icl_task *task)
+{
+    return load(out, task, false);
 }
 
 void icl_task_data_deinit(icl_task_data *data)

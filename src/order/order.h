@@ -22,7 +22,7 @@
 
 #include "base/card.h"
 
-struct icl_engine;
+struct icl_asker;
 
 /* Everything is borrowed. `indices` and `scores` are a selection's, see select/select.h. */
 typedef struct icl_order_input {
@@ -36,8 +36,11 @@ typedef struct icl_order_input {
     const char *const *query_ids;   /* [query_count] keys of randomness */
     const char *task;               /* key of randomness */
     uint64_t seed;
-    const atomic_bool *cancelled; /* may be NULL */
-    struct icl_engine *engine;    /* may be NULL; for methods that question the model */
+    const size_t *query_self; /* [query_count] pool index of the query itself, or SIZE_MAX; NULL:
+                                 none is in the pool */
+    const atomic_bool *cancelled;  /* may be NULL */
+    const struct icl_asker *asker; /* template/ask.h; NULL unless the card needs
+                                      ICL_NEEDS_LOGPROBS or ICL_NEEDS_GENERATION */
 } icl_order_input;
 
 typedef struct icl_ordering {

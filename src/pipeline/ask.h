@@ -1,4 +1,4 @@
-/* pipeline/ask.h - serves the questions of methods (select/ask.h) from rendered inputs, label
+/* pipeline/ask.h - serves the questions of methods (template/ask.h) from rendered inputs, label
  * words, the prompt policy and an engine.
  *
  *   icl_ask_service *service = NULL;
@@ -32,7 +32,7 @@
 #include <icl/engine.h>
 #include <icl/task.h>
 
-#include "select/ask.h"
+#include "template/ask.h"
 #include "template/prompt.h"
 
 typedef struct icl_ask_items {

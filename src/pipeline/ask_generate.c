@@ -28,8 +28,7 @@ typedef struct continuation {
 /* Some prompts of a call, small enough for one batch. */
 typedef struct generation {
     const icl_ask_source *source;
-    const char *cue;
-    size_t tokens_max;
+    const icl_ask_generation *how;
     continuation *parts;
     size_t count;
 } generation;
@@ -39,7 +38,7 @@ static icl_status build_prompt(icl_prompt *out, const generation *self, icl_prom
 {
     icl_text input = { 0 };
     icl_text_append_string(&input, icl_ask_input(self->source, asked));
-    icl_text_append_string(&input, self->cue);
+    if (self->how->cue != NULL) icl_text_append_string(&input, self->how->cue);
     icl_status status = icl_text_status(&input);
     if (status == ICL_OK)
         status = icl_shown_build(out, prompter, self->source,
@@ -60,7 +59,7 @@ static icl_status begin(generation *self, icl_prompter *prompter, const icl_ask_
                             .prompt_count = prompt.token_count,
                             .token_count = prompt.token_count,
                             .token_capacity = prompt.token_count,
-                            .ended = self->tokens_max == 0 };
+                            .ended = self->how->tokens_max == 0 };
     prompt.tokens = NULL; /* moved */
     icl_prompt_deinit(&prompt);
     return ICL_OK;
@@ -94,7 +93,7 @@ static icl_status take_token(const generation *self, continuation *part, int32_t
     ICL_TRY(icl_text_status(&part->text));
     ICL_TRY(icl_array_reserve(&part->tokens, &part->token_capacity, part->token_count + 1));
     part->tokens[part->token_count++] = token;
-    part->ended = part->token_count - part->prompt_count == self->tokens_max;
+    part->ended = part->token_count - part->prompt_count == self->how->tokens_max;
     end_at_separator(part, self->source->prompts.separator);
     return ICL_OK;
 }
@@ -130,7 +129,7 @@ static icl_status ask_next(generation *self, icl_batch *batch)
     for (size_t i = 0; i < self->count; i++) {
         continuation *part = &self->parts[i];
         if (part->ended) continue;
-        make_guess(part, self->tokens_max - (part->token_count - part->prompt_count));
+        make_guess(part, self->how->tokens_max - (part->token_count - part->prompt_count));
         ICL_TRY(icl_batch_add_prefix(batch, part->tokens, part->token_count, &prefix));
         ICL_TRY(icl_batch_add_score(batch, prefix, part->guess, part->guess_count, &part->request));
     }
@@ -174,7 +173,7 @@ static icl_status generate_some(generation *self, icl_prompter *prompter,
     size_t row = *next, tokens = 0;
     for (; row < distinct->count && tokens < ICL_ASK_BATCH_TOKENS; row++) {
         ICL_TRY(begin(self, prompter, &prompts[distinct->firsts[row]]));
-        tokens += self->parts[self->count - 1].token_count + self->tokens_max;
+        tokens += self->parts[self->count - 1].token_count + self->how->tokens_max;
     }
     for (bool done = false; !done;) ICL_TRY(step(self, &done));
     *next = row;
@@ -207,7 +206,7 @@ static icl_status generate_all(char **out, generation *self, const icl_ask_disti
 {
     icl_prompter_options options = self->source->prompts;
     icl_prompter *prompter = NULL;
-    options.answer_tokens_max = self->tokens_max;
+    options.answer_tokens_max = self->how->tokens_max;
     ICL_TRY(icl_prompter_new(&prompter, icl_engine_model(self->source->engine), &options));
     icl_status status = ICL_OK;
     for (size_t next = 0; next < distinct->count && status == ICL_OK;) {
@@ -235,10 +234,10 @@ static icl_status share_texts(char **out, const icl_ask_distinct *distinct, char
 }
 
 icl_status icl_ask_generate(void *user, char **out, const icl_ask_prompt *prompts, size_t count,
-                            const char *cue, size_t tokens_max)
+                            const icl_ask_generation *how)
 {
     const icl_ask_service *service = user;
-    generation self = { .source = &service->source, .cue = cue, .tokens_max = tokens_max };
+    generation self = { .source = &service->source, .how = how };
     icl_ask_distinct distinct = { 0 };
     ICL_TRY(icl_ask_distinct_find(&distinct, &service->source, prompts, count));
     char **texts = calloc(distinct.count + 1, sizeof *texts);

@@ -29,6 +29,6 @@ const char *icl_ask_id(const icl_ask_source *source, const icl_ask_prompt *asked
 
 /* ask_generate.c: icl_asker.generate. */
 icl_status icl_ask_generate(void *user, char **out, const icl_ask_prompt *prompts, size_t count,
-                            const char *cue, size_t tokens_max);
+                            const icl_ask_generation *how);
 
 #endif

@@ -41,7 +41,10 @@ static icl_status make_rows(icl_run *run)
 
 static icl_status load_data(icl_run *run)
 {
-    ICL_TRY(icl_task_load(&run->data, run->options.task));
+    if (run->options.data != NULL)
+        run->data = *run->options.data;
+    else
+        ICL_TRY(icl_task_load(&run->data, run->options.task));
     run->pool_count = icl_dataset_count(run->data.train);
     run->query_count = icl_dataset_count(run->data.test);
     if (run->options.limit > 0 && run->options.limit < run->query_count)
@@ -197,7 +200,7 @@ void icl_run_free(icl_run *run)
     icl_batch_free(run->batch);
     icl_prompter_free(run->prompter);
     icl_jinja_free(run->template);
-    icl_task_data_deinit(&run->data);
+    if (run->options.data == NULL) icl_task_data_deinit(&run->data);
     icl_strategy_deinit(&run->strategy);
     free(run);
 }
@@ -361,9 +364,9 @@ static icl_status name_demonstrations(icl_run *run)
     return ICL_OK;
 }
 
-icl_status icl_run_execute(icl_run *run)
+/* What follows from the answers. */
+static icl_status conclude(icl_run *run)
 {
-    ICL_TRY(icl_engine_run(run->engine, run->batch));
     ICL_TRY(collect_scores(run));
     icl_calibration_deinit(&run->calibration);
     ICL_TRY(calibrate(&run->calibration, run, run->raw_nats, run->strategy.calibrate,
@@ -375,4 +378,16 @@ icl_status icl_run_execute(icl_run *run)
     if (run->summary.labelled && run->options.zero_shot && run->selection.k > 0)
         ICL_TRY(measure_zero_shot(run));
     return name_demonstrations(run);
+}
+
+icl_status icl_run_execute(icl_run *run)
+{
+    return icl_run_execute_all(&run, 1);
+}
+
+icl_status icl_run_execute_all(icl_run *const *runs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) ICL_TRY(icl_engine_run(runs[i]->engine, runs[i]->batch));
+    for (size_t i = 0; i < count; i++) ICL_TRY(conclude(runs[i]));
+    return ICL_OK;
 }

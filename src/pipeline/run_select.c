@@ -60,7 +60,7 @@ static icl_status select_demonstrations(icl_run *run, const size_t *selves,
                           &run->strategy.options[ICL_STAGE_SELECT]);
 }
 
-static icl_status order_demonstrations(icl_run *run)
+static icl_status order_demonstrations(icl_run *run, const size_t *selves, const icl_asker *asker)
 {
     const icl_order_input input = { .query_count = run->query_count,
                                     .k = run->selection.k,
@@ -74,8 +74,9 @@ static icl_status order_demonstrations(icl_run *run)
                                     .query_ids = run->query_ids,
                                     .task = icl_task_text(run->options.task, ICL_TASK_NAME),
                                     .seed = run->options.seed,
+                                    .query_self = selves,
                                     .cancelled = cancel_flag(run),
-                                    .engine = run->engine };
+                                    .asker = asker };
     return icl_order_run(&run->ordering, run->strategy.order, &input,
                          &run->strategy.options[ICL_STAGE_ORDER]);
 }
@@ -91,7 +92,8 @@ static icl_status select_and_order(icl_run *run)
     if (status == ICL_OK) status = embed(&vectors, run);
     if (status == ICL_OK)
         status = select_demonstrations(run, selves, &vectors, icl_ask_service_asker(service));
-    if (status == ICL_OK) status = order_demonstrations(run);
+    if (status == ICL_OK)
+        status = order_demonstrations(run, selves, icl_ask_service_asker(service));
     icl_ask_service_free(service);
     icl_text_vectors_deinit(&vectors);
     free(selves);

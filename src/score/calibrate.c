@@ -26,8 +26,6 @@ static const icl_card *const cards[] = {
 
 enum { METHOD_COUNT = sizeof methods / sizeof *methods };
 
-const char *const icl_content_free_inputs[ICL_CONTENT_FREE_COUNT] = { "N/A", "", "[MASK]" };
-
 const icl_calibrate_method *const *icl_calibrate_methods(size_t *out_count)
 {
     *out_count = METHOD_COUNT;

@@ -5,8 +5,9 @@
  *   ... predicted = icl_argmax(&calibration.scores[query * label_count], label_count) ...
  *   icl_calibration_deinit(&calibration);
  *
- * Methods never question the model: the scores of content-free inputs, where a card says
- * ICL_NEEDS_CONTENT_FREE, come with the input. A method is one file and one line in calibrate.def.
+ * Methods never question the model: what a card needs beyond the queries' scores (content-free
+ * inputs, random texts of the domain, labelled items to fit on) comes with the input, as much of it
+ * as icl_calibrate_wants says. A method is one file and one line in calibrate.def.
  */
 #ifndef ICL_SCORE_CALIBRATE_H
 #define ICL_SCORE_CALIBRATE_H
@@ -14,14 +15,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <icl/status.h>
 
 #include "base/card.h"
-
-/* The inputs that carry no content, in the order of Zhao et al. 2021: "N/A", "", "[MASK]". */
-enum { ICL_CONTENT_FREE_COUNT = 3 };
-extern const char *const icl_content_free_inputs[ICL_CONTENT_FREE_COUNT];
 
 /* Everything is borrowed. Scores are nats after the chosen normalisation: at most 0, -inf allowed.
  */
@@ -34,7 +32,16 @@ typedef struct icl_calibrate_input {
     const size_t *groups; /* [query_count], each < group_count; NULL: all in group 0 */
     size_t content_free_count;
     const double *content_free_nats; /* [group_count][content_free_count][label_count], or NULL */
-    const atomic_bool *cancelled;    /* may be NULL */
+    size_t domain_count;             /* random texts of the task's own words */
+    const double *domain_nats;       /* [group_count][domain_count][label_count], or NULL */
+    /* Labelled items of the pool, scored like queries with demonstrations chosen for them, never
+     * themselves. */
+    size_t validation_count;
+    const double *validation_nats;   /* [validation_count][label_count], or NULL */
+    const size_t *validation_labels; /* [validation_count] */
+    const char *task;                /* key of randomness */
+    uint64_t seed;
+    const atomic_bool *cancelled; /* may be NULL */
 } icl_calibrate_input;
 
 typedef struct icl_calibration {
@@ -51,6 +58,18 @@ typedef struct icl_calibrate_method {
     icl_status (*run)(icl_calibration *out, const icl_calibrate_input *input,
                       const icl_options *options);
 } icl_calibrate_method;
+
+/* What the pipeline has to ask for a call of a method, read from the card's needs and from the
+ * options of these names. */
+typedef struct icl_calibrate_wants {
+    bool content_free;       /* ICL_NEEDS_CONTENT_FREE */
+    size_t domain_texts;     /* ICL_NEEDS_DOMAIN_TEXTS: option `texts` */
+    size_t domain_words;     /* of each; option `words`; 0: the average of the task's texts */
+    size_t validation_items; /* ICL_NEEDS_VALIDATION: option `validation` */
+} icl_calibrate_wants;
+
+icl_calibrate_wants icl_calibrate_wanted(const icl_calibrate_method *method,
+                                         const icl_options *options);
 
 /* All registered methods, and their cards in the same order; static. */
 const icl_calibrate_method *const *icl_calibrate_methods(size_t *out_count);

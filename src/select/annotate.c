@@ -11,7 +11,7 @@
 #include "index/dense.h"
 #include "math/logspace.h"
 #include "math/matrix.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/unit_rows.h"
 
 icl_status icl_annotation_init(icl_annotation *out, size_t *picked, const icl_select_input *input,
@@ -147,8 +147,8 @@ static icl_status interview_all(interview *v, const icl_annotation *a)
     ICL_TRY(interview_init(v, a, k));
     ICL_TRY(find_nearest(v, a, k));
     make_prompts(v, a, k);
-    ICL_TRY(
-        icl_ask_labels(v->label_nats, a->input, a->options->card->name, v->prompts, a->rest_count));
+    ICL_TRY(icl_ask_labels(v->label_nats, a->input->asker, a->options->card->name, v->prompts,
+                           a->rest_count));
     for (size_t i = 0; i < a->rest_count; i++) {
         const double *nats = v->label_nats + i * label_count;
         a->nats[i] = -nats[icl_argmax(nats, label_count)];

@@ -17,7 +17,7 @@
 
 #include <icl/status.h>
 
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/select.h"
 
 typedef struct icl_candidate_sets_shape {

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "math/dpp.h"
 #include "math/matrix.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/draw.h"
 #include "select/ranking_loss.h"
 
@@ -103,7 +103,7 @@ static icl_status ask_some(icl_ceil_sets *sets, size_t first, size_t count, cons
                                        .of = ICL_ASK_POOL,
                                        .item = (first + i) / sets->set_count };
     }
-    if (status == ICL_OK) status = icl_ask_labels(answers, input, method, prompts, count);
+    if (status == ICL_OK) status = icl_ask_labels(answers, input->asker, method, prompts, count);
     for (size_t i = 0; status == ICL_OK && i < count; i++)
         sets->nats[first + i] = answers[i * labels + input->pool_labels[prompts[i].item]];
     free(answers);

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "index/bm25.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 
 enum { PROMPTS_AT_ONCE = 512 };
 
@@ -87,7 +87,7 @@ static icl_status ask_some(double *nats, const question *questions, size_t count
                                        .shown_count = 1,
                                        .of = ICL_ASK_POOL,
                                        .item = questions[i].item };
-    const icl_status status = icl_ask_labels(answers, input, method, prompts, count);
+    const icl_status status = icl_ask_labels(answers, input->asker, method, prompts, count);
     for (size_t i = 0; status == ICL_OK && i < count; i++) {
         double *row = answers + i * labels;
         if (options->normalise) icl_log_softmax(row, row, labels);

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 
 const char *const icl_infoscore_metrics[] = { "paper", "code", NULL };
 
@@ -88,7 +88,7 @@ static icl_status ask_round(filter *f, size_t end)
     if (prompts == NULL || nats == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu prompts", room);
     if (status == ICL_OK)
-        status = icl_ask_labels(nats, f->input, f->method, prompts,
+        status = icl_ask_labels(nats, f->input->asker, f->method, prompts,
                                 make_prompts(prompts, f, f->probe_count, end));
     if (status == ICL_OK) read_answers(f, nats, f->probe_count, end);
     free(nats);

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 
 /* --- the world --- */
 
@@ -166,7 +166,8 @@ icl_status icl_q_measure_accuracy(icl_q_world *world, icl_q_situation *const *si
     for (size_t s = 0; status == ICL_OK && s < count; s++)
         ask_about(&q, situations[s], world->validation, each);
     if (status == ICL_OK)
-        status = icl_ask_labels(q.label_nats, world->input, world->method, q.prompts, q.count);
+        status =
+            icl_ask_labels(q.label_nats, world->input->asker, world->method, q.prompts, q.count);
     for (size_t s = 0; status == ICL_OK && s < count; s++)
         status = count_right(&situations[s]->accuracy, world, &q, s * each);
     questions_deinit(&q);
@@ -256,9 +257,10 @@ static icl_status ask_actions(icl_q_world *world, icl_q_situation *const *situat
         ask_about(q, situations[s], situations[s]->actions, actions);
         ask_about(inputs, situations[s], situations[s]->actions, actions < 1 ? actions : 1);
     }
-    ICL_TRY(icl_ask_labels(q->label_nats, world->input, world->method, q->prompts, q->count));
-    ICL_TRY(icl_ask_texts(q->texts, world->input, world->method, q->prompts, q->count));
-    return icl_ask_inputs(inputs->texts, world->input, world->method, inputs->prompts,
+    ICL_TRY(
+        icl_ask_labels(q->label_nats, world->input->asker, world->method, q->prompts, q->count));
+    ICL_TRY(icl_ask_texts(q->texts, world->input->asker, world->method, q->prompts, q->count));
+    return icl_ask_inputs(inputs->texts, world->input->asker, world->method, inputs->prompts,
                           inputs->count);
 }
 

@@ -57,7 +57,7 @@ typedef struct icl_select_input {
     const char *task;             /* key of randomness */
     uint64_t seed;
     const atomic_bool *cancelled;  /* may be NULL */
-    const struct icl_asker *asker; /* select/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
+    const struct icl_asker *asker; /* template/ask.h; NULL unless the card needs ICL_NEEDS_LOGPROBS
                                       or ICL_NEEDS_GENERATION */
     const struct icl_embedder *embedder;   /* select/embedder.h; NULL unless the card needs
                                               ICL_NEEDS_EMBEDDINGS and ICL_NEEDS_GENERATION */

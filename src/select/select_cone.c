@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/nearest.h"
 
 static const char method_name[] = "cone";
@@ -53,7 +53,7 @@ static icl_status select_cone(icl_selection *out, const icl_select_input *input,
     if (prompts == NULL || answers == NULL || scored == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu questions", most);
     if (status == ICL_OK)
-        status = icl_ask_inputs(answers, input, method_name, prompts,
+        status = icl_ask_inputs(answers, input->asker, method_name, prompts,
                                 write_prompts(prompts, &neighbours));
     if (status == ICL_OK) rank(out, &neighbours, answers, scored);
     free(scored);

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "index/dense.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/embedder.h"
 #include "select/select.h"
 
@@ -49,8 +49,9 @@ static icl_status reason(char **texts, const ids *s, size_t iteration)
         prompts[i].shown = &s->shown[cell_of(s, s->active[i], iteration - 1)];
         prompts[i].shown_count = s->k;
     }
-    const icl_status status = s->input->asker->generate(
-        s->input->asker->user, texts, prompts, s->active_count, cue, s->tokens_max);
+    const icl_status status =
+        s->input->asker->generate(s->input->asker->user, texts, prompts, s->active_count,
+                                  &(icl_ask_generation){ .cue = cue, .tokens_max = s->tokens_max });
     free(prompts);
     return status;
 }
@@ -164,7 +165,7 @@ static icl_status ask_answers(size_t *answers, const ids *s)
                                                  .shown_count = s->k,
                                                  .of = ICL_ASK_QUERY,
                                                  .item = q };
-    if (status == ICL_OK) status = icl_ask_labels(nats, input, "ids", prompts, count);
+    if (status == ICL_OK) status = icl_ask_labels(nats, input->asker, "ids", prompts, count);
     const double *answer = nats;
     for (size_t q = 0; status == ICL_OK && q < input->query_count; q++)
         for (size_t t = 0; t < s->used[q]; t++, answer += input->label_count)

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "math/logspace.h"
 #include "math/topk.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/hand.h"
 #include "select/infoscore.h"
 #include "select/set_beam.h"
@@ -76,7 +76,7 @@ static icl_status score_by_model(void *context, icl_set_list *list, size_t first
                                        .shown_count = size,
                                        .of = ICL_ASK_POOL,
                                        .item = l->split.dev[i % dev_count] };
-    status = icl_ask_labels(nats, l->input, "lens", prompts, count);
+    status = icl_ask_labels(nats, l->input->asker, "lens", prompts, count);
     for (size_t i = 0; status == ICL_OK && i < sets; i++)
         list->scores[first + i] = dev_score(l, &nats[i * dev_count * l->input->label_count]);
 cleanup:

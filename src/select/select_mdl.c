@@ -8,7 +8,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/draw.h"
 #include "select/nearest.h"
 
@@ -89,8 +89,8 @@ static icl_status try_subsets(const trial *t)
 {
     const size_t k = t->out->k, queries = t->input->query_count;
     if (t->window > 1)
-        ICL_TRY(
-            icl_ask_labels(t->label_nats, t->input, method_name, t->prompts, queries * t->window));
+        ICL_TRY(icl_ask_labels(t->label_nats, t->input->asker, method_name, t->prompts,
+                               queries * t->window));
     for (size_t q = 0; q < queries; q++) {
         const size_t best = t->window > 1 ? surest(t, q) : 0;
         const size_t *shown = t->shown + (q * t->window + best) * k;

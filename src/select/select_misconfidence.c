@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/corpus.h"
 #include "select/hand.h"
 
@@ -53,7 +53,7 @@ static icl_status measure(reflection *r)
                                           .of = ICL_ASK_POOL,
                                           .item = item };
     }
-    ICL_TRY(icl_ask_labels(r->nats, r->input, "misconfidence", r->prompts, count));
+    ICL_TRY(icl_ask_labels(r->nats, r->input->asker, "misconfidence", r->prompts, count));
     for (size_t c = 0; c < count; c++) {
         const size_t item = r->split.candidates[c];
         r->misconfidence[item] =

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/candidate_sets.h"
 
 static const char method_name[] = "mutual-information";
@@ -41,7 +41,7 @@ static icl_status find_best(size_t *out, const icl_select_input *input,
     icl_status status = ICL_OK;
     if (rows == NULL || mean == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu answers", count);
-    if (status == ICL_OK) status = icl_ask_labels(rows, input, method_name, prompts, count);
+    if (status == ICL_OK) status = icl_ask_labels(rows, input->asker, method_name, prompts, count);
     if (status == ICL_OK) *out = most_informative(sets, rows, labels, mean);
     free(mean);
     free(rows);

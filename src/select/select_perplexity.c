@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/candidate_sets.h"
 
 static const char method_name[] = "perplexity";
@@ -35,7 +35,7 @@ static icl_status find_best(size_t *out, const icl_select_input *input,
     icl_ask_text *texts = malloc((count + 1) * sizeof *texts);
     icl_status status =
         texts == NULL ? icl_error_set(ICL_ENOMEM, "out of memory for %zu answers", count) : ICL_OK;
-    if (status == ICL_OK) status = icl_ask_texts(texts, input, method_name, prompts, count);
+    if (status == ICL_OK) status = icl_ask_texts(texts, input->asker, method_name, prompts, count);
     if (status == ICL_OK) *out = least_perplexing(sets, texts);
     free(texts);
     free(prompts);

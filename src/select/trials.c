@@ -8,7 +8,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "math/logspace.h"
-#include "select/ask.h"
+#include "template/ask.h"
 #include "select/hand.h"
 
 /* Each subset, and each of its orders, has its own key: more subsets leave the first ones as they
@@ -46,7 +46,7 @@ static icl_status ask_all(icl_trials *trials, const icl_select_input *input, con
                                        .of = ICL_ASK_POOL,
                                        .item = trials->split.dev[i % dev_count] };
     double *nats = trials->log_probabilities;
-    const icl_status status = icl_ask_labels(nats, input, method, prompts, count);
+    const icl_status status = icl_ask_labels(nats, input->asker, method, prompts, count);
     for (size_t i = 0; status == ICL_OK && i < count; i++, nats += input->label_count)
         icl_log_softmax(nats, nats, input->label_count);
     free(prompts);

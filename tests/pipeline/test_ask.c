@@ -1,4 +1,4 @@
-/* The service behind select/ask.h on the table model: answers against sums that are written out
+/* The service behind template/ask.h on the table model: answers against sums that are written out
  * here, what is asked and what is not, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -213,18 +213,26 @@ static void test_ask__generation_ends_before_the_separator_or_at_its_limit(void 
     world w = open_with(spelling_logits, 0, NULL);
     const icl_ask_prompt prompts[] = { of_query(0, 2), of_pool(2, 0), of_query(0, 2) };
     char *texts[3];
-    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 3, ">", 50), ICL_OK);
+    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 3,
+                                       &(icl_ask_generation){ .cue = ">", .tokens_max = 50 }),
+                     ICL_OK);
     assert_int_equal(asked(&w), 2 * 4); /* two prompts; a, b, c, line break */
     for (size_t i = 0; i < 3; i++) assert_string_equal(texts[i], "abc");
     for (size_t i = 0; i < 3; i++) free(texts[i]);
-    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 1, ">", 2), ICL_OK);
+    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 1,
+                                       &(icl_ask_generation){ .cue = ">", .tokens_max = 2 }),
+                     ICL_OK);
     assert_string_equal(texts[0], "ab");
     free(texts[0]);
-    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 1, ">", 0), ICL_OK);
+    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 1,
+                                       &(icl_ask_generation){ .cue = ">", .tokens_max = 0 }),
+                     ICL_OK);
     assert_string_equal(texts[0], "");
     free(texts[0]);
     /* Nothing follows '?': the lowest token is a NUL byte, at which a text ends. */
-    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 1, "?", 9), ICL_OK);
+    assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 1,
+                                       &(icl_ask_generation){ .cue = "?", .tokens_max = 9 }),
+                     ICL_OK);
     assert_string_equal(texts[0], "");
     free(texts[0]);
     close_world(&w);
@@ -276,7 +284,10 @@ static void test_ask__generation_is_greedy_token_by_token(void **state)
         const icl_ask_prompt prompts[] = { of_query(0, 2), of_pool(2, 0) };
         char *texts[2], expected[64];
         const size_t most = 1 + variant % 50;
-        assert_int_equal(w.asker->generate(w.asker->user, texts, prompts, 2, "ab", most), ICL_OK);
+        assert_int_equal(
+            w.asker->generate(w.asker->user, texts, prompts, 2,
+                              &(icl_ask_generation){ .cue = "ab", .tokens_max = most }),
+            ICL_OK);
         spell_greedily(expected, variant, "two: no\nin: one: a\nin: a queryab", most);
         assert_string_equal(texts[0], expected);
         tokens += strlen(expected);
@@ -304,7 +315,9 @@ static void test_ask__generation_is_cut_before_half_a_character(void **state)
     world w = open_with(half_character_logits, 0, NULL);
     const icl_ask_prompt prompt = of_query(0, 0);
     char *text = NULL;
-    assert_int_equal(w.asker->generate(w.asker->user, &text, &prompt, 1, "", 3), ICL_OK);
+    assert_int_equal(w.asker->generate(w.asker->user, &text, &prompt, 1,
+                                       &(icl_ask_generation){ .cue = "", .tokens_max = 3 }),
+                     ICL_OK);
     assert_string_equal(text, "");
     free(text);
     close_world(&w);
@@ -339,7 +352,9 @@ static void test_ask__what_the_journal_holds_is_not_asked_again(void **state)
     for (size_t i = 0; i < 2; i++) {
         world w = open_with(logits_of, 0, path);
         assert_int_equal(w.asker->labels(w.asker->user, nats[i], prompts, 2), ICL_OK);
-        assert_int_equal(w.asker->generate(w.asker->user, texts[i], prompts, 2, " ", 6), ICL_OK);
+        assert_int_equal(w.asker->generate(w.asker->user, texts[i], prompts, 2,
+                                           &(icl_ask_generation){ .cue = " ", .tokens_max = 6 }),
+                         ICL_OK);
         if (i == 1) assert_int_equal(asked(&w), 0);
         close_world(&w);
     }
@@ -417,11 +432,13 @@ static void test_ask__failures_touch_nothing(void **state)
     assert_int_equal(w.asker->inputs(w.asker->user, &text, &prompts[2], 1), ICL_EINVAL);
     assert_string_equal(icl_error_message(),
                         "\"p4\": its input has no token that can be predicted");
-    assert_int_equal(w.asker->generate(w.asker->user, &generated, prompts, 1, "", 99),
+    assert_int_equal(w.asker->generate(w.asker->user, &generated, prompts, 1,
+                                       &(icl_ask_generation){ .cue = "", .tokens_max = 99 }),
                      ICL_ECONTEXT);
     icl_model_interrupt(w.model);
     assert_int_equal(w.asker->labels(w.asker->user, nats, prompts, 1), ICL_ECANCELLED);
-    assert_int_equal(w.asker->generate(w.asker->user, &generated, prompts, 1, "", 3),
+    assert_int_equal(w.asker->generate(w.asker->user, &generated, prompts, 1,
+                                       &(icl_ask_generation){ .cue = "", .tokens_max = 3 }),
                      ICL_ECANCELLED);
     assert_true(nats[0] == 7 && nats[3] == 7 && text.nats == 7 && generated == NULL);
     assert_int_equal(asked(&w), 0);

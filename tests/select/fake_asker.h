@@ -30,8 +30,8 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "select/ask.h"
 #include "select/select.h"
+#include "template/ask.h"
 
 /* What the model says of one prompt. Before the function runs, labels have -1 nats each, texts -1
  * nat in one token, and the generation is "". */
@@ -130,15 +130,14 @@ static inline icl_status fake_texts(void *user, icl_ask_text *out, const icl_ask
 }
 
 static inline icl_status fake_generate(void *user, char **out, const icl_ask_prompt *prompts,
-                                       size_t count, const char *cue, size_t tokens_max)
+                                       size_t count, const icl_ask_generation *how)
 {
     fake_asker *fake = user;
-    (void)tokens_max;
     ICL_TRY(fake_begin(fake));
     double *label_nats = calloc(fake->input.label_count + 1, sizeof *label_nats);
     fake_answer answer;
     for (size_t i = 0; i < count; i++) {
-        fake_ask(fake, &answer, label_nats, &prompts[i], cue);
+        fake_ask(fake, &answer, label_nats, &prompts[i], how->cue);
         const size_t length = strlen(answer.generation);
         out[i] = malloc(length + 1);
         memcpy(out[i], answer.generation, length + 1);
@@ -178,6 +177,8 @@ static inline void fake_asker_serve(fake_asker *fake, icl_select_input *input, f
                                     void *context)
 {
     *fake = (fake_asker){ .asker = { .user = fake,
+                                     .label_count = input->label_count,
+                                     .query_ids = input->query_ids,
                                      .labels = fake_labels,
                                      .inputs = fake_inputs,
                                      .texts = fake_texts,

@@ -327,10 +327,10 @@ static void test_select_asking__a_score_that_is_no_number_is_named(void **state)
     fake_asker_serve(&fake, &input, not_a_number, NULL);
     assert_int_equal(select_status(&selection, &input, "mdl(k=3)"), ICL_EMODEL);
     assert_string_equal(icl_error_message(),
-                        "select method \"mdl\": the model's score for query \"a\" is nan");
+                        "method \"mdl\": the model's score for query \"a\" is nan");
     assert_int_equal(select_status(&selection, &input, "cone(k=3)"), ICL_EMODEL);
     assert_string_equal(icl_error_message(),
-                        "select method \"cone\": the model's score for query \"a\" is nan");
+                        "method \"cone\": the model's score for query \"a\" is nan");
     assert_int_equal(select_status(&selection, &input, "mutual-information(k=3)"), ICL_EMODEL);
     assert_non_null(strstr(icl_error_message(), "the model's score for pool item "));
     assert_int_equal(selection.k, 77);

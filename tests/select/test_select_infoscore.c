@@ -52,7 +52,10 @@ static double value(const world *w, const size_t *shown, size_t count, size_t it
 {
     double nats[LABELS];
     fake_answer answer = { .label_nats = nats };
-    const icl_ask_prompt prompt = { shown, count, ICL_ASK_POOL, item };
+    const icl_ask_prompt prompt = { .shown = shown,
+                                    .shown_count = count,
+                                    .of = ICL_ASK_POOL,
+                                    .item = item };
     fake_hashed(NULL, &answer, &w->input, &prompt, NULL);
     const double gold = nats[w->labels[item]], other = nats[1 - w->labels[item]];
     return code ? -gold / (gold + other) : exp(gold) / (exp(gold) + exp(other));
