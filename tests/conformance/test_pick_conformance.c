@@ -7,8 +7,8 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "fake_asker.h"
 #include "select/annotate.h"
-#include "select/fake_asker.h"
 
 enum { POOL = 40, LABELS = 4, COLUMNS = 16, ASKS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION };
 

@@ -18,8 +18,8 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "fake_asker.h"
 #include "math/matrix.h"
-#include "select/fake_asker.h"
 #include "select/fake_embedder.h"
 #include "select/fake_trainable.h"
 #include "select/fit.h"
@@ -465,10 +465,10 @@ static void passes_on_what_asking_returns(const world *w, const icl_select_metho
     }
 }
 
-static void not_a_number(void *context, fake_answer *answer, const icl_select_input *input,
-                         const icl_ask_prompt *prompt, const char *cue)
+static void not_a_number(void *context, fake_answer *answer, const fake_data *data,
+                         const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    fake_hashed(context, answer, input, prompt, cue);
+    fake_hashed(context, answer, data, prompt, how);
     answer->label_nats[0] = answer->input.nats = answer->text.nats = *(const double *)context;
 }
 
@@ -574,7 +574,7 @@ static void a_stopped_fit_leaves_nothing(const world *w, const icl_select_method
     assert_int_equal(fit(&file, &fake, method, input), ICL_ECANCELLED);
 
     fake_asker_serve(&fake, &input, fake_hashed, NULL);
-    fake.input.cancelled = input.cancelled = NULL;
+    fake.data.cancelled = input.cancelled = NULL;
     fake.failure = ICL_EMODEL;
     fake_trainable trainable;
     fake_trainable_serve(&trainable, &input);

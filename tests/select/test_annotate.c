@@ -3,10 +3,10 @@
 
 #include <icl/dataset.h>
 
+#include "fake_asker.h"
 #include "math/matrix.h"
 #include "near.h"
 #include "select/annotate.h"
-#include "select/fake_asker.h"
 #include "select/picks.h"
 
 enum { POOL = 24, LABELS = 3, COLUMNS = 2, ASKED_MAX = 400 };
@@ -21,17 +21,17 @@ typedef struct world {
     size_t asked_items[ASKED_MAX], asked_shown[ASKED_MAX][3], asked_counts[ASKED_MAX], asked;
 } world;
 
-static void note(void *context, fake_answer *answer, const icl_select_input *input,
-                 const icl_ask_prompt *prompt, const char *cue)
+static void note(void *context, fake_answer *answer, const fake_data *data,
+                 const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     world *w = context;
-    (void)cue;
+    (void)how;
     assert_true(w->asked < ASKED_MAX && prompt->of == ICL_ASK_POOL && prompt->shown_count <= 3);
     w->asked_items[w->asked] = prompt->item;
     w->asked_counts[w->asked] = prompt->shown_count;
     for (size_t i = 0; i < prompt->shown_count; i++) w->asked_shown[w->asked][i] = prompt->shown[i];
     w->asked++;
-    for (size_t label = 0; label < input->label_count; label++)
+    for (size_t label = 0; label < data->label_count; label++)
         answer->label_nats[label] = label == 1 ? -(double)prompt->item / 10 : -9;
 }
 

@@ -3,11 +3,11 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "fake_asker.h"
 #include "near.h"
 #include "select/ceil_sets.h"
 #include "select/contrast.h"
 #include "select/draw.h"
-#include "select/fake_asker.h"
 #include "select/fit.h"
 #include "select/listwise.h"
 #include "select/reward.h"
@@ -205,12 +205,12 @@ static void test_lessons__places_of_a_list_are_found_again(void **state)
 }
 
 /* Answers are good after a demonstration of the same label. */
-static void by_label(void *context, fake_answer *answer, const icl_select_input *input,
-                     const icl_ask_prompt *prompt, const char *cue)
+static void by_label(void *context, fake_answer *answer, const fake_data *data,
+                     const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    fake_hashed(context, answer, input, prompt, cue);
-    const size_t own = input->pool_labels[prompt->item];
-    answer->label_nats[own] += own == input->pool_labels[prompt->shown[0]] ? 0 : -50;
+    fake_hashed(context, answer, data, prompt, how);
+    const size_t own = data->pool_labels[prompt->item];
+    answer->label_nats[own] += own == data->pool_labels[prompt->shown[0]] ? 0 : -50;
 }
 
 static void test_lessons__a_reward_model_finds_what_helps(void **state)

@@ -3,7 +3,7 @@
  * the golden file says, whatever it is shown. */
 #include <jansson.h>
 
-#include "select/fake_asker.h"
+#include "fake_asker.h"
 #include "select/picks.h"
 
 enum { ITEMS = 60, LABELS = 3 };
@@ -16,12 +16,12 @@ typedef struct world {
     icl_select_input input;
 } world;
 
-static void is_as_unsure_as_told(void *context, fake_answer *answer, const icl_select_input *input,
-                                 const icl_ask_prompt *prompt, const char *cue)
+static void is_as_unsure_as_told(void *context, fake_answer *answer, const fake_data *data,
+                                 const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     const world *w = context;
-    (void)cue;
-    for (size_t label = 0; label < input->label_count; label++)
+    (void)how;
+    for (size_t label = 0; label < data->label_count; label++)
         answer->label_nats[label] = -w->uncertainty[prompt->item] - (double)label;
 }
 

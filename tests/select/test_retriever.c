@@ -3,10 +3,10 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "fake_asker.h"
 #include "math/dpp.h"
 #include "near.h"
 #include "select/ceil_sets.h"
-#include "select/fake_asker.h"
 #include "select/learned.h"
 
 enum { POOL = 160, QUERIES = 60, CLUSTERS = 4, COLUMNS = 12, TEXT_BYTES = 48 };
@@ -27,20 +27,20 @@ static size_t item_of_text(const clusters *world, const char *text)
 
 /* Knows the clusters: the more of the demonstrations are of the input's, the better. A little of
  * the answer depends on which they are. */
-static void oracle(void *context, fake_answer *answer, const icl_select_input *input,
-                   const icl_ask_prompt *prompt, const char *cue)
+static void oracle(void *context, fake_answer *answer, const fake_data *data,
+                   const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     const clusters *world = context;
-    (void)cue;
-    const size_t label = world->labels[item_of_text(world, fake_prompt_text(input, prompt))];
+    (void)how;
+    const size_t label = world->labels[item_of_text(world, fake_prompt_text(data, prompt))];
     double helps = 0, taste = 0;
     for (size_t i = 0; i < prompt->shown_count; i++) {
         assert_true(prompt->of != ICL_ASK_POOL || prompt->shown[i] != prompt->item);
-        helps += input->pool_labels[prompt->shown[i]] == label;
+        helps += data->pool_labels[prompt->shown[i]] == label;
         taste += 1e-3 * (double)(prompt->shown[i] % 17);
     }
     if (prompt->shown_count > 0) helps /= (double)prompt->shown_count;
-    for (size_t l = 0; l < input->label_count; l++)
+    for (size_t l = 0; l < data->label_count; l++)
         answer->label_nats[l] = l == label ? -2 + 1.9 * helps - taste : -1.5 - 1.5 * helps;
 }
 
@@ -258,10 +258,10 @@ static void test_retriever__progress_ends_where_the_work_ends(void **state)
 
 /* ---- what is refused ---- */
 
-static void indifferent(void *context, fake_answer *answer, const icl_select_input *input,
-                        const icl_ask_prompt *prompt, const char *cue)
+static void indifferent(void *context, fake_answer *answer, const fake_data *data,
+                        const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    (void)context, (void)answer, (void)input, (void)prompt, (void)cue;
+    (void)context, (void)answer, (void)data, (void)prompt, (void)how;
 }
 
 static void test_retriever__equal_answers_teach_nothing(void **state)

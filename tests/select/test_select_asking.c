@@ -2,11 +2,11 @@
  * and that what they choose is the best of what it said, by brute force over its answers. */
 #include <math.h>
 
+#include "fake_asker.h"
 #include "math/logspace.h"
 #include "math/topk.h"
 #include "near.h"
 #include "select/candidate_sets.h"
-#include "select/fake_asker.h"
 #include "select/select_call.h"
 
 enum { POOL = 24, QUERIES = 3, LABELS = 3, K = 3, HEARD_MAX = 4000 };
@@ -55,11 +55,11 @@ typedef struct heard {
     } prompts[HEARD_MAX];
 } heard;
 
-static void listen(void *context, fake_answer *answer, const icl_select_input *input,
-                   const icl_ask_prompt *prompt, const char *cue)
+static void listen(void *context, fake_answer *answer, const fake_data *data,
+                   const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     heard *h = context;
-    fake_hashed(NULL, answer, input, prompt, cue);
+    fake_hashed(NULL, answer, data, prompt, how);
     assert_true(h->count < HEARD_MAX);
     memcpy(h->prompts[h->count].shown, prompt->shown, prompt->shown_count * sizeof(size_t));
     h->prompts[h->count].shown_count = prompt->shown_count;
@@ -136,10 +136,10 @@ static void test_select_mdl__the_surest_of_all_asked_is_chosen(void **state)
     icl_selection_deinit(&knn);
 }
 
-static void constant_added(void *context, fake_answer *answer, const icl_select_input *input,
-                           const icl_ask_prompt *prompt, const char *cue)
+static void constant_added(void *context, fake_answer *answer, const fake_data *data,
+                           const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    fake_hashed(context, answer, input, prompt, cue);
+    fake_hashed(context, answer, data, prompt, how);
     for (size_t label = 0; label < LABELS; label++)
         answer->label_nats[label] -= 3.5 * (double)(1 + prompt->shown[0]);
 }
@@ -154,8 +154,8 @@ static void test_select_mdl__a_constant_added_to_all_labels_changes_nothing(void
 }
 
 /* Sure of one label where the item shown first is even, of none else. */
-static void sure_of_even(void *context, fake_answer *answer, const icl_select_input *input,
-                         const icl_ask_prompt *prompt, const char *cue)
+static void sure_of_even(void *context, fake_answer *answer, const fake_data *data,
+                         const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     if (prompt->shown[0] % 2 == 0) answer->label_nats[1] = 700;
 }
@@ -167,8 +167,8 @@ static void test_select_mdl__one_sure_label_wins(void **state)
     icl_selection_deinit(&mdl);
 }
 
-static void indifferent(void *context, fake_answer *answer, const icl_select_input *input,
-                        const icl_ask_prompt *prompt, const char *cue)
+static void indifferent(void *context, fake_answer *answer, const fake_data *data,
+                        const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
 }
 
@@ -287,13 +287,13 @@ static void test_select_perplexity__the_least_perplexing_set_is_given_to_all(voi
 
 /* Set 0: perplexities e^0 and e^3; set 1: e^2 and e^2; set 2: e^4, in fewer nats. Sets are told
  * apart by the order in which they come. */
-static void uneven(void *context, fake_answer *answer, const icl_select_input *input,
-                   const icl_ask_prompt *prompt, const char *cue)
+static void uneven(void *context, fake_answer *answer, const fake_data *data,
+                   const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     static const icl_ask_text said[] = { { 0, 10 },   { -30, 10 }, { -20, 10 },
                                          { -20, 10 }, { -8, 2 },   { -8, 2 } };
     heard *h = context;
-    listen(context, answer, input, prompt, cue);
+    listen(context, answer, data, prompt, how);
     answer->text = said[h->count - 1];
 }
 
@@ -314,8 +314,8 @@ static void test_select_sets__of_equals_the_first_is_chosen(void **state)
     icl_selection_deinit(&first);
 }
 
-static void not_a_number(void *context, fake_answer *answer, const icl_select_input *input,
-                         const icl_ask_prompt *prompt, const char *cue)
+static void not_a_number(void *context, fake_answer *answer, const fake_data *data,
+                         const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     answer->label_nats[2] = answer->input.nats = NAN;
 }

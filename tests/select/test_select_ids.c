@@ -1,9 +1,9 @@
 /* Iterative demonstration selection with reasoning, vectors and answers written by hand. */
 #include <math.h>
 
+#include "fake_asker.h"
 #include "near.h"
 #include "select/embedder.h"
-#include "select/fake_asker.h"
 #include "select/select_call.h"
 
 enum { POOL = 6, QUERIES = 2, LABELS = 2, COLUMNS = 2, K = 2 };
@@ -76,14 +76,14 @@ static void assert_shown(const icl_selection *selection, size_t query, size_t ne
 }
 
 /* The same reasoning whatever is shown. */
-static void one_thought(void *context, fake_answer *answer, const icl_select_input *input,
-                        const icl_ask_prompt *prompt, const char *cue)
+static void one_thought(void *context, fake_answer *answer, const fake_data *data,
+                        const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     (void)context;
     assert_int_equal(prompt->of, ICL_ASK_QUERY);
-    if (cue != NULL) assert_string_equal(cue, " Let's think step by step.");
+    if (how != NULL) assert_string_equal(how->cue, " Let's think step by step.");
     snprintf(answer->generation, sizeof answer->generation, "at %s",
-             strcmp(fake_prompt_text(input, prompt), "first") == 0 ? "18" : "138");
+             strcmp(fake_prompt_text(data, prompt), "first") == 0 ? "18" : "138");
 }
 
 /* Two calls of generation, zero-shot and under the demonstrations, and then no third: the same
@@ -104,10 +104,10 @@ static void test_select_ids__the_same_reasoning_is_a_fixed_point(void **state)
 }
 
 /* Nothing said: the query's own vector, at 125 degrees, stands in. */
-static void silent(void *context, fake_answer *answer, const icl_select_input *input,
-                   const icl_ask_prompt *prompt, const char *cue)
+static void silent(void *context, fake_answer *answer, const fake_data *data,
+                   const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    (void)context, (void)answer, (void)input, (void)prompt, (void)cue;
+    (void)context, (void)answer, (void)data, (void)prompt, (void)how;
 }
 
 static void test_select_ids__silence_is_nearest_neighbours(void **state)
@@ -122,10 +122,10 @@ static void test_select_ids__silence_is_nearest_neighbours(void **state)
 
 /* Reasoning wanders from 1 degree on by what stands nearest to the query, item 0, 2 and then 4: the
  * sets are (0 1), (2 1), (4 3) and for good (4 5). Label 1 is answered where 4 stands nearest. */
-static void wandering(void *context, fake_answer *answer, const icl_select_input *input,
-                      const icl_ask_prompt *prompt, const char *cue)
+static void wandering(void *context, fake_answer *answer, const fake_data *data,
+                      const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    (void)context, (void)input, (void)cue;
+    (void)context, (void)data, (void)how;
     const size_t nearest = prompt->shown_count > 0 ? prompt->shown[prompt->shown_count - 1] : POOL;
     const char *said = nearest == POOL ? "at 1"
                        : nearest == 0  ? "at 38"

@@ -1,6 +1,6 @@
 /* InfoScore against brute force, and what the search of LENS takes of all that it tried. */
+#include "fake_asker.h"
 #include "near.h"
-#include "select/fake_asker.h"
 #include "select/select_call.h"
 
 enum { POOL = 40, LABELS = 2, K = 4, TUPLES_MAX = 400 };
@@ -52,11 +52,10 @@ static double value(const world *w, const size_t *shown, size_t count, size_t it
 {
     double nats[LABELS];
     fake_answer answer = { .label_nats = nats };
-    const icl_ask_prompt prompt = { .shown = shown,
-                                    .shown_count = count,
-                                    .of = ICL_ASK_POOL,
-                                    .item = item };
-    fake_hashed(NULL, &answer, &w->input, &prompt, NULL);
+    const icl_ask_prompt prompt = {
+        .shown = shown, .shown_count = count, .of = ICL_ASK_POOL, .item = item
+    };
+    fake_hashed(NULL, &answer, &fake_data_of(&w->input), &prompt, NULL);
     const double gold = nats[w->labels[item]], other = nats[1 - w->labels[item]];
     return code ? -gold / (gold + other) : exp(gold) / (exp(gold) + exp(other));
 }
@@ -110,11 +109,11 @@ static void test_select_infoscore__rounds_halve_and_double(void **state)
     icl_selection_deinit(&selection);
 }
 
-static void blind(void *context, fake_answer *answer, const icl_select_input *input,
-                  const icl_ask_prompt *prompt, const char *cue)
+static void blind(void *context, fake_answer *answer, const fake_data *data,
+                  const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    (void)context, (void)cue;
-    answer->label_nats[input->pool_labels[prompt->item]] = -0.25;
+    (void)context, (void)how;
+    answer->label_nats[data->pool_labels[prompt->item]] = -0.25;
 }
 
 /* A model that does not look at demonstrations: nobody adds anything, the lowest indices win. */
@@ -143,13 +142,13 @@ static tuple *find_tuple(world *w, const size_t *shown)
     return added;
 }
 
-static void recorded(void *context, fake_answer *answer, const icl_select_input *input,
-                     const icl_ask_prompt *prompt, const char *cue)
+static void recorded(void *context, fake_answer *answer, const fake_data *data,
+                     const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    fake_hashed(NULL, answer, input, prompt, cue);
+    fake_hashed(NULL, answer, data, prompt, how);
     if (prompt->shown_count != K) return;
     tuple *asked = find_tuple(context, prompt->shown);
-    const size_t gold_label = input->pool_labels[prompt->item];
+    const size_t gold_label = data->pool_labels[prompt->item];
     const double gold = answer->label_nats[gold_label], other = answer->label_nats[1 - gold_label];
     asked->right += gold_label == 0 ? gold >= other : gold > other;
     asked->gold += exp(gold) / (exp(gold) + exp(other));

@@ -1,6 +1,6 @@
 /* In-Context Reflection on a model whose misconfidence of each pool item is set by hand. */
+#include "fake_asker.h"
 #include "near.h"
-#include "select/fake_asker.h"
 #include "select/select_call.h"
 
 enum { POOL = 24, LABELS = 2 };
@@ -37,13 +37,13 @@ static void setup_world(world *w)
 }
 
 /* Whatever the demonstrations; and nobody is asked while he is shown. */
-static void given(void *context, fake_answer *answer, const icl_select_input *input,
-                  const icl_ask_prompt *prompt, const char *cue)
+static void given(void *context, fake_answer *answer, const fake_data *data,
+                  const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    (void)cue;
+    (void)how;
     const world *w = context;
     for (size_t i = 0; i < prompt->shown_count; i++) assert_true(prompt->shown[i] != prompt->item);
-    const size_t gold = input->pool_labels[prompt->item];
+    const size_t gold = data->pool_labels[prompt->item];
     answer->label_nats[gold] = -20 + w->shift;
     answer->label_nats[1 - gold] = -20 + w->shift + w->misconfidence[prompt->item];
 }

@@ -1,8 +1,8 @@
 /* q-learning: rewards add up, the policy finds what helps, and its file belongs to its pool and
  * model. */
 #include <math.h>
+#include "fake_asker.h"
 #include "near.h"
-#include "select/fake_asker.h"
 #include "select/learned.h"
 #include "select/q_episode.h"
 
@@ -27,17 +27,17 @@ static bool is_key(const char *text)
     return strncmp(text, "key", 3) == 0;
 }
 
-static void knows_keys(void *context, fake_answer *answer, const icl_select_input *input,
-                       const icl_ask_prompt *prompt, const char *cue)
+static void knows_keys(void *context, fake_answer *answer, const fake_data *data,
+                       const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
     (void)context;
-    (void)cue;
+    (void)how;
     size_t keys = 0;
     for (size_t i = 0; i < prompt->shown_count; i++)
-        keys += is_key(input->pool_texts[prompt->shown[i]]);
-    const char *text = fake_prompt_text(input, prompt);
+        keys += is_key(data->pool_texts[prompt->shown[i]]);
+    const char *text = fake_prompt_text(data, prompt);
     const bool right = icl_hash(text, strlen(text)).low % 8 < 2 + keys;
-    const size_t label = input->pool_labels[prompt->item];
+    const size_t label = data->pool_labels[prompt->item];
     answer->label_nats[right ? label : 1 - label] = is_key(text) ? -0.01 : -0.5;
     answer->label_nats[right ? 1 - label : label] = is_key(text) ? -4.0 : -1.0;
     answer->text =

@@ -1,7 +1,7 @@
 /* Influence, CondAcc and datamodels on a model whose margins are sums of hidden values. */
+#include "fake_asker.h"
 #include "near.h"
 #include "select/corpus.h"
-#include "select/fake_asker.h"
 #include "select/select_call.h"
 #include "select/trials.h"
 
@@ -44,25 +44,25 @@ static void setup_world(world *w, size_t label_count)
 
 /* The margin of a development item is the sum of the shown values plus an offset of its own, so
  * that accuracy rises with the sum. */
-static void additive(void *context, fake_answer *answer, const icl_select_input *input,
-                     const icl_ask_prompt *prompt, const char *cue)
+static void additive(void *context, fake_answer *answer, const fake_data *data,
+                     const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    (void)cue;
+    (void)how;
     const world *w = context;
     double margin = (double)(prompt->item * 7 % 21) / 5 - 2;
     for (size_t i = 0; i < prompt->shown_count; i++) {
         assert_true(prompt->shown[i] != prompt->item);
         margin += w->values[prompt->shown[i]];
     }
-    const size_t gold = input->pool_labels[prompt->item];
+    const size_t gold = data->pool_labels[prompt->item];
     answer->label_nats[gold] = -3 + margin;
     answer->label_nats[1 - gold] = -3;
 }
 
-static void constant(void *context, fake_answer *answer, const icl_select_input *input,
-                     const icl_ask_prompt *prompt, const char *cue)
+static void constant(void *context, fake_answer *answer, const fake_data *data,
+                     const icl_ask_prompt *prompt, const icl_ask_generation *how)
 {
-    (void)context, (void)input, (void)prompt, (void)cue;
+    (void)context, (void)data, (void)prompt, (void)how;
     answer->label_nats[0] = -0.5;
 }
 
