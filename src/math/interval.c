@@ -37,6 +37,13 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+icl_interval icl_interval_percentile95(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, compare_doubles);
+    return (icl_interval){ .low = icl_quantile_sorted(values, count, 0.025),
+                           .high = icl_quantile_sorted(values, count, 0.975) };
+}
+
 icl_status icl_interval_bootstrap95(icl_interval *out, const double *values, size_t count,
                                     size_t resample_count, icl_rng *rng)
 {
@@ -48,9 +55,7 @@ icl_status icl_interval_bootstrap95(icl_interval *out, const double *values, siz
         for (size_t i = 0; i < count; i++) sum += values[icl_rng_below(rng, count)];
         means[r] = sum / (double)count;
     }
-    qsort(means, resample_count, sizeof *means, compare_doubles);
-    *out = (icl_interval){ .low = icl_quantile_sorted(means, resample_count, 0.025),
-                           .high = icl_quantile_sorted(means, resample_count, 0.975) };
+    *out = icl_interval_percentile95(means, resample_count);
     free(means);
     return ICL_OK;
 }

@@ -22,6 +22,9 @@ icl_interval icl_interval_wilson95(size_t correct, size_t count);
 icl_status icl_interval_bootstrap95(icl_interval *out, const double *values, size_t count,
                                     size_t resample_count, icl_rng *rng);
 
+/* The 2.5 % and 97.5 % quantiles of what a bootstrap found; sorts the values. count > 0. */
+icl_interval icl_interval_percentile95(double *values, size_t count);
+
 /* Quantile q in 0..1 of ascending values by linear interpolation (NumPy's default). */
 double icl_quantile_sorted(const double *ascending, size_t count, double q);
 

@@ -1,4 +1,4 @@
-/* The rows of one kind of tests/golden/statistics.jsonl, read with our own reader. */
+/* The rows of one kind of a golden file of lines, read with our own reader. */
 #ifndef ICL_TESTS_DATA_GOLDEN_ROWS_H
 #define ICL_TESTS_DATA_GOLDEN_ROWS_H
 
@@ -10,11 +10,12 @@
 
 #include "data/jsonl.h"
 
-static inline void golden_rows_each(const char *kind, void (*check)(const json_t *row))
+static inline void golden_rows_of(const char *path, const char *kind,
+                                  void (*check)(const json_t *row))
 {
-    FILE *stream = fopen(ICL_SOURCE_DIR "/tests/golden/statistics.jsonl", "rb");
+    FILE *stream = fopen(path, "rb");
     assert_non_null(stream);
-    icl_jsonl reader = { .stream = stream, .name = "statistics.jsonl" };
+    icl_jsonl reader = { .stream = stream, .name = path };
     json_t *row = NULL;
     size_t seen = 0;
     while (icl_jsonl_next(&reader, &row) == ICL_OK && row != NULL) {
@@ -27,6 +28,11 @@ static inline void golden_rows_each(const char *kind, void (*check)(const json_t
     icl_jsonl_deinit(&reader);
     fclose(stream);
     assert_true(seen > 0);
+}
+
+static inline void golden_rows_each(const char *kind, void (*check)(const json_t *row))
+{
+    golden_rows_of(ICL_SOURCE_DIR "/tests/golden/statistics.jsonl", kind, check);
 }
 
 static inline double golden_number(const json_t *row, const char *key)
