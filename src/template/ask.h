@@ -66,6 +66,12 @@ typedef struct icl_asker {
     void *user;
     size_t label_count;
     const char *const *query_ids; /* for messages */
+    /* [frame_count] what the template writes around an item's fields: before the first, between
+     * them, after the last, where the answer prefix follows. frame_count 0: it uses none as it
+     * stands. */
+    const char *const *frame;
+    size_t frame_count;
+    const char *answer_prefix; /* NULL with frame_count 0 */
     /* out [count][label_count]: log P(label | prompt), summed over the tokens of its words, the
      * mass of all names of a label together; not normalised over labels. */
     icl_status (*labels)(void *user, double *out_nats, const icl_ask_prompt *prompts, size_t count);
