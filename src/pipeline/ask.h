@@ -32,6 +32,7 @@
 #include <icl/engine.h>
 #include <icl/task.h>
 
+#include "pipeline/prompting.h"
 #include "template/ask.h"
 #include "template/prompt.h"
 
@@ -49,6 +50,7 @@ typedef struct icl_ask_source {
     icl_ask_items pool, queries;
     const size_t *pool_labels; /* [pool.count]; read when an item is shown, so it may be filled in
                                   between calls (annotation); ICL_LABEL_NONE is never shown */
+    const icl_content_free *content_free; /* what ICL_ASK_CONTENT_FREE asks about */
 } icl_ask_source;
 
 /* A prompt to be: demonstrations with the first name of their labels, then the input. */

@@ -1,5 +1,6 @@
 #include "pipeline/prompting.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -54,4 +55,61 @@ icl_status icl_prompting_render_all(char **out, const icl_jinja *template,
                                      icl_dataset_name(examples), icl_example_line(example)));
     }
     return ICL_OK;
+}
+
+static bool template_uses(const icl_jinja *template, const char *field)
+{
+    for (size_t i = 0; i < icl_jinja_name_count(template); i++)
+        if (strcmp(icl_jinja_name_at(template, i), field) == 0) return true;
+    return false;
+}
+
+icl_status icl_prompting_render_content_free(char **out, const icl_jinja *template,
+                                             const icl_task *task, const icl_dataset *examples,
+                                             size_t index, size_t which)
+{
+    const icl_example *like = icl_dataset_at(examples, index);
+    bool used = false;
+    for (size_t i = 0; i < icl_task_input_field_count(task); i++)
+        used |= template_uses(template, icl_task_input_field(task, i));
+    if (!used)
+        return icl_error_set(ICL_EINVAL,
+                             "task \"%s\": content-free prompts cannot be made, since the template "
+                             "uses none of the input fields",
+                             icl_task_text(task, ICL_TASK_NAME));
+    json_t *row = json_copy((json_t *)icl_example_row(like));
+    if (row == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+    for (size_t i = 0; i < icl_task_input_field_count(task); i++)
+        json_object_set_new(row, icl_task_input_field(task, i),
+                            json_string(icl_content_free_inputs[which]));
+    const icl_status status = icl_prompting_render(out, template, row, icl_dataset_name(examples),
+                                                   icl_example_line(like));
+    json_decref(row);
+    return status;
+}
+
+icl_status icl_content_free_init(icl_content_free *out, const icl_jinja *template,
+                                 const icl_task *task, const icl_dataset *examples)
+{
+    icl_content_free made = { 0 };
+    icl_status status = ICL_OK;
+    for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT && status == ICL_OK; i++)
+        status = icl_prompting_render_content_free(&made.inputs[i], template, task, examples, 0, i);
+    if (status != ICL_OK && status != ICL_ENOMEM) {
+        const char *sentence = icl_error_message();
+        made.refusal = icl_string_copy(sentence, strlen(sentence));
+        status = made.refusal != NULL ? ICL_OK : icl_error_set(ICL_ENOMEM, "out of memory");
+    }
+    if (status == ICL_OK)
+        *out = made;
+    else
+        icl_content_free_deinit(&made);
+    return status;
+}
+
+void icl_content_free_deinit(icl_content_free *content_free)
+{
+    for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++) free(content_free->inputs[i]);
+    free(content_free->refusal);
+    *content_free = (icl_content_free){ 0 };
 }

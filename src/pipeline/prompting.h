@@ -6,6 +6,7 @@
 
 #include <icl/run.h>
 
+#include "template/ask.h"
 #include "template/jinja.h"
 #include "template/prompt.h"
 
@@ -24,5 +25,23 @@ icl_status icl_prompting_render(char **out, const icl_jinja *template, const jso
  * before a failure too. */
 icl_status icl_prompting_render_all(char **out, const icl_jinja *template,
                                     const icl_dataset *examples, size_t count);
+
+/* Content-free input `which` with the other fields of row `index` of `examples`; malloc'd, yours.
+ * ICL_EINVAL when the template uses none of the task's input fields, for then the "content-free"
+ * input would carry the content. */
+icl_status icl_prompting_render_content_free(char **out, const icl_jinja *template,
+                                             const icl_task *task, const icl_dataset *examples,
+                                             size_t index, size_t which);
+
+/* All content-free inputs of a task, or why it has none: only who asks for them has to know. */
+typedef struct icl_content_free {
+    char *inputs[ICL_CONTENT_FREE_COUNT]; /* NULL where refused */
+    char *refusal;                        /* a sentence; NULL: none was refused */
+} icl_content_free;
+
+/* With the other fields of the first example. On success *out is yours: icl_content_free_deinit. */
+icl_status icl_content_free_init(icl_content_free *out, const icl_jinja *template,
+                                 const icl_task *task, const icl_dataset *examples);
+void icl_content_free_deinit(icl_content_free *content_free);
 
 #endif

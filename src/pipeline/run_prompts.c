@@ -89,44 +89,20 @@ static icl_status add_zero_shot(icl_run *run, size_t query)
     return status;
 }
 
-/* The template with every input field replaced. ICL_EINVAL when that changes nothing, for then the
- * "content-free" prompt would carry the content. */
-static icl_status render_content_free(char **out, icl_run *run, const icl_example *like,
-                                      const char *replacement)
-{
-    const icl_task *task = run->options.task;
-    bool used = false;
-    json_t *row = json_copy((json_t *)icl_example_row(like));
-    if (row == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
-    for (size_t i = 0; i < icl_task_input_field_count(task); i++) {
-        const char *field = icl_task_input_field(task, i);
-        json_object_set_new(row, field, json_string(replacement));
-        for (size_t n = 0; n < icl_jinja_name_count(run->template); n++)
-            used |= strcmp(icl_jinja_name_at(run->template, n), field) == 0;
-    }
-    const icl_status status =
-        used ? icl_prompting_render(out, run->template, row, icl_dataset_name(run->data.test),
-                                    icl_example_line(like))
-             : icl_error_set(ICL_EINVAL,
-                             "calibrate=%s needs content-free prompts, but the template uses none "
-                             "of the input fields",
-                             run->strategy.calibrate->card.name);
-    json_decref(row);
-    return status;
-}
-
 static icl_status add_content_free(icl_run *run, size_t group, uint32_t input)
 {
     const size_t query = run->group_query[group];
     char *text = NULL;
     icl_prompt prompt = { 0 };
-    ICL_TRY(render_content_free(&text, run, icl_dataset_at(run->data.test, query),
-                                icl_content_free_inputs[input]));
-    icl_status status = icl_shown_build(&prompt, run->prompter, &run->source,
-                                        &(icl_shown){ .items = run->queries[query].shown,
-                                                      .count = run->queries[query].shown_count,
-                                                      .input = text,
-                                                      .name = "content-free input" });
+    icl_status status = icl_prompting_render_content_free(&text, run->template, run->options.task,
+                                                          run->data.test, query, input);
+    if (status != ICL_OK)
+        return icl_error_prefix(status, "calibrate=%s", run->strategy.calibrate->card.name);
+    status = icl_shown_build(&prompt, run->prompter, &run->source,
+                             &(icl_shown){ .items = run->queries[query].shown,
+                                           .count = run->queries[query].shown_count,
+                                           .input = text,
+                                           .name = "content-free input" });
     if (status == ICL_OK)
         status = add_labels(run, &prompt,
                             (run_request){ .purpose = PURPOSE_CONTENT_FREE,

@@ -40,6 +40,7 @@ struct icl_run {
     icl_strategy strategy;
     icl_task_data data;
     icl_jinja *template;
+    icl_content_free content_free;
     icl_ask_source source; /* of prompts: what follows, as the methods that ask see it */
     icl_prompter *prompter;
     size_t query_count, pool_count, label_count;
@@ -67,7 +68,8 @@ struct icl_run {
     const char **shown_ids; /* [query_count][shots] */
 };
 
-/* run.c: strategy, data, template and prompt policy; icl_run_new without choosing demonstrations. */
+/* run.c: strategy, data, template and prompt policy; icl_run_new without choosing demonstrations.
+ */
 icl_status icl_run_prepare(icl_run **out, icl_engine *engine, const icl_run_options *options);
 
 /* run_select.c: the demonstrations of every query, in order of showing. May ask the model. */
