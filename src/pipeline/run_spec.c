@@ -46,6 +46,31 @@ static icl_status add_fitted(icl_hash_state *state, const icl_strategy *strategy
     return path[0] != '\0' ? add_file(state, path) : ICL_OK; /* k=0 needs none */
 }
 
+/* Examples that no file holds in this order: what they are and how they read. */
+static void add_examples(icl_hash_state *state, const icl_ask_items *items,
+                         const icl_dataset *dataset, const char *const *texts)
+{
+    add_number(state, items->count);
+    for (size_t i = 0; i < items->count; i++) {
+        add_text(state, items->ids[i]);
+        add_text(state, texts[i]);
+        add_text(state, items->inputs[i]);
+        add_number(state, icl_example_label(icl_dataset_at(dataset, i)));
+    }
+}
+
+static icl_status add_data(icl_hash_state *state, const icl_run *run)
+{
+    const icl_task *task = run->options.task;
+    if (run->options.data == NULL) {
+        ICL_TRY(add_file(state, icl_task_text(task, ICL_TASK_TRAIN_PATH)));
+        return add_file(state, icl_task_text(task, ICL_TASK_TEST_PATH));
+    }
+    add_examples(state, &run->source.pool, run->data.train, run->pool_texts);
+    add_examples(state, &run->source.queries, run->data.test, run->query_texts);
+    return ICL_OK;
+}
+
 icl_status icl_run_hash_spec(icl_run *run)
 {
     static const icl_task_key keys[] = { ICL_TASK_NAME,          ICL_TASK_LABEL_FIELD,
@@ -61,8 +86,7 @@ icl_status icl_run_hash_spec(icl_run *run)
         add_text(&state, icl_task_text(task, keys[i]));
     for (size_t i = 0; i < icl_task_input_field_count(task); i++)
         add_text(&state, icl_task_input_field(task, i));
-    ICL_TRY(add_file(&state, icl_task_text(task, ICL_TASK_TRAIN_PATH)));
-    ICL_TRY(add_file(&state, icl_task_text(task, ICL_TASK_TEST_PATH)));
+    ICL_TRY(add_data(&state, run));
     add_labels(&state, run->data.verbalizer);
     add_text(&state, run->strategy_line);
     ICL_TRY(add_fitted(&state, &run->strategy));
