@@ -38,7 +38,7 @@ typedef struct arg_group {
     size_t base;
 } arg_group;
 
-enum { ARG_GROUPS_MAX = 5 };
+enum { ARG_GROUPS_MAX = 6 }; /* one of them the end */
 
 /* One command of the program. */
 typedef struct cli_verb {
@@ -51,7 +51,7 @@ typedef struct cli_verb {
     int (*run)(const struct cli_verb *verb, int count, char **words); /* words after the verb */
 } cli_verb;
 
-enum { ARG_OPERANDS_MAX = 2 };
+enum { ARG_OPERANDS_MAX = 32 };
 
 /* Words that are not options, borrowed from argv. */
 typedef struct arg_operands {

@@ -181,8 +181,8 @@ static int run_task(run_state *state, const char *operand)
     if (code != CLI_OK) return code;
     code = CLI_REFUSED;
     interrupt_install("icl run: interrupted; the same command with --resume goes on");
-    if (outdir_open(&state->outdir, state->verb, state->arguments->out, state->task,
-                    state->arguments->resume))
+    if (outdir_open(&state->outdir, state->verb, state->arguments->out,
+                    icl_task_text(state->task, ICL_TASK_NAME), state->arguments->resume))
         code = run_in_folder(state);
     icl_run_free(state->run);
     setup_close(&state->setup);
@@ -208,6 +208,7 @@ const cli_verb verb_run = { .name = "run",
                             .arguments = "(TASK | --train FILE --test FILE) [OPTION ...]",
                             .details = details,
                             .groups = { { data_specs, offsetof(run_arguments, job) },
+                                        { query_specs, offsetof(run_arguments, job) },
                                         { job_specs, offsetof(run_arguments, job) },
                                         { setup_specs, offsetof(run_arguments, job.setup) },
                                         { specs, 0 } },

@@ -49,15 +49,19 @@ const arg_spec data_specs[] = {
     { .name = NULL },
 };
 
-const arg_spec job_specs[] = {
+const arg_spec query_specs[] = {
     TEXT_OPTION("test", test, "FILE", "queries; without labels there are no metrics"),
-    TEXT_OPTION("strategy", strategy, "LINE",
-                "methods by stage: 'select=knn(k=8) order=nearest-last'; see icl methods"),
     { .name = "limit",
       .kind = ARG_SIZE,
       .offset = offsetof(job_arguments, limit),
       .value = "N",
       .help = "only the first N queries (0: all)" },
+    { .name = NULL },
+};
+
+const arg_spec job_specs[] = {
+    TEXT_OPTION("strategy", strategy, "LINE",
+                "methods by stage: 'select=knn(k=8) order=nearest-last'; see icl methods"),
     FLAG_OPTION("no-zero-shot", no_zero_shot, "do not ask without demonstrations"),
     FLAG_OPTION("no-eta", no_eta, "do not measure the plain prefill rate"),
     { .name = NULL },

@@ -24,8 +24,9 @@ typedef struct job_arguments {
 
 job_arguments job_arguments_default(void);
 
-extern const arg_spec data_specs[]; /* of job_arguments: the task, its data and its prompts */
-extern const arg_spec job_specs[];  /* of job_arguments: what else says which run it is */
+extern const arg_spec data_specs[];  /* of job_arguments: the task, its data and its prompts */
+extern const arg_spec query_specs[]; /* of job_arguments: which queries */
+extern const arg_spec job_specs[];   /* of job_arguments: what else says which run it is */
 
 /* Whether a task or both data files are named; says what is missing otherwise. */
 bool job_names_data(const cli_verb *verb, const job_arguments *arguments, const char *operand);

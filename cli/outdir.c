@@ -22,19 +22,20 @@ static char *join(const char *folder, const char *name, const char *suffix)
 }
 
 /* A task's name may hold anything, a folder's may not. */
-static char *default_path(const icl_task *task)
+static char *default_path(const char *name)
 {
-    char *path = join("icl-out", icl_task_text(task, ICL_TASK_NAME), "");
+    char *path = join("icl-out", name, "");
     for (char *at = path != NULL ? path + strlen("icl-out/") : NULL; at != NULL && *at != '\0';
          at++)
         if (*at == '/' || (unsigned char)*at < ' ') *at = '_';
     return path;
 }
 
-/* Everything a run writes. */
-static const char *const file_names[] = { "journal.sqlite",     "journal.sqlite-wal",
-                                          "journal.sqlite-shm", "results.json",
-                                          "samples.jsonl",      "meter.json" };
+/* Everything a run and a comparison write. */
+static const char *const file_names[] = {
+    "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "results.json", "samples.jsonl",
+    "meter.json",     "compare.json",       "compare.md",         "compare.svg"
+};
 enum { FILE_COUNT = sizeof file_names / sizeof file_names[0], JOURNAL_FILES = 3 };
 
 static const char aside[] = "~"; /* suffix of an earlier run's files while a new one prepares */
@@ -125,11 +126,11 @@ static bool settle_earlier_run(cli_outdir *self, const cli_verb *verb, bool give
     return false;
 }
 
-bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const icl_task *task,
+bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const char *name,
                  bool resume)
 {
     *self = (cli_outdir){ .lock = -1 };
-    self->path = given != NULL ? strdup(given) : default_path(task);
+    self->path = given != NULL ? strdup(given) : default_path(name);
     self->journal = self->path != NULL ? join(self->path, file_names[0], "") : NULL;
     if (self->journal == NULL) {
         cli_complain(verb->name, "out of memory");

@@ -1,4 +1,4 @@
-/* cli/outdir.h - the folder of a run: results.json, samples.jsonl, meter.json, journal.sqlite.
+/* cli/outdir.h - the folder of a run or a comparison: results, meter.json, journal.sqlite.
  *
  * The folder itself carries the lock, so that a second writer is refused before any work and
  * nothing is left behind.
@@ -7,8 +7,6 @@
 #define ICL_CLI_OUTDIR_H
 
 #include <stdbool.h>
-
-#include <icl/task.h>
 
 #include "args.h"
 
@@ -21,9 +19,9 @@ typedef struct cli_outdir {
     bool begun;           /* there is something to keep */
 } cli_outdir;
 
-/* Creates and locks the folder: `given`, or icl-out/<task name> when NULL. An earlier run's journal
- * is refused in a given folder unless `resume`. False: it has said why. */
-bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const icl_task *task,
+/* Creates and locks the folder: `given`, or icl-out/<name> when NULL. An earlier run's journal is
+ * refused in a given folder unless `resume`. False: it has said why. */
+bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const char *name,
                  bool resume);
 
 /* Renames the files of an earlier run, so that a new one can start; its journal must be closed. */
