@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "math/cholesky.h"
 #include "math/matrix.h"
 
 /* A factor of the determinant below it is rounding. */
@@ -25,22 +26,6 @@ double icl_dpp_kernel_at(const icl_dpp_kernel *kernel, size_t i, size_t j)
     return kernel->relevance[i] * similarity * kernel->relevance[j];
 }
 
-/* Cholesky decomposition in place of the lower triangle; the logarithm of its determinant. */
-static double cholesky_log_det(double *matrix, size_t count)
-{
-    double log_det = 0;
-    for (size_t j = 0; j < count; j++) {
-        for (size_t i = j; i < count; i++) {
-            double left = matrix[i * count + j];
-            for (size_t t = 0; t < j; t++) left -= matrix[i * count + t] * matrix[j * count + t];
-            if (i == j && !(left > 0)) return -(double)INFINITY;
-            matrix[i * count + j] = i == j ? sqrt(left) : left / matrix[j * count + j];
-        }
-        log_det += 2 * log(matrix[j * count + j]);
-    }
-    return log_det;
-}
-
 icl_status icl_dpp_log_det(double *out, const icl_dpp_kernel *kernel, const size_t *set,
                            size_t set_count)
 {
@@ -50,9 +35,12 @@ icl_status icl_dpp_log_det(double *out, const icl_dpp_kernel *kernel, const size
     for (size_t i = 0; i < set_count; i++)
         for (size_t j = 0; j <= i; j++)
             matrix[i * set_count + j] = icl_dpp_kernel_at(kernel, set[i], set[j]);
-    *out = cholesky_log_det(matrix, set_count);
+    size_t good = 0;
+    const icl_status status = icl_cholesky(&good, matrix, set_count, NULL);
+    if (status == ICL_OK)
+        *out = good == set_count ? icl_cholesky_log_det(matrix, set_count) : -(double)INFINITY;
     free(matrix);
-    return ICL_OK;
+    return status;
 }
 
 /* The item with the largest factor, or count when none is worth choosing. */
