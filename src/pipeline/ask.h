@@ -50,7 +50,8 @@ typedef struct icl_ask_source {
     icl_ask_items pool, queries;
     const size_t *pool_labels; /* [pool.count]; read when an item is shown, so it may be filled in
                                   between calls (annotation); ICL_LABEL_NONE is never shown */
-    const icl_content_free *content_free; /* what ICL_ASK_CONTENT_FREE asks about */
+    const icl_template_forms *forms; /* of the task's template */
+    const char *task;                /* key of randomness */
 } icl_ask_source;
 
 /* A prompt to be: demonstrations with the first name of their labels, then the input. */

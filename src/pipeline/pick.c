@@ -33,7 +33,7 @@ struct icl_pick {
 typedef struct picking {
     char **inputs; /* [pool_count] rendered */
     icl_jinja *template;
-    icl_content_free content_free;
+    icl_template_forms forms;
     icl_text_vectors vectors;
     icl_ask_service *service; /* NULL unless the method asks */
 } picking;
@@ -221,7 +221,7 @@ static icl_status open_service(picking *work, icl_pick *pick, icl_engine *engine
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu examples", pick->pool_count);
     ICL_TRY(icl_prompting_template(&work->template, pick->task));
     ICL_TRY(icl_prompting_render_all(work->inputs, work->template, pick->pool, pick->pool_count));
-    ICL_TRY(icl_content_free_init(&work->content_free, work->template, pick->task, pick->pool));
+    ICL_TRY(icl_template_forms_init(&work->forms, work->template, pick->task, pick->pool));
     return icl_ask_service_new(
         &work->service,
         &(icl_ask_source){ .engine = engine,
@@ -232,14 +232,15 @@ static icl_status open_service(picking *work, icl_pick *pick, icl_engine *engine
                                      .inputs = (const char *const *)work->inputs,
                                      .ids = pick->ids },
                            .pool_labels = pick->labels,
-                           .content_free = &work->content_free });
+                           .forms = &work->forms,
+                           .task = icl_task_text(pick->task, ICL_TASK_NAME) });
 }
 
 static void picking_deinit(picking *work, size_t pool_count)
 {
     icl_ask_service_free(work->service);
     icl_text_vectors_deinit(&work->vectors);
-    icl_content_free_deinit(&work->content_free);
+    icl_template_forms_deinit(&work->forms);
     icl_jinja_free(work->template);
     for (size_t i = 0; work->inputs != NULL && i < pool_count; i++) free(work->inputs[i]);
     free(work->inputs);

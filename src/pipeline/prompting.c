@@ -57,6 +57,23 @@ icl_status icl_prompting_render_all(char **out, const icl_jinja *template,
     return ICL_OK;
 }
 
+/* A row of the examples with `written` in every input field. */
+static icl_status render_replaced(char **out, const icl_jinja *template, const icl_task *task,
+                                  const icl_dataset *examples, size_t index, const char *written)
+{
+    const icl_example *like = icl_dataset_at(examples, index);
+    json_t *row = json_copy((json_t *)icl_example_row(like));
+    if (row == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+    for (size_t i = 0; i < icl_task_input_field_count(task); i++)
+        json_object_set_new(row, icl_task_input_field(task, i), json_string(written));
+    const icl_status status = icl_prompting_render(out, template, row, icl_dataset_name(examples),
+                                                   icl_example_line(like));
+    json_decref(row);
+    return status;
+}
+
+/* ---- content-free inputs ---- */
+
 static bool template_uses(const icl_jinja *template, const char *field)
 {
     for (size_t i = 0; i < icl_jinja_name_count(template); i++)
@@ -68,7 +85,6 @@ icl_status icl_prompting_render_content_free(char **out, const icl_jinja *templa
                                              const icl_task *task, const icl_dataset *examples,
                                              size_t index, size_t which)
 {
-    const icl_example *like = icl_dataset_at(examples, index);
     bool used = false;
     for (size_t i = 0; i < icl_task_input_field_count(task); i++)
         used |= template_uses(template, icl_task_input_field(task, i));
@@ -77,39 +93,78 @@ icl_status icl_prompting_render_content_free(char **out, const icl_jinja *templa
                              "task \"%s\": content-free prompts cannot be made, since the template "
                              "uses none of the input fields",
                              icl_task_text(task, ICL_TASK_NAME));
-    json_t *row = json_copy((json_t *)icl_example_row(like));
-    if (row == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
-    for (size_t i = 0; i < icl_task_input_field_count(task); i++)
-        json_object_set_new(row, icl_task_input_field(task, i),
-                            json_string(icl_content_free_inputs[which]));
-    const icl_status status = icl_prompting_render(out, template, row, icl_dataset_name(examples),
-                                                   icl_example_line(like));
-    json_decref(row);
-    return status;
+    return render_replaced(out, template, task, examples, index, icl_content_free_inputs[which]);
 }
 
-icl_status icl_content_free_init(icl_content_free *out, const icl_jinja *template,
-                                 const icl_task *task, const icl_dataset *examples)
+/* ---- what the template writes whatever the item ---- */
+
+/* U+FDD0, which no text may hold. */
+static const char FIELD_MARK[] = "\xEF\xB7\x90";
+
+static icl_status keep_content_free(icl_template_forms *forms, const icl_jinja *template,
+                                    const icl_task *task, const icl_dataset *examples)
 {
-    icl_content_free made = { 0 };
     icl_status status = ICL_OK;
     for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT && status == ICL_OK; i++)
-        status = icl_prompting_render_content_free(&made.inputs[i], template, task, examples, 0, i);
-    if (status != ICL_OK && status != ICL_ENOMEM) {
-        const char *sentence = icl_error_message();
-        made.refusal = icl_string_copy(sentence, strlen(sentence));
-        status = made.refusal != NULL ? ICL_OK : icl_error_set(ICL_ENOMEM, "out of memory");
+        status = icl_prompting_render_content_free(&forms->content_free[i], template, task,
+                                                   examples, 0, i);
+    if (status == ICL_OK || status == ICL_ENOMEM) return status;
+    const char *sentence = icl_error_message();
+    forms->refusal = icl_string_copy(sentence, strlen(sentence));
+    return forms->refusal != NULL ? ICL_OK : icl_error_set(ICL_ENOMEM, "out of memory");
+}
+
+static icl_status split_at_fields(icl_template_forms *forms, const char *text)
+{
+    enum { MARK_BYTES = sizeof FIELD_MARK - 1 };
+    size_t fields = 0;
+    for (const char *at = text; (at = strstr(at, FIELD_MARK)) != NULL; at += MARK_BYTES) fields++;
+    if (fields == 0) return ICL_OK;
+    forms->frame = calloc(fields + 1, sizeof *forms->frame);
+    if (forms->frame == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+    while (forms->frame_count <= fields) {
+        const char *mark = strstr(text, FIELD_MARK);
+        const size_t length = mark != NULL ? (size_t)(mark - text) : strlen(text);
+        char *part = icl_string_copy(text, length);
+        if (part == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
+        forms->frame[forms->frame_count++] = part;
+        if (mark != NULL) text = mark + MARK_BYTES;
     }
+    return ICL_OK;
+}
+
+/* A template that takes only certain inputs has no frame. */
+static icl_status keep_frame(icl_template_forms *forms, const icl_jinja *template,
+                             const icl_task *task, const icl_dataset *examples)
+{
+    char *text = NULL;
+    icl_status status = render_replaced(&text, template, task, examples, 0, FIELD_MARK);
     if (status == ICL_OK)
-        *out = made;
-    else
-        icl_content_free_deinit(&made);
+        status = split_at_fields(forms, text);
+    else if (status != ICL_ENOMEM)
+        status = ICL_OK;
+    free(text);
     return status;
 }
 
-void icl_content_free_deinit(icl_content_free *content_free)
+icl_status icl_template_forms_init(icl_template_forms *out, const icl_jinja *template,
+                                   const icl_task *task, const icl_dataset *examples)
 {
-    for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++) free(content_free->inputs[i]);
-    free(content_free->refusal);
-    *content_free = (icl_content_free){ 0 };
+    icl_template_forms forms = { 0 };
+    icl_status status = keep_content_free(&forms, template, task, examples);
+    if (status == ICL_OK) status = keep_frame(&forms, template, task, examples);
+    if (status == ICL_OK)
+        *out = forms;
+    else
+        icl_template_forms_deinit(&forms);
+    return status;
+}
+
+void icl_template_forms_deinit(icl_template_forms *forms)
+{
+    for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++) free(forms->content_free[i]);
+    free(forms->refusal);
+    for (size_t i = 0; i < forms->frame_count; i++) free(forms->frame[i]);
+    free(forms->frame);
+    *forms = (icl_template_forms){ 0 };
 }

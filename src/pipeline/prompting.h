@@ -33,15 +33,17 @@ icl_status icl_prompting_render_content_free(char **out, const icl_jinja *templa
                                              const icl_task *task, const icl_dataset *examples,
                                              size_t index, size_t which);
 
-/* All content-free inputs of a task, or why it has none: only who asks for them has to know. */
-typedef struct icl_content_free {
-    char *inputs[ICL_CONTENT_FREE_COUNT]; /* NULL where refused */
-    char *refusal;                        /* a sentence; NULL: none was refused */
-} icl_content_free;
+/* What the template writes whatever the item, with the other fields of the first example. */
+typedef struct icl_template_forms {
+    char *content_free[ICL_CONTENT_FREE_COUNT]; /* NULL: refused */
+    char *refusal;      /* why, a sentence for who asks about them; NULL: none is refused */
+    char **frame;       /* [frame_count] before, between and after the input fields */
+    size_t frame_count; /* 0: it shows no input field as it stands */
+} icl_template_forms;
 
-/* With the other fields of the first example. On success *out is yours: icl_content_free_deinit. */
-icl_status icl_content_free_init(icl_content_free *out, const icl_jinja *template,
-                                 const icl_task *task, const icl_dataset *examples);
-void icl_content_free_deinit(icl_content_free *content_free);
+/* ICL_ENOMEM. On success *out is yours: icl_template_forms_deinit. */
+icl_status icl_template_forms_init(icl_template_forms *out, const icl_jinja *template,
+                                   const icl_task *task, const icl_dataset *examples);
+void icl_template_forms_deinit(icl_template_forms *forms);
 
 #endif

@@ -82,7 +82,8 @@ static void fill_source(icl_run *run)
     run->source.engine = run->engine;
     run->source.verbalizer = run->data.verbalizer;
     run->source.pool_labels = run->pool_labels;
-    run->source.content_free = &run->content_free;
+    run->source.forms = &run->forms;
+    run->source.task = icl_task_text(run->options.task, ICL_TASK_NAME);
     run->source.pool = (icl_ask_items){ .count = run->pool_count,
                                         .inputs = (const char *const *)run->pool_inputs,
                                         .ids = run->pool_ids };
@@ -126,8 +127,8 @@ static icl_status prepare(icl_run *run)
     ICL_TRY(load_data(run));
     ICL_TRY(open_prompter(run));
     ICL_TRY(icl_run_render_inputs(run));
-    ICL_TRY(icl_content_free_init(&run->content_free, run->template, run->options.task,
-                                  run->data.train));
+    ICL_TRY(
+        icl_template_forms_init(&run->forms, run->template, run->options.task, run->data.train));
     fill_source(run);
     return ICL_OK;
 }
@@ -202,7 +203,7 @@ void icl_run_free(icl_run *run)
     icl_ordering_deinit(&run->ordering);
     icl_batch_free(run->batch);
     icl_prompter_free(run->prompter);
-    icl_content_free_deinit(&run->content_free);
+    icl_template_forms_deinit(&run->forms);
     icl_jinja_free(run->template);
     if (run->options.data == NULL) icl_task_data_deinit(&run->data);
     icl_strategy_deinit(&run->strategy);

@@ -40,7 +40,7 @@ struct icl_run {
     icl_strategy strategy;
     icl_task_data data;
     icl_jinja *template;
-    icl_content_free content_free;
+    icl_template_forms forms;
     icl_ask_source source; /* of prompts: what follows, as the methods that ask see it */
     icl_prompter *prompter;
     size_t query_count, pool_count, label_count;
