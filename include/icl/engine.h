@@ -192,6 +192,22 @@ ICL_API icl_status icl_engine_run(icl_engine *engine, icl_batch *batch);
 ICL_API icl_meter icl_engine_get_meter(const icl_engine *engine);
 
 /**
+ * Begins an account of what the engine's batches take from here on. A batch costs the tokens of the
+ * trie of those requests that were not paid for before; without a journal, of all. What the journal
+ * knows from an earlier process is paid like the rest: resumed work costs what undisturbed work
+ * costs. From here on icl_engine_run refuses a batch that would exceed the bound with ICL_EBUDGET,
+ * before anything is evaluated.
+ */
+ICL_API void icl_engine_open_account(icl_engine *engine, uint64_t tokens_max);
+/** Another bound for the open account. */
+ICL_API void icl_engine_set_bound(icl_engine *engine, uint64_t tokens_max);
+/** Tokens paid so far; 0 without an account. */
+ICL_API uint64_t icl_engine_spent(const icl_engine *engine);
+/** What a run of the batch would cost now. Evaluates nothing. ICL_ENOMEM. */
+ICL_API icl_status icl_engine_price(uint64_t *out_tokens, const icl_engine *engine,
+                                    const icl_batch *batch);
+
+/**
  * Plain prefill rate of the same model on the same build: one sequence evaluated in calls of the
  * same size with about the same number of visible cells per token. The 1 of eta_machine.
  * @param[out] out_tokens_per_second  evaluated for about `seconds_max`

@@ -30,6 +30,7 @@ typedef enum icl_status {
     ICL_ENOTFOUND = -8,    /**< unknown name; the message offers the nearest known one */
     ICL_EBUSY = -9,        /**< another process holds the journal */
     ICL_ECANCELLED = -10,  /**< the caller asked to stop; finished work is durable */
+    ICL_EBUDGET = -11,     /**< more tokens are asked for than the caller allows */
 } icl_status;
 
 /**

@@ -38,6 +38,8 @@ const char *icl_status_name(icl_status status)
         return "in use";
     case ICL_ECANCELLED:
         return "cancelled";
+    case ICL_EBUDGET:
+        return "over budget";
     }
     return "unknown status";
 }

@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "engine/account.h"
 #include "engine/journal.h"
 #include "engine/plan.h"
 #include "math/logits.h"
@@ -23,6 +24,7 @@ struct icl_engine {
     icl_engine_options options;
     icl_journal *journal; /* NULL: none */
     icl_meter meter;
+    icl_account account;
 };
 
 icl_engine_options icl_engine_options_default(void)
@@ -52,12 +54,37 @@ void icl_engine_close(icl_engine *engine)
 {
     if (engine == NULL) return;
     icl_journal_close(engine->journal);
+    icl_account_deinit(&engine->account);
     free(engine);
 }
 
 icl_model *icl_engine_model(const icl_engine *engine)
 {
     return engine->model;
+}
+
+void icl_engine_open_account(icl_engine *engine, uint64_t tokens_max)
+{
+    icl_account_deinit(&engine->account);
+    engine->account = (icl_account){ .open = true,
+                                     .remembers = engine->journal != NULL,
+                                     .tokens_max = tokens_max };
+}
+
+void icl_engine_set_bound(icl_engine *engine, uint64_t tokens_max)
+{
+    assert(engine->account.open);
+    engine->account.tokens_max = tokens_max;
+}
+
+uint64_t icl_engine_spent(const icl_engine *engine)
+{
+    return engine->account.tokens_spent;
+}
+
+icl_status icl_engine_price(uint64_t *out_tokens, const icl_engine *engine, const icl_batch *batch)
+{
+    return icl_account_price(out_tokens, &engine->account, batch);
 }
 
 icl_meter icl_engine_get_meter(const icl_engine *engine)
@@ -377,6 +404,7 @@ static icl_status run_plan(engine_run *run)
 icl_status icl_engine_run(icl_engine *engine, icl_batch *batch)
 {
     engine_run run = { .engine = engine, .batch = batch };
+    if (engine->account.open) ICL_TRY(icl_account_pay(&engine->account, batch));
     icl_status status = run_prepare(&run);
     if (status == ICL_OK) status = recall_answers(&run);
     if (status == ICL_OK) status = run_plan(&run);

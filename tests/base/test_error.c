@@ -11,11 +11,11 @@
 
 static void test_error__every_code_has_a_name_of_its_own(void **state)
 {
-    for (int code = ICL_ECANCELLED; code <= ICL_OK; code++) {
+    for (int code = ICL_EBUDGET; code <= ICL_OK; code++) {
         const char *name = icl_status_name((icl_status)code);
         assert_true(strlen(name) > 0);
         assert_string_not_equal(name, "unknown status");
-        for (int other = ICL_ECANCELLED; other < code; other++)
+        for (int other = ICL_EBUDGET; other < code; other++)
             assert_string_not_equal(name, icl_status_name((icl_status)other));
     }
 }
