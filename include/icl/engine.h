@@ -203,9 +203,9 @@ ICL_API void icl_engine_open_account(icl_engine *engine, uint64_t tokens_max);
 ICL_API void icl_engine_set_bound(icl_engine *engine, uint64_t tokens_max);
 /** Tokens paid so far; 0 without an account. */
 ICL_API uint64_t icl_engine_spent(const icl_engine *engine);
-/** What a run of the batch would cost now. Evaluates nothing. ICL_ENOMEM. */
+/** What running the batches as one would cost now. Evaluates nothing. ICL_ENOMEM. */
 ICL_API icl_status icl_engine_price(uint64_t *out_tokens, const icl_engine *engine,
-                                    const icl_batch *batch);
+                                    const icl_batch *const *batches, size_t count);
 
 /**
  * Plain prefill rate of the same model on the same build: one sequence evaluated in calls of the

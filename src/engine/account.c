@@ -80,28 +80,35 @@ static icl_status copy_request(icl_batch *out, const icl_batch *batch, const icl
     return icl_batch_add_distribution(out, prefix, 0, &added);
 }
 
-icl_status icl_account_price(uint64_t *out_tokens, const icl_account *account,
-                             const icl_batch *batch)
+static icl_status copy_unpaid(icl_batch *out, const icl_account *account, const icl_batch *batch)
 {
-    icl_batch *new_requests = NULL;
-    icl_trie trie = { 0 };
-    icl_status status = icl_batch_new(&new_requests);
-    for (size_t r = 0; r < batch->request_count && status == ICL_OK; r++) {
+    for (size_t r = 0; r < batch->request_count; r++) {
         const icl_request *request = &batch->requests[r];
         if (!request->answered && !is_paid(account, request_key(batch, request)))
-            status = copy_request(new_requests, batch, request);
+            ICL_TRY(copy_request(out, batch, request));
     }
-    if (status == ICL_OK) status = icl_trie_build(&trie, new_requests);
+    return ICL_OK;
+}
+
+icl_status icl_account_price(uint64_t *out_tokens, const icl_account *account,
+                             const icl_batch *const *batches, size_t count)
+{
+    icl_batch *unpaid = NULL;
+    icl_trie trie = { 0 };
+    icl_status status = icl_batch_new(&unpaid);
+    for (size_t b = 0; b < count && status == ICL_OK; b++)
+        status = copy_unpaid(unpaid, account, batches[b]);
+    if (status == ICL_OK) status = icl_trie_build(&trie, unpaid);
     if (status == ICL_OK) *out_tokens = trie.node_count - 1;
     icl_trie_deinit(&trie);
-    icl_batch_free(new_requests);
+    icl_batch_free(unpaid);
     return status;
 }
 
 icl_status icl_account_pay(icl_account *account, const icl_batch *batch)
 {
     uint64_t tokens;
-    ICL_TRY(icl_account_price(&tokens, account, batch));
+    ICL_TRY(icl_account_price(&tokens, account, &batch, 1));
     const uint64_t left = account->tokens_max > account->tokens_spent
                               ? account->tokens_max - account->tokens_spent
                               : 0;

@@ -23,9 +23,9 @@ typedef struct icl_account {
     size_t capacity, count;
 } icl_account;
 
-/* Tokens that the batch would cost. ICL_ENOMEM; ICL_EINVAL: a trie beyond 2^31 nodes. */
+/* Tokens that the batches would cost as one. ICL_ENOMEM; ICL_EINVAL: a trie beyond 2^31 nodes. */
 icl_status icl_account_price(uint64_t *out_tokens, const icl_account *account,
-                             const icl_batch *batch);
+                             const icl_batch *const *batches, size_t count);
 
 /* Pays for a batch. ICL_EBUDGET: it would exceed the bound, and nothing is paid; as
  * icl_account_price. */

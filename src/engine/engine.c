@@ -82,9 +82,10 @@ uint64_t icl_engine_spent(const icl_engine *engine)
     return engine->account.tokens_spent;
 }
 
-icl_status icl_engine_price(uint64_t *out_tokens, const icl_engine *engine, const icl_batch *batch)
+icl_status icl_engine_price(uint64_t *out_tokens, const icl_engine *engine,
+                            const icl_batch *const *batches, size_t count)
 {
-    return icl_account_price(out_tokens, &engine->account, batch);
+    return icl_account_price(out_tokens, &engine->account, batches, count);
 }
 
 icl_meter icl_engine_get_meter(const icl_engine *engine)

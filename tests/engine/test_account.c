@@ -78,7 +78,7 @@ static icl_batch *batch_of(const char *const *prefixes, size_t count, const char
 static uint64_t price(const test_world *world, const icl_batch *batch)
 {
     uint64_t tokens = UINT64_MAX;
-    assert_int_equal(icl_engine_price(&tokens, world->engine, batch), ICL_OK);
+    assert_int_equal(icl_engine_price(&tokens, world->engine, &batch, 1), ICL_OK);
     return tokens;
 }
 
