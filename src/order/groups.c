@@ -14,14 +14,21 @@ static icl_status reserve(icl_order_groups *out, const icl_order_input *input)
     *out = (icl_order_groups){ .k = input->k, .query_count = queries };
     out->sets = malloc((items + 1) * sizeof *out->sets);
     out->first = malloc((queries + 1) * sizeof *out->first);
+    out->selves = malloc((queries + 1) * sizeof *out->selves);
     out->keys = calloc(queries + 1, sizeof *out->keys);
     out->of = malloc((queries + 1) * sizeof *out->of);
     out->ranks = malloc((items + 1) * sizeof *out->ranks);
-    if (out->sets == NULL || out->first == NULL || out->keys == NULL || out->of == NULL ||
-        out->ranks == NULL)
+    if (out->sets == NULL || out->first == NULL || out->selves == NULL || out->keys == NULL ||
+        out->of == NULL || out->ranks == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for demonstrations of %zu queries",
                              queries);
     return ICL_OK;
+}
+
+static size_t self_of(const icl_order_input *input, icl_group_by by, size_t query)
+{
+    return by == ICL_GROUP_BY_SET || input->query_self == NULL ? SIZE_MAX
+                                                               : input->query_self[query];
 }
 
 /* "4,17,23", and "@5" where the query is pool item 5 and that matters. */
@@ -29,13 +36,13 @@ static icl_status write_key(icl_text *key, const icl_order_input *input, icl_gro
                             size_t query, const size_t *set)
 {
     icl_text_clear(key);
-    for (size_t i = 0; i < input->k; i++) icl_text_printf(key, "%s%zu", i == 0 ? "" : ",", set[i]);
-    const size_t self = input->query_self == NULL ? SIZE_MAX : input->query_self[query];
-    if (by == ICL_GROUP_BY_SET_SELF && self != SIZE_MAX) icl_text_printf(key, "@%zu", self);
     if (by == ICL_GROUP_BY_QUERY) {
-        icl_text_clear(key);
         icl_text_append_string(key, input->query_ids[query]);
+        return icl_text_status(key);
     }
+    for (size_t i = 0; i < input->k; i++) icl_text_printf(key, "%s%zu", i == 0 ? "" : ",", set[i]);
+    const size_t self = self_of(input, by, query);
+    if (self != SIZE_MAX) icl_text_printf(key, "@%zu", self);
     return icl_text_status(key);
 }
 
@@ -63,16 +70,18 @@ static icl_status add_query(icl_order_groups *out, icl_string_map *known, icl_te
     sort_set(set, selected, k);
     rank_items(&out->ranks[query * k], set, selected, k);
     ICL_TRY(write_key(key, input, by, query, set));
-    if (by != ICL_GROUP_BY_QUERY)
-        out->of[query] = icl_string_map_find(known, icl_text_string(key));
-    else
-        out->of[query] = SIZE_MAX;
-    if (out->of[query] != SIZE_MAX) return ICL_OK;
+    const size_t same =
+        by == ICL_GROUP_BY_QUERY ? SIZE_MAX : icl_string_map_find(known, icl_text_string(key));
+    if (same != SIZE_MAX) {
+        out->of[query] = same;
+        return ICL_OK;
+    }
     out->keys[next] = icl_text_take(key, NULL);
     if (out->keys[next] == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for the key of a set of demonstrations");
     out->of[query] = next;
     out->first[next] = query;
+    out->selves[next] = self_of(input, by, query);
     out->count++;
     return icl_string_map_add(known, out->keys[next], &(size_t){ next });
 }
@@ -101,6 +110,7 @@ void icl_order_groups_deinit(icl_order_groups *groups)
     free(groups->ranks);
     free(groups->of);
     free(groups->keys);
+    free(groups->selves);
     free(groups->first);
     free(groups->sets);
     *groups = (icl_order_groups){ 0 };

@@ -28,11 +28,12 @@ typedef enum icl_group_by {
 
 typedef struct icl_order_groups {
     size_t count, k, query_count;
-    size_t *sets;  /* [count][k] pool indices, ascending */
-    size_t *first; /* [count] the first query of a group */
-    char **keys;   /* [count] keys of randomness: the sets as text, or the query's id */
-    size_t *of;    /* [query_count] group of a query */
-    size_t *ranks; /* [query_count][k] rank, in the query's selection, of its group's i-th item */
+    size_t *sets;   /* [count][k] pool indices, ascending */
+    size_t *first;  /* [count] the first query of a group */
+    size_t *selves; /* [count] pool index of the query, or SIZE_MAX; by set alone always SIZE_MAX */
+    char **keys;    /* [count] keys of randomness: the sets as text, or the query's id */
+    size_t *of;     /* [query_count] group of a query */
+    size_t *ranks;  /* [query_count][k] rank, in the query's selection, of its group's i-th item */
 } icl_order_groups;
 
 /* Groups in the order of their first queries. ICL_ENOMEM. */
