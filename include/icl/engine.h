@@ -51,6 +51,15 @@ ICL_API icl_status icl_batch_add_score(icl_batch *batch, size_t prefix, const in
 ICL_API icl_status icl_batch_add_distribution(icl_batch *batch, size_t prefix, size_t top_n,
                                               size_t *out_request);
 
+/** Asks for the whole next-token distribution after the prefix: four bytes for every token of the
+ *  vocabulary, in memory and in the journal. */
+ICL_API icl_status icl_batch_add_whole_distribution(icl_batch *batch, size_t prefix,
+                                                    size_t *out_request);
+
+/** Asks for the last hidden state at the prefix's last token, after the final norm: what the output
+ *  table reads. For models whose icl_model_info.hidden_states is set. */
+ICL_API icl_status icl_batch_add_hidden(icl_batch *batch, size_t prefix, size_t *out_request);
+
 /** Number of requests. */
 ICL_API size_t icl_batch_count(const icl_batch *batch);
 /** Number of prefixes added. */
@@ -59,8 +68,8 @@ ICL_API size_t icl_batch_prefix_count(const icl_batch *batch);
 ICL_API const int32_t *icl_batch_prefix(const icl_batch *batch, size_t prefix, size_t *out_count);
 /** Prefix that a request is conditioned on. */
 ICL_API size_t icl_batch_request_prefix(const icl_batch *batch, size_t request);
-/** Continuation of a score request; *out_count is 0 for a distribution request. Borrowed until the
- *  next addition. */
+/** Continuation of a score request; *out_count is 0 for other requests. Borrowed until the next
+ *  addition. */
 ICL_API const int32_t *icl_batch_continuation(const icl_batch *batch, size_t request,
                                               size_t *out_count);
 
@@ -83,6 +92,13 @@ ICL_API double icl_batch_entropy_nats(const icl_batch *batch, size_t request);
 ICL_API const int32_t *icl_batch_top_tokens(const icl_batch *batch, size_t request,
                                             const double **out_logprobs, size_t *out_count);
 
+/** Log-probability of every token of the vocabulary, [*out_count], in nats, of a whole-distribution
+ *  request. Borrowed. */
+ICL_API const float *icl_batch_whole_distribution_nats(const icl_batch *batch, size_t request,
+                                                       size_t *out_count);
+/** The state, [*out_count], of a hidden-state request. Borrowed. */
+ICL_API const float *icl_batch_hidden(const icl_batch *batch, size_t request, size_t *out_count);
+
 /* ---- the plan: a pure function of requests and limits ---- */
 
 /** What a plan has to keep to; icl_engine_limits gives those of a model and a machine. */
@@ -101,9 +117,11 @@ typedef struct icl_plan_stats {
     uint64_t tokens_asked;     /**< what evaluating each request alone would take */
     uint64_t tokens_trie;      /**< distinct (prefix, token) pairs: the least possible */
     uint64_t tokens_evaluated; /**< tokens_trie plus padding */
-    uint64_t logits_rows;      /**< rows that something reads */
+    uint64_t logits_rows;      /**< rows that something reads, a hidden state's included */
     uint64_t rows_padding;     /**< rows computed only to keep kernels on one code path */
     uint64_t visible_cells;    /**< sum over tokens of the tokens they attend to */
+    /** Requests among them for whole distributions and for hidden states. */
+    size_t whole_distributions, hidden_states;
     /** Evaluations; runs of them between two cuts of the cache. */
     size_t calls, waves;
     /** Most cells and sequences held at once; most tokens and read rows of a call. */
@@ -174,8 +192,9 @@ ICL_API icl_model *icl_engine_model(const icl_engine *engine);
 ICL_API icl_plan_limits icl_engine_limits(const icl_engine *engine);
 
 /**
- * Peak memory of a run of this plan, weights excluded: cache, logits rows, intermediate results and
- * the plan itself. Makes the model's buffers ready, as the run would; evaluates nothing.
+ * Peak memory of a run of this plan, weights excluded: cache, logits rows, intermediate results,
+ * whole distributions, hidden states and the plan itself. Makes the model's buffers ready, as the
+ * run would; evaluates nothing.
  * @param[out] out_bytes  within a tenth of what the process grows by
  * @return ICL_OK; ICL_EMODEL; ICL_ENOMEM
  */
@@ -185,7 +204,8 @@ ICL_API icl_status icl_engine_plan_bytes(icl_engine *engine, const icl_plan *pla
 /**
  * Answers every request of the batch. Answers found in the journal are not evaluated again; a
  * finished answer is in the journal before the function returns, whatever it returns.
- * @return ICL_OK; ICL_ECONTEXT; ICL_EMODEL; ICL_EIO: journal; ICL_ECANCELLED: interrupted
+ * @return ICL_OK; ICL_ECONTEXT; ICL_EMODEL; ICL_EIO: journal; ICL_ECANCELLED: interrupted;
+ *   ICL_EUNSUPPORTED: hidden states of a model that does not give them
  */
 ICL_API icl_status icl_engine_run(icl_engine *engine, icl_batch *batch);
 /** What all runs of the engine cost together. */

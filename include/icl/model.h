@@ -54,6 +54,7 @@ typedef struct icl_model_info {
     size_t bytes_per_cell;    /**< cache bytes of one token */
     size_t call_tokens_max;   /**< tokens of one evaluation call */
     size_t row_floor;         /**< fewest rows of a call for which its kernels keep their bits */
+    bool hidden_states;       /**< last hidden states can be read: icl_batch_add_hidden */
     bool exact;               /**< answers do not depend on what shares a call; see docs/adr/0002 */
     int thread_count;         /**< workers of an evaluation */
 } icl_model_info;

@@ -18,6 +18,7 @@ icl_status icl_batch_new(icl_batch **out)
 void icl_batch_free(icl_batch *batch)
 {
     if (batch == NULL) return;
+    for (size_t r = 0; r < batch->request_count; r++) free(batch->requests[r].vector);
     free(batch->tokens);
     free(batch->prefixes);
     free(batch->requests);
@@ -86,6 +87,18 @@ icl_status icl_batch_add_distribution(icl_batch *batch, size_t prefix, size_t to
 {
     const icl_request fresh = { .kind = REQUEST_DISTRIBUTION, .prefix = prefix, .top_n = top_n };
     return add_request(batch, fresh, top_n, out_request);
+}
+
+icl_status icl_batch_add_whole_distribution(icl_batch *batch, size_t prefix, size_t *out_request)
+{
+    const icl_request fresh = { .kind = REQUEST_WHOLE_DISTRIBUTION, .prefix = prefix };
+    return add_request(batch, fresh, 0, out_request);
+}
+
+icl_status icl_batch_add_hidden(icl_batch *batch, size_t prefix, size_t *out_request)
+{
+    const icl_request fresh = { .kind = REQUEST_HIDDEN, .prefix = prefix };
+    return add_request(batch, fresh, 0, out_request);
 }
 
 size_t icl_batch_count(const icl_batch *batch)
@@ -169,4 +182,25 @@ const int32_t *icl_batch_top_tokens(const icl_batch *batch, size_t index,
     *out_logprobs = batch->values + request->answer_first;
     *out_count = request->top_n;
     return batch->choices + request->answer_first;
+}
+
+static const float *vector_of(const icl_batch *batch, size_t index, request_kind kind,
+                              size_t *out_count)
+{
+    const icl_request *request = request_at(batch, index);
+    assert(request->answered && request->kind == kind);
+    (void)kind;
+    *out_count = request->vector_size;
+    return request->vector;
+}
+
+const float *icl_batch_whole_distribution_nats(const icl_batch *batch, size_t request,
+                                               size_t *out_count)
+{
+    return vector_of(batch, request, REQUEST_WHOLE_DISTRIBUTION, out_count);
+}
+
+const float *icl_batch_hidden(const icl_batch *batch, size_t request, size_t *out_count)
+{
+    return vector_of(batch, request, REQUEST_HIDDEN, out_count);
 }

@@ -4,7 +4,12 @@
 
 #include <icl/engine.h>
 
-typedef enum request_kind { REQUEST_SCORE, REQUEST_DISTRIBUTION } request_kind;
+typedef enum request_kind {
+    REQUEST_SCORE,
+    REQUEST_DISTRIBUTION,
+    REQUEST_WHOLE_DISTRIBUTION,
+    REQUEST_HIDDEN,
+} request_kind;
 
 typedef struct prefix_span {
     size_t first, count; /* in icl_batch.tokens */
@@ -13,11 +18,13 @@ typedef struct prefix_span {
 typedef struct icl_request {
     request_kind kind;
     size_t prefix;
-    size_t first, count; /* continuation in icl_batch.tokens; count 0 for a distribution */
+    size_t first, count; /* continuation in icl_batch.tokens; count 0 for other kinds */
     size_t top_n;
     size_t
         answer_first; /* score: token log-probabilities in icl_batch.values, `count` of them;
                          distribution: top_n log-probabilities, top tokens in icl_batch.choices */
+    float *vector;    /* whole distribution, hidden state: malloc'd when it is answered */
+    size_t vector_size;
     double entropy_nats;
     bool greedy;
     bool answered;

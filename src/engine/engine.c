@@ -115,7 +115,8 @@ icl_plan_limits icl_engine_limits(const icl_engine *engine)
 
 /* ---- answers as bytes ---- */
 
-/* Journal value: entropy, greedy flag, then `count` values and `count` choices. */
+/* Journal value: entropy, greedy flag, then `count` values and `count` choices; or only the floats
+ * of a vector. */
 typedef struct answer_head {
     double entropy_nats;
     uint64_t greedy;
@@ -126,13 +127,26 @@ static size_t answer_count(const icl_request *request)
     return request->kind == REQUEST_SCORE ? request->count : request->top_n;
 }
 
-static size_t answer_bytes(const icl_request *request)
+/* Numbers of an answer that is one vector; 0 for other kinds. */
+static size_t vector_size(const icl_request *request, const icl_model_info *info)
 {
+    if (request->kind == REQUEST_WHOLE_DISTRIBUTION) return info->vocab_count;
+    return request->kind == REQUEST_HIDDEN ? info->embedding_size : 0;
+}
+
+static size_t answer_bytes(const icl_request *request, const icl_model_info *info)
+{
+    const size_t size = vector_size(request, info);
+    if (size > 0) return size * sizeof(float);
     return sizeof(answer_head) + answer_count(request) * (sizeof(double) + sizeof(int32_t));
 }
 
 static void answer_write(unsigned char *to, const icl_batch *batch, const icl_request *request)
 {
+    if (request->vector != NULL) {
+        memcpy(to, request->vector, request->vector_size * sizeof(float));
+        return;
+    }
     const answer_head head = { .entropy_nats = request->entropy_nats, .greedy = request->greedy };
     const size_t count = answer_count(request);
     memcpy(to, &head, sizeof head);
@@ -142,8 +156,25 @@ static void answer_write(unsigned char *to, const icl_batch *batch, const icl_re
     memcpy(to, batch->choices + request->answer_first, count * sizeof(int32_t));
 }
 
-static void answer_read(icl_batch *batch, icl_request *request, const unsigned char *from)
+static icl_status make_vector(icl_request *request, size_t size)
 {
+    request->vector = malloc(size * sizeof *request->vector);
+    if (request->vector == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for an answer of %zu numbers", size);
+    request->vector_size = size;
+    return ICL_OK;
+}
+
+static icl_status answer_read(icl_batch *batch, icl_request *request, const icl_model_info *info,
+                              const unsigned char *from)
+{
+    const size_t size = vector_size(request, info);
+    if (size > 0) {
+        ICL_TRY(make_vector(request, size));
+        memcpy(request->vector, from, size * sizeof(float));
+        request->answered = true;
+        return ICL_OK;
+    }
     answer_head head;
     const size_t count = answer_count(request);
     memcpy(&head, from, sizeof head);
@@ -154,6 +185,7 @@ static void answer_read(icl_batch *batch, icl_request *request, const unsigned c
     request->entropy_nats = head.entropy_nats;
     request->greedy = head.greedy != 0;
     request->answered = true;
+    return ICL_OK;
 }
 
 static icl_hash128 answer_key(const icl_engine *engine, const icl_batch *batch,
@@ -188,9 +220,10 @@ typedef struct engine_run {
 static icl_status run_prepare(engine_run *run)
 {
     const icl_batch *batch = run->batch;
+    const icl_model_info *info = icl_model_get_info(run->engine->model);
     size_t largest = 1;
     for (size_t r = 0; r < batch->request_count; r++) {
-        const size_t bytes = answer_bytes(&batch->requests[r]);
+        const size_t bytes = answer_bytes(&batch->requests[r], info);
         if (bytes > largest) largest = bytes;
     }
     run->missing = calloc(batch->request_count > 0 ? batch->request_count : 1, sizeof(uint32_t));
@@ -207,15 +240,16 @@ static icl_status run_prepare(engine_run *run)
 static icl_status recall_answers(engine_run *run)
 {
     icl_engine *engine = run->engine;
+    const icl_model_info *info = icl_model_get_info(engine->model);
     if (engine->journal == NULL) return ICL_OK;
     for (size_t r = 0; r < run->batch->request_count; r++) {
         icl_request *request = &run->batch->requests[r];
         if (request->answered) continue;
         bool found = false;
         ICL_TRY(icl_journal_get(engine->journal, answer_key(engine, run->batch, request),
-                                run->buffer, answer_bytes(request), &found));
+                                run->buffer, answer_bytes(request, info), &found));
         if (!found) continue;
-        answer_read(run->batch, request, run->buffer);
+        ICL_TRY(answer_read(run->batch, request, info, run->buffer));
         engine->meter.requests_cached++;
     }
     return ICL_OK;
@@ -246,17 +280,53 @@ static void read_distribution(icl_batch *batch, icl_request *request, const floa
     request->entropy_nats = icl_logits_entropy_nats(logits, vocab_count, log_sum);
 }
 
-static void read_ask(icl_batch *batch, const trie_ask *ask, const float *logits, size_t vocab_count,
-                     icl_logits_summary summary)
+static void read_token(icl_batch *batch, const icl_request *request, size_t place,
+                       const float *logits, icl_logits_summary summary)
 {
-    icl_request *request = &batch->requests[ask->request];
-    if (request->kind == REQUEST_DISTRIBUTION) {
-        read_distribution(batch, request, logits, vocab_count, summary.log_sum);
-        return;
+    const int32_t token = batch->tokens[request->first + place];
+    batch->values[request->answer_first + place] = (double)logits[token] - summary.log_sum;
+    batch->choices[request->answer_first + place] = summary.best;
+}
+
+static icl_status read_whole(icl_request *request, const float *logits, size_t vocab_count,
+                             double log_sum)
+{
+    ICL_TRY(make_vector(request, vocab_count));
+    for (size_t token = 0; token < vocab_count; token++)
+        request->vector[token] = (float)((double)logits[token] - log_sum);
+    return ICL_OK;
+}
+
+static icl_status read_hidden(icl_request *request, const float *state, size_t size)
+{
+    for (size_t d = 0; d < size; d++)
+        if (!isfinite(state[d]))
+            return icl_error_set(ICL_EMODEL, "the model's hidden state is not finite");
+    ICL_TRY(make_vector(request, size));
+    memcpy(request->vector, state, size * sizeof *state);
+    return ICL_OK;
+}
+
+/* What an ask wants of row `index` of the last call. */
+static icl_status read_ask(engine_run *run, const trie_ask *ask, size_t index, const float *logits,
+                           icl_logits_summary summary)
+{
+    icl_model *model = run->engine->model;
+    const icl_model_info *info = icl_model_get_info(model);
+    icl_request *request = &run->batch->requests[ask->request];
+    switch (request->kind) {
+    case REQUEST_SCORE:
+        read_token(run->batch, request, ask->place, logits, summary);
+        return ICL_OK;
+    case REQUEST_DISTRIBUTION:
+        read_distribution(run->batch, request, logits, info->vocab_count, summary.log_sum);
+        return ICL_OK;
+    case REQUEST_WHOLE_DISTRIBUTION:
+        return read_whole(request, logits, info->vocab_count, summary.log_sum);
+    case REQUEST_HIDDEN:
+        break;
     }
-    const int32_t token = batch->tokens[request->first + ask->place];
-    batch->values[request->answer_first + ask->place] = (double)logits[token] - summary.log_sum;
-    batch->choices[request->answer_first + ask->place] = summary.best;
+    return read_hidden(request, icl_model_hidden(model, index), info->embedding_size);
 }
 
 static icl_status finish_request(engine_run *run, size_t index)
@@ -272,7 +342,8 @@ static icl_status finish_request(engine_run *run, size_t index)
     if (run->engine->journal == NULL) return ICL_OK;
     answer_write(run->buffer, run->batch, request);
     return icl_journal_put(run->engine->journal, answer_key(run->engine, run->batch, request),
-                           run->buffer, answer_bytes(request));
+                           run->buffer,
+                           answer_bytes(request, icl_model_get_info(run->engine->model)));
 }
 
 static icl_status read_rows(engine_run *run, const plan_call *call)
@@ -289,7 +360,7 @@ static icl_status read_rows(engine_run *run, const plan_call *call)
                                  node->depth - 1);
         for (uint32_t a = node->ask_first; a != TRIE_NONE; a = plan->trie.asks[a].next) {
             const trie_ask *ask = &plan->trie.asks[a];
-            read_ask(run->batch, ask, logits, vocab_count, summary);
+            ICL_TRY(read_ask(run, ask, i, logits, summary));
             if (--run->missing[ask->request] == 0) ICL_TRY(finish_request(run, ask->request));
         }
     }
@@ -351,14 +422,19 @@ static icl_status prepare_model(icl_engine *engine, const icl_plan *plan)
                                                    .sequences = stats->sequences_peak,
                                                    .call_tokens = stats->call_tokens_peak,
                                                    .call_rows = stats->call_rows_peak,
+                                                   .hidden = stats->hidden_states > 0,
                                                    .sequence_tokens = sequence_tokens_peak(plan) });
 }
 
-/* What the prepared model takes, and the planner. */
+/* What the prepared model takes, the planner, and answers that are vectors. */
 static uint64_t planned_bytes(const icl_engine *engine, const icl_plan *plan)
 {
-    return icl_model_working_bytes(engine->model) + plan->trie.node_capacity * sizeof(trie_node) +
-           plan->trie.node_count * sizeof(uint32_t) + plan->trie.ask_capacity * sizeof(trie_ask) +
+    const icl_model_info *info = icl_model_get_info(engine->model);
+    const uint64_t answers = plan->stats.whole_distributions * info->vocab_count +
+                             plan->stats.hidden_states * info->embedding_size;
+    return answers * sizeof(float) + icl_model_working_bytes(engine->model) +
+           plan->trie.node_capacity * sizeof(trie_node) + plan->trie.node_count * sizeof(uint32_t) +
+           plan->trie.ask_capacity * sizeof(trie_ask) +
            plan->token_capacity * (sizeof(icl_decode_token) + sizeof(uint32_t));
 }
 

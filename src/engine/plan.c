@@ -40,7 +40,8 @@ static icl_status add_token(plan_walker *walker, uint32_t index, uint32_t leaf_f
                             .leaf_first = (int32_t)leaf_first,
                             .leaf_last = (int32_t)(leaf_first + node->leaf_count - 1),
                             .trunk = trunk,
-                            .row = node->ask_first != TRIE_NONE };
+                            .row = node->ask_first != TRIE_NONE,
+                            .hidden = node->hidden };
     plan->nodes[plan->token_count++] = index;
     return ICL_OK;
 }
@@ -228,6 +229,8 @@ static void count_stats(icl_plan *plan, const icl_batch *batch)
         const icl_request *request = &batch->requests[r];
         if (request->answered) continue;
         stats->request_count++;
+        stats->whole_distributions += request->kind == REQUEST_WHOLE_DISTRIBUTION;
+        stats->hidden_states += request->kind == REQUEST_HIDDEN;
         stats->tokens_asked +=
             batch->prefixes[request->prefix].count + (request->count > 0 ? request->count - 1 : 0);
     }
@@ -302,7 +305,7 @@ static void print_token(icl_text *text, const icl_decode_token *token)
     if (token->leaf_first <= token->leaf_last)
         icl_text_printf(text, "%s%d", token->trunk ? "+" : "", token->leaf_first);
     if (token->leaf_first < token->leaf_last) icl_text_printf(text, "-%d", token->leaf_last);
-    icl_text_printf(text, "]%s", token->row ? "*" : "");
+    icl_text_printf(text, "]%s%s", token->row ? "*" : "", token->hidden ? "h" : "");
 }
 
 icl_status icl_plan_print(char **out_text, const icl_plan *plan)

@@ -104,6 +104,7 @@ static icl_status insert_request(trie_builder *builder, const icl_batch *batch, 
     const icl_request *request = &batch->requests[index];
     uint32_t node = prefix_node;
     ICL_TRY(add_ask(&builder->trie, node, index, 0));
+    builder->trie.nodes[node].hidden |= request->kind == REQUEST_HIDDEN;
     for (size_t i = 1; i < request->count; i++) {
         ICL_TRY(insert(builder, &node, batch->tokens + request->first + i - 1, 1));
         ICL_TRY(add_ask(&builder->trie, node, index, i));

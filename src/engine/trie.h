@@ -25,10 +25,11 @@ typedef struct trie_node {
     uint32_t rank;         /* place among its parent's children */
     uint32_t subtree_size; /* nodes below and including this one */
     uint32_t leaf_count;   /* nodes below without children; 1 for a leaf */
-    uint32_t ask_first;    /* in trie.asks, or TRIE_NONE: its logits are not read */
+    uint32_t ask_first;    /* in trie.asks, or TRIE_NONE: its row is not read */
+    bool hidden;           /* one of the asks reads its hidden state */
 } trie_node;
 
-/* Something read from a node's logits. */
+/* Something read from a node's row. */
 typedef struct trie_ask {
     uint32_t request;
     uint32_t place; /* index into the continuation */

@@ -64,6 +64,9 @@ icl_status icl_model_piece(icl_model *model, char *out, size_t capacity, size_t 
 
 icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits)
 {
+    if (limits->hidden && !model->info.hidden_states)
+        return icl_error_set(ICL_EUNSUPPORTED, "the %s back end does not give hidden states",
+                             model->backend->name);
     return model->backend->prepare(model->self, limits);
 }
 
@@ -76,6 +79,12 @@ icl_status icl_model_decode(icl_model *model, const icl_decode_call *call)
 const float *icl_model_logits(icl_model *model, size_t token_index)
 {
     return model->backend->logits(model->self, token_index);
+}
+
+const float *icl_model_hidden(icl_model *model, size_t token_index)
+{
+    assert(model->info.hidden_states);
+    return model->backend->hidden(model->self, token_index);
 }
 
 static void set_interrupted(icl_model *model, bool on)

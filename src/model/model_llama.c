@@ -178,6 +178,9 @@ typedef struct llama_backend_model {
     struct ggml_threadpool *threads;
     struct llama_batch batch;
     bool batch_ready;
+    float *hidden;         /* [limits.call_rows + row_floor][width]; NULL unless limits.hidden */
+    bool hidden_wanted;    /* by the call under way */
+    size_t hidden_written; /* rows of the last call */
     icl_decode_limits limits;
     double buffer_mib; /* cache, rows and intermediate results as allocated with the context */
     int thread_count;
@@ -192,6 +195,8 @@ static void release_context(llama_backend_model *self)
 {
     if (self->batch_ready) llama_batch_free(self->batch);
     self->batch_ready = false;
+    free(self->hidden);
+    self->hidden = NULL;
     llama_free(self->context);
     self->context = NULL;
     if (self->threads != NULL) ggml_threadpool_free(self->threads);
@@ -250,6 +255,27 @@ static bool is_interrupted(void *opaque)
     return atomic_load(&self->interrupted);
 }
 
+/* Most rows of a call. */
+static size_t rows_max(const llama_backend_model *self)
+{
+    return self->limits.call_rows + self->row_floor;
+}
+
+/* Keeps what the output table reads, row by row in the order of the call's read tokens. The
+ * library's own way would read every token of a call, a row of logits each. */
+static bool keep_hidden(struct ggml_tensor *tensor, bool asked, void *opaque)
+{
+    llama_backend_model *self = opaque;
+    const size_t width = (size_t)llama_model_n_embd(self->weights);
+    if (asked) return self->hidden_wanted && strcmp(ggml_get_name(tensor), "result_norm") == 0;
+    const size_t rows = (size_t)tensor->ne[1];
+    if (tensor->type == GGML_TYPE_F32 && (size_t)tensor->ne[0] == width && rows <= rows_max(self)) {
+        ggml_backend_tensor_get(tensor, self->hidden, 0, rows * width * sizeof *self->hidden);
+        self->hidden_written = rows;
+    }
+    return true;
+}
+
 static struct llama_context_params context_params(const llama_backend_model *self)
 {
     struct llama_context_params params = llama_context_default_params();
@@ -269,6 +295,10 @@ static struct llama_context_params context_params(const llama_backend_model *sel
     params.no_perf = true;
     params.abort_callback = is_interrupted;
     params.abort_callback_data = (void *)self;
+    if (self->limits.hidden) {
+        params.cb_eval = keep_hidden;
+        params.cb_eval_user_data = (void *)self;
+    }
     return params;
 }
 
@@ -278,7 +308,7 @@ static icl_status llama_backend_prepare(void *opaque, const icl_decode_limits *l
     const icl_decode_limits *have = &self->limits;
     if (self->context != NULL && have->cells >= limits->cells &&
         have->sequences >= limits->sequences && have->call_tokens >= limits->call_tokens &&
-        have->call_rows >= limits->call_rows) {
+        have->call_rows >= limits->call_rows && have->hidden >= limits->hidden) {
         llama_memory_clear(llama_get_memory(self->context), false);
         if (have->sequence_tokens < limits->sequence_tokens)
             self->limits.sequence_tokens = limits->sequence_tokens;
@@ -286,6 +316,12 @@ static icl_status llama_backend_prepare(void *opaque, const icl_decode_limits *l
     }
     release_context(self);
     self->limits = *limits;
+    if (limits->hidden) {
+        self->hidden = malloc(rows_max(self) * (size_t)llama_model_n_embd(self->weights) *
+                              sizeof *self->hidden);
+        if (self->hidden == NULL)
+            return icl_error_set(ICL_ENOMEM, "out of memory for %zu hidden states", rows_max(self));
+    }
     icl_exact_device_set_threads(self->thread_count);
     complaint[0] = '\0';
     logged_buffer_mib = 0;
@@ -317,6 +353,14 @@ static void add_token(struct llama_batch *batch, const icl_decode_token *token)
     batch->n_seq_id[i] = count;
 }
 
+/* Tokens before `end` whose rows are read. */
+static size_t rows_before(const struct llama_batch *batch, int32_t end)
+{
+    size_t rows = 0;
+    for (int32_t i = 0; i < end; i++) rows += batch->logits[i] != 0;
+    return rows;
+}
+
 /* Kernels choose their code path by the number of rows. Filling up to the floor keeps all calls on
  * one path: first tokens of a sequence nobody reads, then rows nobody reads. */
 static void pad_to_floor(struct llama_batch *batch, size_t floor, int32_t spare_sequence)
@@ -326,8 +370,7 @@ static void pad_to_floor(struct llama_batch *batch, size_t floor, int32_t spare_
                                               .position = position,
                                               .leaf_first = spare_sequence,
                                               .leaf_last = spare_sequence });
-    size_t rows = 0;
-    for (int32_t i = 0; i < batch->n_tokens; i++) rows += batch->logits[i] != 0;
+    size_t rows = rows_before(batch, batch->n_tokens);
     for (int32_t i = 0; i < batch->n_tokens && rows > 0 && rows < floor; i++) {
         if (batch->logits[i]) continue;
         batch->logits[i] = 1;
@@ -360,7 +403,12 @@ static icl_status llama_backend_decode(void *opaque, const icl_decode_call *call
         llama_memory_seq_rm(llama_get_memory(self->context), (int32_t)self->limits.sequences, -1,
                             -1);
     self->batch.n_tokens = 0;
-    for (size_t i = 0; i < call->token_count; i++) add_token(&self->batch, &call->tokens[i]);
+    self->hidden_wanted = false;
+    self->hidden_written = 0;
+    for (size_t i = 0; i < call->token_count; i++) {
+        add_token(&self->batch, &call->tokens[i]);
+        self->hidden_wanted |= call->tokens[i].hidden;
+    }
     pad_to_floor(&self->batch, self->row_floor, (int32_t)self->limits.sequences);
     complaint[0] = '\0';
     const int32_t result = llama_decode(self->context, self->batch);
@@ -369,7 +417,18 @@ static icl_status llama_backend_decode(void *opaque, const icl_decode_call *call
     if (result != 0)
         return icl_error_set(ICL_EMODEL, "evaluation of %zu tokens failed with code %d: %s",
                              call->token_count, result, complaint);
+    if (self->hidden_wanted &&
+        self->hidden_written != rows_before(&self->batch, self->batch.n_tokens))
+        return icl_error_set(ICL_EUNSUPPORTED, "llama.cpp gives no hidden states of \"%s\"",
+                             self->path);
     return ICL_OK;
+}
+
+static const float *llama_backend_hidden(void *opaque, size_t token_index)
+{
+    const llama_backend_model *self = opaque;
+    const size_t width = (size_t)llama_model_n_embd(self->weights);
+    return self->hidden + rows_before(&self->batch, (int32_t)token_index) * width;
 }
 
 static const float *llama_backend_logits(void *opaque, size_t token_index)
@@ -394,6 +453,9 @@ static uint64_t llama_backend_working_bytes(const void *opaque)
     const size_t rows_more = limits->call_rows > rows_held ? limits->call_rows - rows_held : 0;
     return (uint64_t)(self->buffer_mib * 1024 * 1024) +
            (uint64_t)rows_more * (size_t)llama_vocab_n_tokens(self->vocab) * sizeof(float) +
+           (limits->hidden ? (uint64_t)rows_max(self) * (size_t)llama_model_n_embd(self->weights) *
+                                 sizeof *self->hidden
+                           : 0) +
            (uint64_t)limits->sequence_tokens * BYTES_PER_SEQUENCE_TOKEN +
            (uint64_t)limits->call_tokens * (limits->sequences + 1) * sizeof(llama_seq_id) +
            BYTES_PER_CONTEXT;
@@ -412,6 +474,7 @@ static const icl_model_backend llama_backend = { .name = "llama.cpp",
                                                  .prepare = llama_backend_prepare,
                                                  .decode = llama_backend_decode,
                                                  .logits = llama_backend_logits,
+                                                 .hidden = llama_backend_hidden,
                                                  .interrupt = llama_backend_interrupt,
                                                  .working_bytes = llama_backend_working_bytes };
 
@@ -484,6 +547,7 @@ static icl_status describe(llama_backend_model *self, icl_model_info *out, const
         .call_tokens_max =
             options->call_tokens_max > 0 ? options->call_tokens_max : CALL_TOKENS_DEFAULT,
         .row_floor = self->row_floor,
+        .hidden_states = true,
         .exact = exact,
         .thread_count = self->thread_count,
     };

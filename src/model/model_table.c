@@ -17,11 +17,11 @@ typedef struct sequence {
 } sequence;
 
 typedef struct table_model {
-    icl_table_logits logits;
-    void *user;
+    icl_table table;
     icl_decode_limits limits;
     sequence *sequences; /* [limits.sequences] */
     float *rows;         /* [limits.call_tokens][VOCAB_COUNT] */
+    float *states;       /* [limits.call_tokens][table.hidden_size] */
     size_t cells_used;   /* tokens evaluated since the last cut, plus the kept ones */
     atomic_bool interrupted;
 } table_model;
@@ -32,8 +32,9 @@ static void release_cache(table_model *self)
         for (size_t i = 0; i < self->limits.sequences; i++) free(self->sequences[i].tokens);
     free(self->sequences);
     free(self->rows);
+    free(self->states);
     self->sequences = NULL;
-    self->rows = NULL;
+    self->rows = self->states = NULL;
 }
 
 static void table_close(void *self)
@@ -76,7 +77,8 @@ static icl_status table_prepare(void *opaque, const icl_decode_limits *limits)
     self->cells_used = 0;
     self->sequences = calloc(limits->sequences, sizeof *self->sequences);
     self->rows = malloc(limits->call_tokens * VOCAB_COUNT * sizeof *self->rows);
-    if (self->sequences == NULL || self->rows == NULL)
+    self->states = malloc((limits->call_tokens * self->table.hidden_size + 1) * sizeof(float));
+    if (self->sequences == NULL || self->rows == NULL || self->states == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for the table model's cache");
     for (size_t i = 0; i < limits->sequences; i++) {
         self->sequences[i].tokens = malloc(limits->cells * sizeof(int32_t));
@@ -106,6 +108,20 @@ static void extend(sequence *to, const icl_decode_token *token)
     to->tokens[to->count++] = token->token;
 }
 
+/* Rows that are read, and no others, are computed. */
+static void compute_row(table_model *self, size_t index, const icl_decode_token *token)
+{
+    const icl_table *table = &self->table;
+    const sequence *seen_by = &self->sequences[token->trunk ? 0 : token->leaf_first];
+    if (token->row)
+        table->logits(table->user, self->rows + index * VOCAB_COUNT, seen_by->tokens,
+                      seen_by->count);
+    assert(!token->hidden || (token->row && self->limits.hidden && table->hidden != NULL));
+    if (token->hidden)
+        table->hidden(table->user, self->states + index * table->hidden_size, seen_by->tokens,
+                      seen_by->count);
+}
+
 static icl_status table_decode(void *opaque, const icl_decode_call *call)
 {
     table_model *self = opaque;
@@ -117,12 +133,10 @@ static icl_status table_decode(void *opaque, const icl_decode_call *call)
     for (size_t i = 0; i < call->token_count; i++) {
         const icl_decode_token *token = &call->tokens[i];
         assert(token->trunk || token->leaf_first <= token->leaf_last);
-        const sequence *seen_by = &self->sequences[token->trunk ? 0 : token->leaf_first];
         if (token->trunk) extend(&self->sequences[0], token);
         for (int32_t s = token->leaf_first; s <= token->leaf_last; s++)
             extend(&self->sequences[s], token);
-        if (token->row)
-            self->logits(self->user, self->rows + i * VOCAB_COUNT, seen_by->tokens, seen_by->count);
+        compute_row(self, i, token);
     }
     return ICL_OK;
 }
@@ -133,13 +147,19 @@ static const float *table_row(void *opaque, size_t token_index)
     return self->rows + token_index * VOCAB_COUNT;
 }
 
+static const float *table_hidden(void *opaque, size_t token_index)
+{
+    const table_model *self = opaque;
+    return self->states + token_index * self->table.hidden_size;
+}
+
 static uint64_t table_working_bytes(const void *opaque)
 {
     const table_model *self = opaque;
     const icl_decode_limits *limits = &self->limits;
     return (uint64_t)limits->sequences *
                (sizeof *self->sequences + limits->cells * sizeof(int32_t)) +
-           (uint64_t)limits->call_tokens * VOCAB_COUNT * sizeof *self->rows;
+           (uint64_t)limits->call_tokens * (VOCAB_COUNT + self->table.hidden_size) * sizeof(float);
 }
 
 static void table_interrupt(void *opaque, bool on)
@@ -155,28 +175,36 @@ static const icl_model_backend table_backend = { .name = "table",
                                                  .prepare = table_prepare,
                                                  .decode = table_decode,
                                                  .logits = table_row,
+                                                 .hidden = table_hidden,
                                                  .interrupt = table_interrupt,
                                                  .working_bytes = table_working_bytes };
 
-icl_status icl_model_open_table(icl_model **out, icl_table_logits logits, void *user,
-                                size_t window_tokens)
+icl_status icl_model_open_table_of(icl_model **out, const icl_table *table)
 {
     table_model *self = calloc(1, sizeof *self);
     if (self == NULL) return icl_error_set(ICL_ENOMEM, "out of memory while opening a model");
-    self->logits = logits;
-    self->user = user;
+    self->table = *table;
     const icl_model_info info = { .path = "",
                                   .description = "hand-written table",
                                   .identity = "table",
                                   .build = "table",
                                   .vocab_count = VOCAB_COUNT,
-                                  .window_tokens = window_tokens,
+                                  .window_tokens = table->window_tokens,
+                                  .embedding_size = table->hidden_size,
                                   .bos = BOS,
                                   .eos = -1,
                                   .bytes_per_cell = sizeof(int32_t),
                                   .call_tokens_max = 64,
                                   .row_floor = 1,
+                                  .hidden_states = table->hidden != NULL,
                                   .exact = true,
                                   .thread_count = 1 };
     return icl_model_new(out, &table_backend, self, &info);
+}
+
+icl_status icl_model_open_table(icl_model **out, icl_table_logits logits, void *user,
+                                size_t window_tokens)
+{
+    return icl_model_open_table_of(
+        out, &(icl_table){ .logits = logits, .user = user, .window_tokens = window_tokens });
 }

@@ -22,7 +22,8 @@ typedef struct plan_simulation {
     size_t cells_used, cells_peak;
     uint32_t leaf_count;
     unsigned char *evaluated; /* [node_count] times */
-    unsigned char *wanted; /* [node_count] bit 0: on the path of a request, bit 1: row asked for */
+    unsigned char
+        *wanted; /* [node_count] bit 0: on a request's path, 1: row asked for, 2: hidden */
 } plan_simulation;
 
 static uint32_t plan_find_child(const icl_trie *trie, uint32_t parent, int32_t token)
@@ -47,7 +48,7 @@ static const char *plan_want_context(plan_simulation *self, const icl_batch *bat
         if (node == TRIE_NONE) return "a context of a request is not in the trie";
         self->wanted[node] |= 1;
     }
-    self->wanted[node] |= 2;
+    self->wanted[node] |= batch->requests[request].kind == REQUEST_HIDDEN ? 6 : 2;
     return NULL;
 }
 
@@ -56,7 +57,7 @@ static const char *plan_want_batch(plan_simulation *self, const icl_batch *batch
     for (size_t r = 0; r < icl_batch_count(batch); r++) {
         size_t count;
         icl_batch_continuation(batch, r, &count);
-        if (count == 0) count = 1; /* a distribution is read once, after the prefix */
+        if (count == 0) count = 1; /* what is no continuation is read once, after the prefix */
         for (size_t place = 0; place < count; place++) {
             const char *broken = plan_want_context(self, batch, r, place);
             if (broken != NULL) return broken;
@@ -107,6 +108,8 @@ static const char *plan_play_token(plan_simulation *self, size_t index)
         return "a token is not its node's";
     if (token->row != ((self->wanted[node] & 2) != 0))
         return "a row is read where nobody asks, or not read where somebody does";
+    if (token->hidden != ((self->wanted[node] & 4) != 0))
+        return "a hidden state is read where nobody asks, or not read where somebody does";
     if (!token->trunk && token->leaf_first > token->leaf_last) return "a token without a sequence";
     if (token->leaf_first < 1 || token->leaf_last > (int32_t)self->leaf_count)
         return "a token names a leaf that the wave does not have";

@@ -314,6 +314,165 @@ static void test_engine__distribution_matches_the_definition(void **state)
     icl_model_close(model);
 }
 
+/* ---- whole distributions and hidden states ---- */
+
+enum { STATE_SIZE = 7, ASKED = 3 };
+
+/* A pseudo-random state keyed by the whole context. */
+static void hashed_state(void *user, float *out, const int32_t *context, size_t count)
+{
+    (void)user;
+    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
+    icl_rng rng = icl_rng_new(hash.high, NULL, NULL, NULL);
+    for (size_t d = 0; d < STATE_SIZE; d++) out[d] = (float)(icl_rng_unit(&rng) - 0.5);
+}
+
+static icl_model *open_with_states(icl_table_hidden states)
+{
+    icl_model *model = NULL;
+    const icl_table table = { .logits = hashed_logits,
+                              .hidden = states,
+                              .hidden_size = STATE_SIZE };
+    assert_int_equal(icl_model_open_table_of(&model, &table), ICL_OK);
+    return model;
+}
+
+/* Of every prefix asked for, in this order: whole distribution, hidden state, one token's score. */
+static icl_batch *batch_of_vectors(const question_set *questions, const size_t *prefixes,
+                                   size_t count)
+{
+    icl_batch *batch = NULL;
+    size_t prefix, request;
+    const int32_t token = 'b';
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    for (size_t i = 0; i < count; i++) {
+        const size_t p = prefixes == NULL ? i : prefixes[i];
+        assert_int_equal(
+            icl_batch_add_prefix(batch, questions->prefix[p], questions->prefix_length[p], &prefix),
+            ICL_OK);
+        assert_int_equal(icl_batch_add_whole_distribution(batch, prefix, &request), ICL_OK);
+        assert_int_equal(icl_batch_add_hidden(batch, prefix, &request), ICL_OK);
+        assert_int_equal(icl_batch_add_score(batch, prefix, &token, 1, &request), ICL_OK);
+        assert_int_equal(request, i * ASKED + 2);
+    }
+    return batch;
+}
+
+static void assert_whole(const icl_batch *batch, size_t request, const int32_t *context,
+                         size_t context_count)
+{
+    size_t count = 0;
+    const float *nats = icl_batch_whole_distribution_nats(batch, request, &count);
+    assert_int_equal(count, VOCAB_COUNT);
+    double mass = 0;
+    for (int32_t token = 0; token < VOCAB_COUNT; token++) {
+        assert_near(nats[token], reference_logprob(context, context_count, token), 5e-6);
+        mass += exp((double)nats[token]);
+    }
+    assert_near(mass, 1, 1e-5);
+}
+
+static void test_engine__vectors_are_those_of_the_prefix(void **state)
+{
+    (void)state;
+    static question_set questions;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        draw_questions(&questions, seed);
+        icl_model *model = open_with_states(hashed_state);
+        icl_engine *engine = open_engine(model, NULL);
+        icl_batch *batch = batch_of_vectors(&questions, NULL, questions.prefix_count);
+        assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+        for (size_t p = 0; p < questions.prefix_count; p++) {
+            float expected[STATE_SIZE];
+            size_t count = 0;
+            assert_whole(batch, p * ASKED, questions.prefix[p], questions.prefix_length[p]);
+            const float *hidden = icl_batch_hidden(batch, p * ASKED + 1, &count);
+            assert_int_equal(count, STATE_SIZE);
+            hashed_state(NULL, expected, questions.prefix[p], questions.prefix_length[p]);
+            assert_memory_equal(hidden, expected, sizeof expected);
+        }
+        icl_batch_free(batch);
+        icl_engine_close(engine);
+        icl_model_close(model);
+    }
+}
+
+/* Law 2: everything asked of a prefix is read from one row. */
+static void test_engine__vectors_share_their_row(void **state)
+{
+    (void)state;
+    static question_set questions;
+    draw_questions(&questions, 5);
+    const size_t prefix = 0;
+    icl_model *model = open_with_states(hashed_state);
+    icl_engine *engine = open_engine(model, NULL);
+    icl_batch *batch = batch_of_vectors(&questions, &prefix, 1);
+    assert_int_equal(icl_engine_run(engine, batch), ICL_OK);
+    assert_int_equal(icl_engine_get_meter(engine).logits_rows, 1);
+    assert_int_equal(icl_engine_get_meter(engine).tokens_evaluated, questions.prefix_length[0]);
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+/* Law 3, of vectors: alone or together, in large calls or small ones, the same bytes. */
+static void test_engine__vectors_do_not_depend_on_the_batch(void **state)
+{
+    (void)state;
+    static question_set questions;
+    draw_questions(&questions, 79);
+    icl_model *model = open_with_states(hashed_state);
+    icl_engine_options options = icl_engine_options_default();
+    icl_engine *engine = open_engine(model, NULL);
+    options.call_tokens_max = 5;
+    icl_engine *small = open_engine(model, &options);
+    icl_batch *together = batch_of_vectors(&questions, NULL, questions.prefix_count);
+    assert_int_equal(icl_engine_run(engine, together), ICL_OK);
+    for (size_t p = 0; p < questions.prefix_count; p++) {
+        size_t count = 0;
+        icl_batch *alone = batch_of_vectors(&questions, &p, 1);
+        assert_int_equal(icl_engine_run(small, alone), ICL_OK);
+        assert_memory_equal(icl_batch_whole_distribution_nats(together, p * ASKED, &count),
+                            icl_batch_whole_distribution_nats(alone, 0, &count),
+                            VOCAB_COUNT * sizeof(float));
+        assert_memory_equal(icl_batch_hidden(together, p * ASKED + 1, &count),
+                            icl_batch_hidden(alone, 1, &count), STATE_SIZE * sizeof(float));
+        icl_batch_free(alone);
+    }
+    icl_batch_free(together);
+    icl_engine_close(small);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+static void one_state_is_not_a_number(void *user, float *out, const int32_t *context, size_t count)
+{
+    hashed_state(user, out, context, count);
+    out[STATE_SIZE - 1] = NAN;
+}
+
+static void expect_no_states(icl_table_hidden states, icl_status expected, const char *sentence)
+{
+    static question_set questions;
+    draw_questions(&questions, 3);
+    icl_model *model = states == NULL ? open_table(NULL) : open_with_states(states);
+    icl_engine *engine = open_engine(model, NULL);
+    icl_batch *batch = batch_of_vectors(&questions, NULL, 1);
+    assert_int_equal(icl_engine_run(engine, batch), expected);
+    assert_string_equal(icl_error_message(), sentence);
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+static void test_engine__a_model_without_states_is_refused(void **state)
+{
+    (void)state;
+    expect_no_states(NULL, ICL_EUNSUPPORTED, "the table back end does not give hidden states");
+    expect_no_states(one_state_is_not_a_number, ICL_EMODEL,
+                     "the model's hidden state is not finite");
+}
+
 static void not_a_number(void *user, float *out, const int32_t *context, size_t count)
 {
     hashed_logits(user, out, context, count);
@@ -345,6 +504,10 @@ int main(void)
         cmocka_unit_test(test_engine__small_budgets_give_the_same_answers),
         cmocka_unit_test(test_engine__a_path_beyond_the_budget_is_refused),
         cmocka_unit_test(test_engine__distribution_matches_the_definition),
+        cmocka_unit_test(test_engine__vectors_are_those_of_the_prefix),
+        cmocka_unit_test(test_engine__vectors_share_their_row),
+        cmocka_unit_test(test_engine__vectors_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_engine__a_model_without_states_is_refused),
         cmocka_unit_test(test_engine__logits_that_are_not_numbers_are_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,7 +209,7 @@ static void test_journal__a_missing_folder_is_named(void **state)
 
 /* ---- runs ---- */
 
-enum { VOCAB_COUNT = 257, PREFIXES = 12, LABELS = 5 };
+enum { VOCAB_COUNT = 257, STATE_SIZE = 4, PREFIXES = 12, LABELS = 5, QUESTIONS = LABELS + 3 };
 
 static void hashed_logits(void *user, float *out, const int32_t *context, size_t count)
 {
@@ -220,24 +220,37 @@ static void hashed_logits(void *user, float *out, const int32_t *context, size_t
     for (size_t i = 0; i < VOCAB_COUNT; i++) out[i] = (float)(icl_rng_unit(&rng) * 8 - 4);
 }
 
-/* Every prefix with five labels of one to three tokens and a distribution. With `only`, the
- * requests that have no answer there. */
+static void hashed_state(void *user, float *out, const int32_t *context, size_t count)
+{
+    (void)user;
+    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
+    for (size_t d = 0; d < STATE_SIZE; d++) out[d] = (float)(hash.high >> 8 * d & 0xFF);
+}
+
+static icl_status add_question(icl_batch *batch, size_t prefix, int32_t question)
+{
+    size_t request;
+    const int32_t words[] = { 'x' + question % 2, 'y', 'z' };
+    if (question < LABELS)
+        return icl_batch_add_score(batch, prefix, words, 1 + (size_t)question / 2, &request);
+    if (question == LABELS) return icl_batch_add_distribution(batch, prefix, 3, &request);
+    return question == LABELS + 1 ? icl_batch_add_whole_distribution(batch, prefix, &request)
+                                  : icl_batch_add_hidden(batch, prefix, &request);
+}
+
+/* Every prefix with five labels of one to three tokens, a distribution, a whole one and a hidden
+ * state. With `only`, the requests that have no answer there. */
 static icl_batch *batch_of_questions(const icl_batch *only)
 {
     icl_batch *batch = NULL;
-    size_t prefix, request, at = 0;
+    size_t prefix, at = 0;
     assert_int_equal(icl_batch_new(&batch), ICL_OK);
     for (int32_t p = 0; p < PREFIXES; p++) {
         const int32_t tokens[] = { 'a', 'b', 'c', 'd', 'e' + p / 4, 'p' + p };
         assert_int_equal(icl_batch_add_prefix(batch, tokens, 6, &prefix), ICL_OK);
-        for (int32_t label = 0; label <= LABELS; label++, at++) {
-            const int32_t words[] = { 'x' + label % 2, 'y', 'z' };
+        for (int32_t question = 0; question < QUESTIONS; question++, at++) {
             if (only != NULL && only->requests[at].answered) continue;
-            assert_int_equal(
-                label < LABELS
-                    ? icl_batch_add_score(batch, prefix, words, 1 + (size_t)label / 2, &request)
-                    : icl_batch_add_distribution(batch, prefix, 3, &request),
-                ICL_OK);
+            assert_int_equal(add_question(batch, prefix, question), ICL_OK);
         }
     }
     return batch;
@@ -267,7 +280,11 @@ static run_record run(icl_batch *batch, const char *journal_path, size_t calls)
     run_record record = { 0 };
     icl_model *model = NULL;
     icl_engine *engine = NULL;
-    assert_int_equal(icl_model_open_table(&model, hashed_logits, &record.evaluations, 0), ICL_OK);
+    const icl_table table = { .logits = hashed_logits,
+                              .hidden = hashed_state,
+                              .hidden_size = STATE_SIZE,
+                              .user = &record.evaluations };
+    assert_int_equal(icl_model_open_table_of(&model, &table), ICL_OK);
     interruption plan = { .model = model, .calls_left = calls };
     icl_engine_options options = icl_engine_options_default();
     options.journal_path = journal_path;
@@ -282,28 +299,48 @@ static run_record run(icl_batch *batch, const char *journal_path, size_t calls)
     return record;
 }
 
+static void assert_same_scores(const icl_batch *a, const icl_batch *b, size_t r)
+{
+    size_t count, other;
+    const double *first = icl_batch_token_logprobs_nats(a, r, &count);
+    const double *second = icl_batch_token_logprobs_nats(b, r, &other);
+    assert_int_equal(count, other);
+    assert_memory_equal(first, second, count * sizeof *first);
+    assert_int_equal(icl_batch_is_greedy(a, r), icl_batch_is_greedy(b, r));
+}
+
+static void assert_same_distributions(const icl_batch *a, const icl_batch *b, size_t r)
+{
+    size_t count, other;
+    const double *first, *second;
+    const int32_t *top = icl_batch_top_tokens(a, r, &first, &count);
+    const int32_t *top_other = icl_batch_top_tokens(b, r, &second, &other);
+    const double entropies[] = { icl_batch_entropy_nats(a, r), icl_batch_entropy_nats(b, r) };
+    assert_int_equal(count, other);
+    assert_memory_equal(top, top_other, count * sizeof *top);
+    assert_memory_equal(first, second, count * sizeof *first);
+    assert_memory_equal(&entropies[0], &entropies[1], sizeof entropies[0]);
+}
+
+static void assert_same_vectors(const icl_batch *a, const icl_batch *b, size_t r)
+{
+    const icl_request *first = &a->requests[r], *second = &b->requests[r];
+    assert_int_equal(first->vector_size, first->kind == REQUEST_HIDDEN ? STATE_SIZE : VOCAB_COUNT);
+    assert_int_equal(first->vector_size, second->vector_size);
+    assert_memory_equal(first->vector, second->vector, first->vector_size * sizeof(float));
+}
+
 static void assert_same_answers(const icl_batch *a, const icl_batch *b)
 {
     assert_int_equal(icl_batch_count(a), icl_batch_count(b));
     for (size_t r = 0; r < icl_batch_count(a); r++) {
-        size_t count, other;
-        icl_batch_continuation(a, r, &count);
-        if (count > 0) {
-            const double *first = icl_batch_token_logprobs_nats(a, r, &count);
-            const double *second = icl_batch_token_logprobs_nats(b, r, &other);
-            assert_int_equal(count, other);
-            assert_memory_equal(first, second, count * sizeof *first);
-            assert_int_equal(icl_batch_is_greedy(a, r), icl_batch_is_greedy(b, r));
-            continue;
-        }
-        const double *first, *second;
-        const int32_t *top = icl_batch_top_tokens(a, r, &first, &count);
-        const int32_t *top_other = icl_batch_top_tokens(b, r, &second, &other);
-        const double entropies[] = { icl_batch_entropy_nats(a, r), icl_batch_entropy_nats(b, r) };
-        assert_int_equal(count, other);
-        assert_memory_equal(top, top_other, count * sizeof *top);
-        assert_memory_equal(first, second, count * sizeof *first);
-        assert_memory_equal(&entropies[0], &entropies[1], sizeof entropies[0]);
+        assert_int_equal(a->requests[r].kind, b->requests[r].kind);
+        if (a->requests[r].kind == REQUEST_SCORE)
+            assert_same_scores(a, b, r);
+        else if (a->requests[r].kind == REQUEST_DISTRIBUTION)
+            assert_same_distributions(a, b, r);
+        else
+            assert_same_vectors(a, b, r);
     }
 }
 

@@ -95,6 +95,25 @@ static void test_plan__one_token_labels_read_one_row(void **state)
     check_golden("one_token_labels", batch, roomy);
 }
 
+/* A hidden state (h) is read with the row that everything else asked of the prefix reads. */
+static void test_plan__vectors_read_the_prefixs_row(void **state)
+{
+    size_t request;
+    icl_batch *batch = new_batch();
+    const size_t prefix = add_prefix(batch, "abc"), longer = add_prefix(batch, "abcd");
+    add_score(batch, prefix, "x");
+    assert_int_equal(icl_batch_add_hidden(batch, prefix, &request), ICL_OK);
+    assert_int_equal(icl_batch_add_whole_distribution(batch, longer, &request), ICL_OK);
+    assert_int_equal(icl_batch_add_hidden(batch, longer, &request), ICL_OK);
+    icl_plan *plan = plan_of(batch, roomy);
+    assert_int_equal(icl_plan_get_stats(plan)->hidden_states, 2);
+    assert_int_equal(icl_plan_get_stats(plan)->whole_distributions, 1);
+    assert_int_equal(icl_plan_get_stats(plan)->logits_rows, 2);
+    assert_int_equal(icl_plan_get_stats(plan)->tokens_asked, 3 + 3 + 4 + 4);
+    icl_plan_free(plan);
+    check_golden("vectors", batch, roomy);
+}
+
 /* Labels "x", "xy", "xyz" and "xz" need x and xy behind the prefix, and nothing else. */
 static void test_plan__nested_labels_share_their_beginning(void **state)
 {
@@ -178,11 +197,27 @@ static void draw_batch(drawn_batch *out, uint64_t seed)
     }
 }
 
+/* A continuation, or without one a question about the prefix itself. */
+static icl_status add_drawn(icl_batch *batch, size_t prefix, const drawn_request *from)
+{
+    size_t request;
+    if (from->count > 0)
+        return icl_batch_add_score(batch, prefix, from->continuation, from->count, &request);
+    switch (from->prefix % 3) {
+    case 0:
+        return icl_batch_add_distribution(batch, prefix, 2, &request);
+    case 1:
+        return icl_batch_add_whole_distribution(batch, prefix, &request);
+    default:
+        return icl_batch_add_hidden(batch, prefix, &request);
+    }
+}
+
 /* The drawn requests in the given order; prefixes in the order of their first use. */
 static icl_batch *batch_of(const drawn_batch *drawn, const size_t *order)
 {
     icl_batch *batch = new_batch();
-    size_t ids[12], request;
+    size_t ids[12];
     for (size_t p = 0; p < 12; p++) ids[p] = SIZE_MAX;
     for (size_t i = 0; i < drawn->request_count; i++) {
         const drawn_request *from = &drawn->requests[order[i]];
@@ -191,11 +226,7 @@ static icl_batch *batch_of(const drawn_batch *drawn, const size_t *order)
             assert_int_equal(icl_batch_add_prefix(batch, drawn->prefixes[from->prefix],
                                                   drawn->prefix_lengths[from->prefix], id),
                              ICL_OK);
-        const icl_status status =
-            from->count > 0
-                ? icl_batch_add_score(batch, *id, from->continuation, from->count, &request)
-                : icl_batch_add_distribution(batch, *id, 2, &request);
-        assert_int_equal(status, ICL_OK);
+        assert_int_equal(add_drawn(batch, *id, from), ICL_OK);
     }
     return batch;
 }
@@ -310,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan__shared_prefix_is_evaluated_once),
         cmocka_unit_test(test_plan__one_token_labels_read_one_row),
+        cmocka_unit_test(test_plan__vectors_read_the_prefixs_row),
         cmocka_unit_test(test_plan__nested_labels_share_their_beginning),
         cmocka_unit_test(test_plan__more_siblings_than_sequences_take_several_waves),
         cmocka_unit_test(test_plan__tiny_budget_cuts_the_trunk_back),

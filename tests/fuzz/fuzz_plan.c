@@ -36,17 +36,30 @@ static size_t take_tokens(byte_source *source, int32_t tokens[TOKENS_MAX])
     return count;
 }
 
+/* A continuation, or without one a question about the prefix itself. */
+static icl_status add_question(icl_batch *batch, size_t prefix, byte_source *source)
+{
+    int32_t tokens[TOKENS_MAX];
+    size_t request;
+    const size_t count = take_tokens(source, tokens);
+    if (count > 0) return icl_batch_add_score(batch, prefix, tokens, count, &request);
+    switch (take(source) % 3) {
+    case 0:
+        return icl_batch_add_distribution(batch, prefix, 1, &request);
+    case 1:
+        return icl_batch_add_whole_distribution(batch, prefix, &request);
+    default:
+        return icl_batch_add_hidden(batch, prefix, &request);
+    }
+}
+
 static icl_status add_group(icl_batch *batch, byte_source *source)
 {
     int32_t tokens[TOKENS_MAX];
-    size_t count = take_tokens(source, tokens), id, request;
+    size_t count = take_tokens(source, tokens), id;
     if (count == 0) tokens[count++] = 0;
     ICL_TRY(icl_batch_add_prefix(batch, tokens, count, &id));
-    for (size_t left = take(source) % 8; left > 0; left--) {
-        count = take_tokens(source, tokens);
-        ICL_TRY(count > 0 ? icl_batch_add_score(batch, id, tokens, count, &request)
-                          : icl_batch_add_distribution(batch, id, 1, &request));
-    }
+    for (size_t left = take(source) % 8; left > 0; left--) ICL_TRY(add_question(batch, id, source));
     return ICL_OK;
 }
 

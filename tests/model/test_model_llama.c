@@ -92,6 +92,73 @@ static void check_exact(const char *path)
     icl_model_close(threaded);
 }
 
+/* Whole distributions and hidden states of the questions' prefixes order[0..count-1], one behind
+ * the other in `out`; without `hidden` the distributions alone. */
+static float *ask_vectors(icl_model *model, const question_set *questions, const size_t *order,
+                          size_t count, size_t call_tokens, bool hidden)
+{
+    const icl_model_info *info = icl_model_get_info(model);
+    const size_t width = info->vocab_count + (hidden ? info->embedding_size : 0);
+    float *out = calloc(count * width, sizeof *out);
+    icl_engine_options options = icl_engine_options_default();
+    options.call_tokens_max = call_tokens;
+    icl_engine *engine = NULL;
+    icl_batch *batch = NULL;
+    size_t wholes[REQUESTS], states[REQUESTS], prefix, size;
+    assert_non_null(out);
+    assert_int_equal(icl_engine_open(&engine, model, &options), ICL_OK);
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    for (size_t i = 0; i < count; i++) {
+        const size_t r = order[i];
+        assert_int_equal(
+            icl_batch_add_prefix(batch, questions->prefix[r], questions->prefix_length[r], &prefix),
+            ICL_OK);
+        assert_int_equal(icl_batch_add_whole_distribution(batch, prefix, &wholes[i]), ICL_OK);
+        if (hidden) assert_int_equal(icl_batch_add_hidden(batch, prefix, &states[i]), ICL_OK);
+    }
+    if (icl_engine_run(engine, batch) != ICL_OK) fail_msg("%s", icl_error_message());
+    for (size_t i = 0; i < count; i++) {
+        float *row = out + i * width;
+        memcpy(row, icl_batch_whole_distribution_nats(batch, wholes[i], &size),
+               info->vocab_count * sizeof *row);
+        if (hidden)
+            memcpy(row + info->vocab_count, icl_batch_hidden(batch, states[i], &size),
+                   info->embedding_size * sizeof *row);
+    }
+    icl_batch_free(batch);
+    icl_engine_close(engine);
+    return out;
+}
+
+/* Law 3 for vectors; and logits have the same bytes whether states are read or not. */
+static void check_exact_vectors(const char *path)
+{
+    static question_set questions;
+    icl_model *model = open_model(path, 1), *threaded = open_model(path, 2);
+    const icl_model_info *info = icl_model_get_info(model);
+    if (!info->exact) skip();
+    const size_t vocab = info->vocab_count, width = vocab + info->embedding_size;
+    draw_questions(&questions, vocab);
+    size_t order[REQUESTS];
+    for (size_t i = 0; i < REQUESTS; i++) order[i] = i;
+    float *plain = ask_vectors(model, &questions, order, REQUESTS, 0, false);
+    float *together = ask_vectors(model, &questions, order, REQUESTS, 0, true);
+    float *other = ask_vectors(threaded, &questions, order, REQUESTS, 37, true);
+    assert_memory_equal(together, other, REQUESTS * width * sizeof *other);
+    for (size_t i = 0; i < REQUESTS; i++)
+        assert_memory_equal(plain + i * vocab, together + i * width, vocab * sizeof *plain);
+    for (size_t i = 0; i < REQUESTS; i += 7) {
+        float *alone = ask_vectors(model, &questions, &order[i], 1, 0, true);
+        assert_memory_equal(together + i * width, alone, width * sizeof *alone);
+        free(alone);
+    }
+    free(plain);
+    free(together);
+    free(other);
+    icl_model_close(model);
+    icl_model_close(threaded);
+}
+
 /* Wide enough for every kernel to share its work among threads; two queries' heads to a key's. */
 static void write_random_model(const char *path, icl_weight_type type)
 {
@@ -116,6 +183,14 @@ static void test_model_llama__answers_do_not_depend_on_the_batch(void **state)
     write_random_model("f16.gguf", ICL_WEIGHT_F16);
     check_exact("f16.gguf");
     check_exact(SHIPPED_MODEL); /* q8_0 */
+}
+
+static void test_model_llama__vectors_do_not_depend_on_the_batch(void **state)
+{
+    (void)state;
+    write_random_model("f32.gguf", ICL_WEIGHT_F32);
+    check_exact_vectors("f32.gguf");
+    check_exact_vectors(SHIPPED_MODEL);
 }
 
 static void expect_refusal(const char *path, icl_status expected, const char *part)
@@ -217,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_llama__answers_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_model_llama__vectors_do_not_depend_on_the_batch),
         cmocka_unit_test(test_model_llama__wrong_files_are_refused_with_a_sentence),
         cmocka_unit_test(test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works),
         cmocka_unit_test(test_model_llama__tokens_spell_their_text),

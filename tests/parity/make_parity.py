@@ -22,6 +22,9 @@ Everything else starts with the BOS token if the model says add_bos_token = true
 A decision that hangs on less than MARGIN nats (greedy or not, best label of a prompt) cannot be
 asked of another float32 engine, so such a prompt is replaced by the next one; the count is printed.
 
+parity_hidden.jsonl holds {"id", "prefix_tokens", "hidden"} for every HIDDEN_EVERYth prompt of
+parity_model.jsonl: the last layer's state after the final norm at the prefix's last token.
+
 parity_tokenize.jsonl holds {"text", "tokens"}: the tokenizer's ids, no BOS, no special tokens.
 """
 import argparse
@@ -40,6 +43,7 @@ SEED = 20261121
 SHOTS = 8
 TEXT = os.path.join("text", "text_en_valid.jsonl.zst")
 MARGIN = 4e-3
+HIDDEN_EVERY = 42
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SNIPS_WORDS = {
     "AddToPlaylist": "add", "BookRestaurant": "food", "GetWeather": "weather",
@@ -95,6 +99,11 @@ class Reference:
         greedy = bool((lost == 0).all())
         margin = (top2[:, 0] - top2[:, 1]).min() if greedy else lost.max()
         return picked.tolist(), greedy, margin.item()
+
+    @torch.no_grad()
+    def hidden(self, prefix):
+        states = self.model(torch.tensor([prefix]), output_hidden_states=True).hidden_states
+        return states[-1][0, -1].tolist()
 
 
 def split_pair(reference, context, continuation):
@@ -218,6 +227,17 @@ def write_scores(reference, args):
     print(f"{prompts} prompts, {n_lines} requests, {close_calls} prompts replaced as too close")
 
 
+def write_hidden(reference, args):
+    prefixes = {}
+    for row in read_jsonl(os.path.join(args.out, "parity_model.jsonl")):
+        prefixes.setdefault(row["id"].partition("/")[0], row["prefix_tokens"])
+    with open(os.path.join(args.out, "parity_hidden.jsonl"), "w", encoding="utf-8") as out:
+        for name in list(prefixes)[::HIDDEN_EVERY]:
+            state = [float(f"{x:.7g}") for x in reference.hidden(prefixes[name])]
+            out.write(json.dumps({"id": name, "prefix_tokens": prefixes[name], "hidden": state},
+                                 separators=(",", ":")) + "\n")
+
+
 HAND_WRITTEN = [
     " ", "  ", "   x", "x ", "x   ", "\n", "\n\n", "a\n\nb", "\t", " \t \n x", "a\r\nb", "\u00a0x",
     "\u3000", "tab\tseparated\tvalues", "trailing newline\n", "\n leading", "a  b   c    d     e",
@@ -262,6 +282,7 @@ def main():
     reference = Reference(args.model)
     write_tokens(reference, args)
     write_scores(reference, args)
+    write_hidden(reference, args)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ typedef struct icl_decode_limits {
     size_t sequences;   /**< sequence ids 0..sequences-1 are used */
     size_t call_tokens; /**< most tokens of one call */
     size_t call_rows;   /**< most rows read from one call */
+    bool hidden;        /**< calls may ask for hidden states */
     /** Most tokens held at once, each counted for every sequence that it is in; 0: unknown. */
     size_t sequence_tokens;
 } icl_decode_limits;
@@ -26,8 +27,9 @@ typedef struct icl_decode_token {
     int32_t position; /**< in its path, from 0 */
     /** Sequences, from 1; both ends belong. */
     int32_t leaf_first, leaf_last;
-    bool trunk; /**< belongs to sequence 0 */
-    bool row;   /**< its logits are read */
+    bool trunk;  /**< belongs to sequence 0 */
+    bool row;    /**< its logits are read */
+    bool hidden; /**< its last hidden state is read; only where `row` is set */
 } icl_decode_token;
 
 /** One evaluation. When `begins_wave`: first every sequence but 0 is dropped, sequence 0 is cut to
@@ -57,6 +59,9 @@ typedef struct icl_model_backend {
     icl_status (*decode)(void *self, const icl_decode_call *call);
     /** Logits [vocab_count] of the call's token at `token_index`; valid until the next decode. */
     const float *(*logits)(void *self, size_t token_index);
+    /** Last hidden state [embedding_size] of the call's token at `token_index`; valid until the
+     * next decode. NULL when icl_model_info.hidden_states is false. */
+    const float *(*hidden)(void *self, size_t token_index);
     void (*interrupt)(void *self, bool on); /**< may be NULL */
     /** Bytes beyond the weights that calls within the limits of the last prepare take: cache, rows,
      *  intermediate results, book-keeping. 0 before the first. */
@@ -68,12 +73,16 @@ typedef struct icl_model_backend {
 ICL_API icl_status icl_model_new(icl_model **out, const icl_model_backend *backend,
                                  void *self_taken, const icl_model_info *info);
 
-/** Makes an empty cache of at least this size ready; what it held is dropped. */
+/** Makes an empty cache of at least this size ready; what it held is dropped. ICL_EUNSUPPORTED: the
+ *  limits want hidden states, which the back end does not give. */
 ICL_API icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits);
 /** Evaluates one call, as icl_model_backend.decode. */
 ICL_API icl_status icl_model_decode(icl_model *model, const icl_decode_call *call);
 /** Logits [vocab_count] of a token of the last call whose `row` is set. Borrowed until the next. */
 ICL_API const float *icl_model_logits(icl_model *model, size_t token_index);
+/** Last hidden state [embedding_size], after the final norm, of a token of the last call whose
+ *  `hidden` is set. Borrowed until the next. */
+ICL_API const float *icl_model_hidden(icl_model *model, size_t token_index);
 /** As icl_model_backend.working_bytes. */
 ICL_API uint64_t icl_model_working_bytes(const icl_model *model);
 
@@ -83,7 +92,20 @@ ICL_API uint64_t icl_model_working_bytes(const icl_model *model);
  */
 typedef void (*icl_table_logits)(void *user, float *out_logits, const int32_t *context,
                                  size_t context_count);
-/** Opens a table model; `window_tokens` 0: no limit. @param[out] out  yours: icl_model_close */
+/** Fills a hidden state from the whole context; see icl_table. */
+typedef void (*icl_table_hidden)(void *user, float *out_state, const int32_t *context,
+                                 size_t context_count);
+/** A table model in full. */
+typedef struct icl_table {
+    icl_table_logits logits;
+    icl_table_hidden hidden; /**< NULL: a model whose hidden states cannot be read */
+    size_t hidden_size;      /**< numbers of a state */
+    void *user;              /**< handed to both */
+    size_t window_tokens;    /**< 0: no limit */
+} icl_table;
+/** Opens a table model. @param[out] out  yours: icl_model_close */
+ICL_API icl_status icl_model_open_table_of(icl_model **out, const icl_table *table);
+/** The same without hidden states; `window_tokens` 0: no limit. */
 ICL_API icl_status icl_model_open_table(icl_model **out, icl_table_logits logits, void *user,
                                         size_t window_tokens);
 
