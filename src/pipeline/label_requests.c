@@ -46,7 +46,9 @@ icl_status icl_label_requests_add(icl_label_request *out, icl_batch *batch, icl_
             *out++ = (icl_label_request){ .label = label,
                                           .name = name,
                                           .words = words,
+                                          .prefix_count = known_count,
                                           .token_count = answer.token_count,
+                                          .request = request,
                                           .merged = answer.merged };
         }
     return ICL_OK;

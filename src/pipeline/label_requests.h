@@ -13,9 +13,11 @@
 /* A name of a label; requests of one prompt are consecutive, label by label, name by name. */
 typedef struct icl_label_request {
     size_t label, name;
-    const char *words;  /* borrowed from the verbalizer */
-    size_t token_count; /* that are scored */
-    bool merged;        /* a token crosses the join of prompt and answer */
+    const char *words;   /* borrowed from the verbalizer */
+    size_t prefix_count; /* tokens of the prompt that it is conditioned on */
+    size_t token_count;  /* that are scored */
+    size_t request;      /* in the batch */
+    bool merged;         /* a token crosses the join of prompt and answer */
 } icl_label_request;
 
 /* Names of all labels: the requests that a prompt makes. */

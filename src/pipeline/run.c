@@ -136,7 +136,6 @@ static icl_status prepare(icl_run *run)
 static icl_status complete(icl_run *run)
 {
     ICL_TRY(icl_run_choose_demonstrations(run));
-    ICL_TRY(icl_batch_new(&run->batch));
     ICL_TRY(icl_run_make_requests(run));
     ICL_TRY(icl_run_hash_spec(run));
     begin_summary(run);
@@ -190,18 +189,14 @@ void icl_run_free(icl_run *run)
     free(run->query_texts);
     free(run->pool_labels);
     free(run->group_query);
-    free(run->label_requests);
-    free(run->requests);
     free(run->strategy_line);
-    free(run->raw_nats);
-    free(run->zero_shot_nats);
-    free(run->content_free_nats);
+    free(run->scores_nats);
     free(run->predicted);
     free(run->shown_ids);
     icl_calibration_deinit(&run->calibration);
     icl_selection_deinit(&run->selection);
     icl_ordering_deinit(&run->ordering);
-    icl_batch_free(run->batch);
+    icl_scoring_free(run->scoring);
     icl_prompter_free(run->prompter);
     icl_template_forms_deinit(&run->forms);
     icl_jinja_free(run->template);
@@ -212,7 +207,7 @@ void icl_run_free(icl_run *run)
 
 icl_batch *icl_run_batch(icl_run *run)
 {
-    return run->batch;
+    return icl_scoring_batch(run->scoring);
 }
 
 const icl_run_summary *icl_run_get_summary(const icl_run *run)
@@ -234,63 +229,35 @@ icl_run_sample icl_run_sample_at(const icl_run *run, size_t query)
         .id = icl_example_id(example),
         .gold = icl_example_label(example),
         .predicted = run->predicted[query],
-        .logprobs_nats = run->raw_nats + query * run->label_count,
+        .logprobs_nats = run->scores_nats + query * run->label_count,
         .scores = run->calibration.scores + query * run->label_count,
         .probabilities = run->calibration.probabilities + query * run->label_count,
         .demonstration_count = item->shown_count,
         .demonstration_ids = run->shown_ids + query * run->selection.k,
     };
-    memcpy(sample.prompt_hash, item->prompt_hash, sizeof sample.prompt_hash);
+    memcpy(sample.prompt_hash, icl_scoring_prompt_hash(run->scoring, query),
+           sizeof sample.prompt_hash);
     return sample;
 }
 
 /* ---- executing ---- */
 
-/* Where a request's score belongs: a cell of one of the three matrices. Several names of a label
- * share a cell, which then holds the log of the sum of their probabilities. */
-static double *cell_of(icl_run *run, const run_request *made)
+static double *scores_from(const icl_run *run, size_t row)
 {
-    switch (made->purpose) {
-    case PURPOSE_QUERY:
-        return run->raw_nats + made->owner * run->label_count + made->label;
-    case PURPOSE_ZERO_SHOT:
-        return run->zero_shot_nats + made->owner * run->label_count + made->label;
-    default:
-        return run->content_free_nats +
-               ((size_t)made->owner * ICL_CONTENT_FREE_COUNT + made->input) * run->label_count +
-               made->label;
-    }
+    return run->scores_nats + row * run->label_count;
 }
 
-static double *matrix_of(size_t count)
+static icl_status score(icl_run *run)
 {
-    double *matrix = malloc((count > 0 ? count : 1) * sizeof *matrix);
-    for (size_t i = 0; matrix != NULL && i < count; i++) matrix[i] = -INFINITY;
-    return matrix;
-}
-
-static icl_status collect_scores(icl_run *run)
-{
-    const size_t cells = run->query_count * run->label_count;
-    free(run->raw_nats);
-    free(run->zero_shot_nats);
-    free(run->content_free_nats);
-    run->raw_nats = matrix_of(cells);
-    run->zero_shot_nats = matrix_of(cells);
-    run->content_free_nats =
-        matrix_of(run->group_count * ICL_CONTENT_FREE_COUNT * run->label_count);
-    if (run->raw_nats == NULL || run->zero_shot_nats == NULL || run->content_free_nats == NULL)
-        return icl_error_set(ICL_ENOMEM, "out of memory for %zu scores", cells);
-    const icl_normalise normalise = icl_score_normalise(&run->strategy.options[ICL_STAGE_SCORE]);
-    for (size_t r = 0; r < run->request_count; r++) {
-        const run_request *made = &run->requests[r];
-        const double score =
-            icl_normalise_logprob(icl_batch_logprob_nats(run->batch, r), normalise, &made->size);
-        double *cell = cell_of(run, made);
-        const double both[2] = { *cell, score };
-        *cell = made->name == 0 ? score : icl_logsumexp(both, 2);
-    }
-    return ICL_OK;
+    ICL_TRY(icl_scoring_collect(run->scoring));
+    const icl_score_input *answers = icl_scoring_answers(run->scoring);
+    free(run->scores_nats);
+    run->scores_nats = rows_of(answers->row_count * run->label_count, sizeof *run->scores_nats);
+    if (run->scores_nats == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu scores",
+                             answers->row_count * run->label_count);
+    return icl_score_run(run->scores_nats, run->strategy.score, answers,
+                         &run->strategy.options[ICL_STAGE_SCORE]);
 }
 
 static icl_status calibrate(icl_calibration *out, const icl_run *run, const double *scores,
@@ -307,7 +274,7 @@ static icl_status calibrate(icl_calibration *out, const icl_run *run, const doub
         .group_count = run->group_count,
         .groups = groups,
         .content_free_count = content_free ? ICL_CONTENT_FREE_COUNT : 0,
-        .content_free_nats = content_free ? run->content_free_nats : NULL,
+        .content_free_nats = content_free ? scores_from(run, run->content_free_row) : NULL,
     };
     const icl_status status = icl_calibrate_run(out, method, &input, options);
     free(groups);
@@ -347,7 +314,8 @@ static icl_status measure_zero_shot(icl_run *run)
     if (predicted == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
     icl_status status = icl_calibrate_find(&none, "none");
     if (status == ICL_OK) status = icl_options_read(&options, &none->card, &(icl_call){ 0 });
-    if (status == ICL_OK) status = calibrate(&plain, run, run->zero_shot_nats, none, &options);
+    if (status == ICL_OK)
+        status = calibrate(&plain, run, scores_from(run, run->zero_shot_row), none, &options);
     if (status == ICL_OK) status = measure(&run->summary.zero_shot, run, &plain, predicted);
     if (status == ICL_OK) run->summary.has_zero_shot = true;
     icl_calibration_deinit(&plain);
@@ -372,9 +340,9 @@ static icl_status name_demonstrations(icl_run *run)
 /* What follows from the answers. */
 static icl_status conclude(icl_run *run)
 {
-    ICL_TRY(collect_scores(run));
+    ICL_TRY(score(run));
     icl_calibration_deinit(&run->calibration);
-    ICL_TRY(calibrate(&run->calibration, run, run->raw_nats, run->strategy.calibrate,
+    ICL_TRY(calibrate(&run->calibration, run, run->scores_nats, run->strategy.calibrate,
                       &run->strategy.options[ICL_STAGE_CALIBRATE]));
     run->summary.calibration_fell_back = run->calibration.fell_back;
     if (run->predicted == NULL) run->predicted = rows_of(run->query_count, sizeof *run->predicted);
@@ -392,7 +360,8 @@ icl_status icl_run_execute(icl_run *run)
 
 icl_status icl_run_execute_all(icl_run *const *runs, size_t count)
 {
-    for (size_t i = 0; i < count; i++) ICL_TRY(icl_engine_run(runs[i]->engine, runs[i]->batch));
+    for (size_t i = 0; i < count; i++)
+        ICL_TRY(icl_engine_run(runs[i]->engine, icl_run_batch(runs[i])));
     for (size_t i = 0; i < count; i++) ICL_TRY(conclude(runs[i]));
     return ICL_OK;
 }

@@ -22,93 +22,68 @@ icl_status icl_run_render_inputs(icl_run *run)
                                     run->query_count);
 }
 
-icl_status icl_run_build_prompt(icl_prompt *out, icl_run *run, size_t query, bool with_demos)
+static icl_status at_query(icl_status status, const icl_run *run, size_t query)
 {
-    const run_query *item = &run->queries[query];
-    const icl_status status =
-        icl_shown_build(out, run->prompter, &run->source,
-                        &(icl_shown){ .items = item->shown,
-                                      .count = with_demos ? item->shown_count : 0,
-                                      .input = run->query_inputs[query],
-                                      .name = run->query_ids[query] });
-    if (status == ICL_OK) return ICL_OK;
     return icl_error_prefix(status, "%s:%zu", icl_dataset_name(run->data.test),
                             icl_example_line(icl_dataset_at(run->data.test, query)));
 }
 
-/* All names of all labels after one prompt. */
-static icl_status add_labels(icl_run *run, const icl_prompt *prompt, run_request made)
+static icl_status build_prompt(icl_prompt *out, icl_run *run, size_t query)
 {
-    const size_t count = icl_label_request_count(run->data.verbalizer);
-    ICL_TRY(icl_array_reserve(&run->requests, &run->request_capacity, run->request_count + count));
-    ICL_TRY(icl_label_requests_add(run->label_requests, run->batch, run->prompter,
-                                   run->data.verbalizer, prompt));
-    for (size_t i = 0; i < count; i++) {
-        const icl_label_request *request = &run->label_requests[i];
-        made.label = (uint32_t)request->label;
-        made.name = (uint32_t)request->name;
-        made.size = icl_answer_size_of(request->words, request->token_count);
-        run->requests[run->request_count++] = made;
-        run->summary.joins_merged += request->merged;
+    const run_query *item = &run->queries[query];
+    const icl_status status = icl_shown_build(out, run->prompter, &run->source,
+                                              &(icl_shown){ .items = item->shown,
+                                                            .count = item->shown_count,
+                                                            .input = run->query_inputs[query],
+                                                            .name = run->query_ids[query] });
+    return status == ICL_OK ? ICL_OK : at_query(status, run, query);
+}
+
+/* What the window left of the demonstrations. */
+static void note_drops(icl_run *run, size_t query)
+{
+    run_query *item = &run->queries[query];
+    size_t kept_count = 0;
+    const size_t *kept = icl_scoring_shown(run->scoring, query, &kept_count);
+    const size_t dropped = item->shown_count - kept_count;
+    run->summary.demonstrations_dropped += dropped;
+    run->summary.queries_with_drops += dropped > 0;
+    memcpy(item->shown, kept, kept_count * sizeof *kept);
+    item->shown_count = kept_count;
+}
+
+/* Every query as a row of its own. */
+static icl_status add_queries(icl_run *run, bool with_demos)
+{
+    for (size_t q = 0; q < run->query_count; q++) {
+        size_t row;
+        const icl_status status =
+            icl_scoring_add(run->scoring,
+                            &(icl_shown){ .items = run->queries[q].shown,
+                                          .count = with_demos ? run->queries[q].shown_count : 0,
+                                          .input = run->query_inputs[q],
+                                          .name = run->query_ids[q] },
+                            &row);
+        if (status != ICL_OK) return at_query(status, run, q);
     }
-    assert(run->request_count == icl_batch_count(run->batch));
     return ICL_OK;
 }
 
-/* Keeps what the window left of the demonstrations. */
-static void note_drops(icl_run *run, size_t query, const icl_prompt *prompt)
-{
-    run_query *item = &run->queries[query];
-    const size_t dropped = item->shown_count - prompt->kept_count;
-    run->summary.demonstrations_dropped += dropped;
-    run->summary.queries_with_drops += dropped > 0;
-    memmove(item->shown, item->shown + prompt->first_kept,
-            prompt->kept_count * sizeof *item->shown);
-    item->shown_count = prompt->kept_count;
-}
-
-static icl_status add_query(icl_run *run, size_t query)
-{
-    icl_prompt prompt = { 0 };
-    ICL_TRY(icl_run_build_prompt(&prompt, run, query, true));
-    note_drops(run, query, &prompt);
-    icl_hash_hex(run->queries[query].prompt_hash, icl_hash(prompt.text, prompt.length));
-    const icl_status status = add_labels(
-        run, &prompt, (run_request){ .purpose = PURPOSE_QUERY, .owner = (uint32_t)query });
-    icl_prompt_deinit(&prompt);
-    return status;
-}
-
-static icl_status add_zero_shot(icl_run *run, size_t query)
-{
-    icl_prompt prompt = { 0 };
-    ICL_TRY(icl_run_build_prompt(&prompt, run, query, false));
-    const icl_status status = add_labels(
-        run, &prompt, (run_request){ .purpose = PURPOSE_ZERO_SHOT, .owner = (uint32_t)query });
-    icl_prompt_deinit(&prompt);
-    return status;
-}
-
-static icl_status add_content_free(icl_run *run, size_t group, uint32_t input)
+static icl_status add_content_free(icl_run *run, size_t group, size_t input)
 {
     const size_t query = run->group_query[group];
     char *text = NULL;
-    icl_prompt prompt = { 0 };
+    size_t row;
     icl_status status = icl_prompting_render_content_free(&text, run->template, run->options.task,
                                                           run->data.test, query, input);
     if (status != ICL_OK)
         return icl_error_prefix(status, "calibrate=%s", run->strategy.calibrate->card.name);
-    status = icl_shown_build(&prompt, run->prompter, &run->source,
+    status = icl_scoring_add(run->scoring,
                              &(icl_shown){ .items = run->queries[query].shown,
                                            .count = run->queries[query].shown_count,
                                            .input = text,
-                                           .name = "content-free input" });
-    if (status == ICL_OK)
-        status = add_labels(run, &prompt,
-                            (run_request){ .purpose = PURPOSE_CONTENT_FREE,
-                                           .owner = (uint32_t)group,
-                                           .input = input });
-    icl_prompt_deinit(&prompt);
+                                           .name = "content-free input" },
+                             &row);
     free(text);
     return status;
 }
@@ -133,40 +108,54 @@ static icl_status group_queries(icl_run *run)
     return status;
 }
 
+static icl_status open_scoring(icl_run *run)
+{
+    const icl_score_method *method = run->strategy.score;
+    const icl_score_wants wants = icl_score_wanted(method, &run->strategy.options[ICL_STAGE_SCORE]);
+    const icl_status status = icl_scoring_new(&run->scoring, &run->source, run->template, &wants);
+    return status == ICL_OK ? ICL_OK : icl_error_prefix(status, "score=%s", method->card.name);
+}
+
 icl_status icl_run_make_requests(icl_run *run)
 {
-    const icl_verbalizer *verbalizer = run->data.verbalizer;
-    ICL_TRY(icl_label_requests_reserve(run->prompter, verbalizer));
-    run->label_requests =
-        calloc(icl_label_request_count(verbalizer) + 1, sizeof *run->label_requests);
-    if (run->label_requests == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for labels");
-    const atomic_bool *cancelled = icl_model_interrupt_flag(icl_engine_model(run->engine));
-    for (size_t q = 0; q < run->query_count; q++) {
-        ICL_TRY(icl_cancel_check(cancelled));
-        ICL_TRY(add_query(run, q));
-    }
+    ICL_TRY(open_scoring(run));
+    ICL_TRY(add_queries(run, true));
+    for (size_t q = 0; q < run->query_count; q++) note_drops(run, q);
     ICL_TRY(group_queries(run));
-    if (run->options.zero_shot && run->selection.k > 0)
-        for (size_t q = 0; q < run->query_count; q++) ICL_TRY(add_zero_shot(run, q));
-    if ((run->strategy.calibrate->card.needs & ICL_NEEDS_CONTENT_FREE) == 0) return ICL_OK;
-    for (size_t g = 0; g < run->group_count; g++)
-        for (uint32_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++) ICL_TRY(add_content_free(run, g, i));
+    run->zero_shot_row = run->query_count;
+    run->content_free_row = run->query_count;
+    if (run->options.zero_shot && run->selection.k > 0) {
+        ICL_TRY(add_queries(run, false));
+        run->content_free_row += run->query_count;
+    }
+    if ((run->strategy.calibrate->card.needs & ICL_NEEDS_CONTENT_FREE) != 0)
+        for (size_t g = 0; g < run->group_count; g++)
+            for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++)
+                ICL_TRY(add_content_free(run, g, i));
+    run->summary.joins_merged = icl_scoring_joins_merged(run->scoring);
     return ICL_OK;
+}
+
+/* "<query id>", with what the row is for before it. */
+static void describe_row(icl_text *out, const icl_run *run, size_t row)
+{
+    size_t query = row;
+    if (row >= run->content_free_row) {
+        const size_t at = row - run->content_free_row;
+        icl_text_printf(out, "content-free-%zu/", at % ICL_CONTENT_FREE_COUNT);
+        query = run->group_query[at / ICL_CONTENT_FREE_COUNT];
+    } else if (row >= run->zero_shot_row) {
+        icl_text_append_string(out, "zero-shot/");
+        query = row - run->zero_shot_row;
+    }
+    icl_text_printf(out, "%s/", run->query_ids[query]);
 }
 
 icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request)
 {
-    assert(request < run->request_count);
-    const run_request *made = &run->requests[request];
-    const icl_label_space *labels = icl_verbalizer_labels(run->data.verbalizer);
     icl_text id = { 0 };
-    if (made->purpose == PURPOSE_ZERO_SHOT) icl_text_append_string(&id, "zero-shot/");
-    if (made->purpose == PURPOSE_CONTENT_FREE)
-        icl_text_printf(&id, "content-free-%u/", (unsigned)made->input);
-    const size_t query =
-        made->purpose == PURPOSE_CONTENT_FREE ? run->group_query[made->owner] : made->owner;
-    icl_text_printf(&id, "%s/%s", run->query_ids[query], icl_label_space_name(labels, made->label));
-    if (made->name > 0) icl_text_printf(&id, "/%u", (unsigned)made->name);
+    describe_row(&id, run, icl_scoring_request_row(run->scoring, request));
+    icl_scoring_describe_request(&id, run->scoring, request);
     ICL_TRY(icl_text_status(&id));
     *out_id = icl_text_take(&id, NULL);
     return ICL_OK;
@@ -210,7 +199,7 @@ icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t query)
     assert(query < run->query_count);
     icl_prompt prompt = { 0 };
     icl_text text = { 0 };
-    ICL_TRY(icl_run_build_prompt(&prompt, run, query, true));
+    ICL_TRY(build_prompt(&prompt, run, query));
     icl_text_append_char(&text, '|');
     icl_status status = show_tokens(&text, run, prompt.tokens, prompt.token_count);
     if (status == ICL_OK) status = show_labels(&text, run, &prompt);

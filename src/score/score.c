@@ -1,7 +1,17 @@
 #include "score/score.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/registry.h"
+#include "math/logspace.h"
+
+#define ICL_SCORE_METHOD(name) extern const icl_score_method icl_score_##name;
+#include "score/registry.def"
+#undef ICL_SCORE_METHOD
 
 static const icl_score_method *const methods[] = {
 #define ICL_SCORE_METHOD(name) &icl_score_##name,
@@ -16,6 +26,16 @@ static const icl_card *const cards[] = {
 };
 
 enum { METHOD_COUNT = sizeof methods / sizeof *methods };
+
+const char *const icl_score_part_names[] = {
+    [ICL_SCORE_ANSWER] = "answer",
+    [ICL_SCORE_WHOLE] = "whole",
+    [ICL_SCORE_INPUT] = "input",
+    [ICL_SCORE_UNCONDITIONAL] = "unconditional",
+    [ICL_SCORE_ANSWER_EACH] = "answer-each",
+    [ICL_SCORE_INPUT_EACH] = "input-each",
+    [ICL_SCORE_PART_COUNT] = NULL,
+};
 
 const icl_score_method *const *icl_score_methods(size_t *out_count)
 {
@@ -35,6 +55,67 @@ icl_status icl_score_find(const icl_score_method **out, const char *name)
     ICL_TRY(icl_registry_find(&index, cards, METHOD_COUNT, "score", name));
     *out = methods[index];
     return ICL_OK;
+}
+
+icl_score_wants icl_score_wanted(const icl_score_method *method, const icl_options *options)
+{
+    return method->wants(options);
+}
+
+bool icl_score_wants_part(const icl_score_wants *wants, icl_score_part part)
+{
+    return (wants->parts & (1u << part)) != 0;
+}
+
+static bool is_each(icl_score_part part)
+{
+    return part == ICL_SCORE_ANSWER_EACH || part == ICL_SCORE_INPUT_EACH;
+}
+
+static icl_status check_row(const icl_score_input *input, size_t row)
+{
+    const icl_score_row *of = &input->rows[row];
+    for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++) {
+        if (of->cells[part] == NULL) continue;
+        const size_t count = (is_each(part) ? of->shown_count : 1) * input->name_count;
+        for (size_t i = 0; i < count; i++)
+            if (!icl_log_all_valid(&of->cells[part][i].nats, 1))
+                return icl_error_set(ICL_EMODEL,
+                                     "\"%s\": the model's %s score is %g, which is no "
+                                     "log-probability",
+                                     input->row_names[row], icl_score_part_names[part],
+                                     of->cells[part][i].nats);
+    }
+    return ICL_OK;
+}
+
+icl_status icl_score_run(double *out, const icl_score_method *method, const icl_score_input *input,
+                         const icl_options *options)
+{
+    const size_t count = input->row_count * input->label_count;
+    for (size_t row = 0; row < input->row_count; row++) ICL_TRY(check_row(input, row));
+    double *scores = malloc((count + 1) * sizeof *scores);
+    if (scores == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu scores", count);
+    icl_status status = method->run(scores, input, options);
+    if (status == ICL_OK) status = icl_cancel_check(input->cancelled);
+    if (status == ICL_OK) memcpy(out, scores, count * sizeof *scores);
+    free(scores);
+    return status;
+}
+
+void icl_score_by_label(double *out, const icl_score_input *input, const icl_score_cell *cells,
+                        icl_normalise normalise, icl_score_join join)
+{
+    for (size_t label = 0, name = 0; label < input->label_count; label++) {
+        double score = -INFINITY;
+        size_t count = 0;
+        for (; name < input->name_count && input->name_labels[name] == label; name++, count++) {
+            const double both[2] = { score, icl_normalise_logprob(cells[name].nats, normalise,
+                                                                  &cells[name].size) };
+            score = count == 0 ? both[1] : icl_logsumexp(both, 2);
+        }
+        out[label] = join == ICL_NAMES_MEAN && count > 1 ? score - log((double)count) : score;
+    }
 }
 
 icl_normalise icl_score_normalise(const icl_options *options)

@@ -1,11 +1,19 @@
-/* score/score.h - the ways to score the labels of a query, and their cards.
+/* score/score.h - the ways to score the labels of a query: what is asked of the model, and what
+ * follows from the answers.
  *
- * A method's card says what is asked and how the answers are normalised; the requests themselves
- * are made by the pipeline, which hands all queries to the engine at once.
+ *   const icl_score_wants wants = icl_score_wanted(method, &options);
+ *   ... the pipeline asks these parts for all rows at once ...
+ *   double scores[ROWS * LABELS];
+ *   status = icl_score_run(scores, method, &input, &options);
+ *
+ * A method never questions the model and sees no token: it says which parts it wants and turns the
+ * answers into scores. A method is one file and one line in registry.def.
  */
 #ifndef ICL_SCORE_SCORE_H
 #define ICL_SCORE_SCORE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <icl/status.h>
@@ -13,11 +21,71 @@
 #include "base/card.h"
 #include "score/normalise.h"
 
+/* What can be asked about a row, for every name y of every label. C are the row's demonstrations,
+ * x its input; C' are the demonstrations with the answer before the input. */
+typedef enum icl_score_part {
+    ICL_SCORE_ANSWER,        /* log P(y | C, x) */
+    ICL_SCORE_WHOLE,         /* log P of all tokens of C, x, y but the first */
+    ICL_SCORE_INPUT,         /* log P(x | C', y) */
+    ICL_SCORE_UNCONDITIONAL, /* log P(y | a text instead of the input) */
+    ICL_SCORE_ANSWER_EACH,   /* log P(y | c, x) for every demonstration c alone */
+    ICL_SCORE_INPUT_EACH,    /* log P(x | c', y) for every demonstration c alone */
+    ICL_SCORE_PART_COUNT,
+} icl_score_part;
+
+/* "answer", "whole", "input", "unconditional", "answer-each", "input-each": by icl_score_part. */
+extern const char *const icl_score_part_names[];
+
+/* What ICL_SCORE_UNCONDITIONAL follows. */
+typedef enum icl_score_given {
+    ICL_GIVEN_TEXT,         /* icl_score_wants.text; "" is the beginning of a text */
+    ICL_GIVEN_PREMISE,      /* the template's final words, which stand before every answer */
+    ICL_GIVEN_CONTENT_FREE, /* the template with "N/A" in every input field */
+} icl_score_given;
+
+typedef struct icl_score_wants {
+    unsigned parts; /* a bit (1 << part) of each part that is to be asked */
+    icl_score_given given;
+    const char *text;          /* ICL_GIVEN_TEXT; borrowed from the options */
+    bool given_demonstrations; /* C stands before what is given */
+} icl_score_wants;
+
+/* One answered question. */
+typedef struct icl_score_cell {
+    double nats; /* at most 0 up to rounding, or -inf */
+    /* Of what was scored: of the answer's words or, in the parts about the input, of the input's
+     * text. In ICL_SCORE_WHOLE tokens are those of the whole sequence, the first included, which
+     * nothing predicts. */
+    icl_answer_size size;
+} icl_score_cell;
+
+/* A query, or what is scored like one: a content-free input, a validation item. */
+typedef struct icl_score_row {
+    /* By part; NULL unless the method wants it. [name_count]; of the parts about single
+     * demonstrations [shown_count][name_count]. */
+    const icl_score_cell *cells[ICL_SCORE_PART_COUNT];
+    size_t shown_count;         /* demonstrations */
+    const size_t *shown_labels; /* [shown_count], in order of showing */
+} icl_score_row;
+
+typedef struct icl_score_input {
+    size_t label_count, name_count;
+    const size_t *name_labels; /* [name_count] the label that a name words, ascending; every label
+                                  has a name */
+    size_t row_count;
+    const icl_score_row *rows;
+    const char *const *row_names; /* [row_count] for messages */
+    const atomic_bool *cancelled; /* may be NULL */
+} icl_score_input;
+
 typedef struct icl_score_method {
     icl_card card;
+    icl_score_wants (*wants)(const icl_options *options);
+    /* Fills out [row_count][label_count], the higher the likelier. A row's scores depend on its own
+     * cells alone. */
+    icl_status (*run)(double *out, const icl_score_input *input, const icl_options *options);
 } icl_score_method;
 
-/* log P(y | C, x); its options are read with icl_score_normalise. */
 extern const icl_score_method icl_score_direct;
 
 /* All registered methods, and their cards in the same order; static. */
@@ -27,10 +95,30 @@ const icl_card *const *icl_score_cards(size_t *out_count);
 /* ICL_ENOTFOUND offers the nearest name. */
 icl_status icl_score_find(const icl_score_method **out, const char *name);
 
-/* The option `normalise`, which every card of this stage has. */
+/* What a call of the method asks. */
+icl_score_wants icl_score_wanted(const icl_score_method *method, const icl_options *options);
+bool icl_score_wants_part(const icl_score_wants *wants, icl_score_part part);
+
+/* Runs one method: out [row_count][label_count], untouched on failure. ICL_EMODEL, naming row and
+ * part, where an answer is NaN or +inf; -inf, an impossible answer, is allowed. ICL_ENOMEM. */
+icl_status icl_score_run(double *out, const icl_score_method *method, const icl_score_input *input,
+                         const icl_options *options);
+
+/* ---- for methods ---- */
+
+/* How the names of a label become one score. */
+typedef enum icl_score_join {
+    ICL_NAMES_SUM,  /* log of the sum: the answer is any of the names */
+    ICL_NAMES_MEAN, /* log of the mean: the condition is any of the names, equally likely */
+} icl_score_join;
+
+/* out [label_count]: cells [name_count], each normalised, then the names of a label joined. */
+void icl_score_by_label(double *out, const icl_score_input *input, const icl_score_cell *cells,
+                        icl_normalise normalise, icl_score_join join);
+
+/* The option `normalise`. */
 icl_normalise icl_score_normalise(const icl_options *options);
 
-/* Every card of this stage lists this option first. */
 #define ICL_SCORE_OPTION_NORMALISE                                                                 \
     {                                                                                              \
         .name = "normalise", .type = ICL_OPTION_CHOICE, .fallback = "sum",                         \

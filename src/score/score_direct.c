@@ -1,6 +1,22 @@
 /* Direct: log P(y | C, x), the log-probability of a label's words after the whole prompt. */
 #include "score/score.h"
 
+static icl_score_wants wants_direct(const icl_options *options)
+{
+    (void)options;
+    return (icl_score_wants){ .parts = 1u << ICL_SCORE_ANSWER };
+}
+
+static icl_status score_direct(double *out, const icl_score_input *input,
+                               const icl_options *options)
+{
+    const icl_normalise normalise = icl_score_normalise(options);
+    for (size_t row = 0; row < input->row_count; row++)
+        icl_score_by_label(&out[row * input->label_count], input,
+                           input->rows[row].cells[ICL_SCORE_ANSWER], normalise, ICL_NAMES_SUM);
+    return ICL_OK;
+}
+
 static const icl_option options[] = {
     ICL_SCORE_OPTION_NORMALISE,
 };
@@ -13,4 +29,6 @@ const icl_score_method icl_score_direct = {
               .needs = ICL_NEEDS_LOGPROBS,
               .options = options,
               .option_count = sizeof options / sizeof *options },
+    .wants = wants_direct,
+    .run = score_direct,
 };

@@ -188,3 +188,15 @@ const char *icl_jinja_name_at(const icl_jinja *tmpl, size_t index)
     assert(index < tmpl->name_count);
     return tmpl->names[index];
 }
+
+const char *icl_jinja_tail(const icl_jinja *tmpl, size_t *out_length)
+{
+    const jinja_nodes *items = &tmpl->root->items;
+    const jinja_node *last = items->count > 0 ? items->at[items->count - 1] : NULL;
+    if (last == NULL || last->kind != NODE_DATA) {
+        *out_length = 0;
+        return "";
+    }
+    *out_length = last->name.length;
+    return last->name.bytes;
+}

@@ -76,4 +76,8 @@ icl_status icl_jinja_render(icl_text *out, const icl_jinja *tmpl, const json_t *
 size_t icl_jinja_name_count(const icl_jinja *tmpl);
 const char *icl_jinja_name_at(const icl_jinja *tmpl, size_t index); /* borrowed */
 
+/* The literal text with which every rendering ends: what stands after the last expression or
+ * statement. *out_length bytes, not terminated, 0 when there is none. Borrowed. */
+const char *icl_jinja_tail(const icl_jinja *tmpl, size_t *out_length);
+
 #endif

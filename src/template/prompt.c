@@ -66,7 +66,7 @@ icl_status icl_prompter_new(icl_prompter **out, icl_model *model,
     const icl_model_info *info = icl_model_get_info(model);
     prompter->model = model;
     prompter->options = *options;
-    prompter->answer_tokens_max = options->answer_tokens_max > 0 ? options->answer_tokens_max : 1;
+    icl_prompter_forget_answers(prompter);
     icl_status status = piece_text(&prompter->bos_text, model, info->bos);
     if (status == ICL_OK) status = piece_text(&prompter->eos_text, model, info->eos);
     if (status == ICL_OK && options->chat) status = load_chat_template(prompter);
@@ -110,6 +110,12 @@ static icl_status tokenize(const icl_prompter *prompter, int32_t **out_tokens, s
     }
     *out_tokens = tokens;
     return ICL_OK;
+}
+
+void icl_prompter_forget_answers(icl_prompter *prompter)
+{
+    const size_t stated = prompter->options.answer_tokens_max;
+    prompter->answer_tokens_max = stated > 0 ? stated : 1;
 }
 
 icl_status icl_prompter_reserve_answer(icl_prompter *prompter, const char *answer)

@@ -68,6 +68,8 @@ void icl_prompter_free(icl_prompter *prompter);
 
 /* Longest answer in tokens, on its own; sets the budget for prompts built from now on. */
 icl_status icl_prompter_reserve_answer(icl_prompter *prompter, const char *answer);
+/* As before the first reservation, for answers that differ from prompt to prompt. */
+void icl_prompter_forget_answers(icl_prompter *prompter);
 
 /* `name` is what a message calls the query. ICL_ECONTEXT: it does not fit even without
  * demonstrations, or dropping is off. */
