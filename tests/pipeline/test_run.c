@@ -1,5 +1,4 @@
-/* A whole run on the table model, whose next byte is the first letter of the last demonstration's
- * label, so every figure can be worked out by hand. */
+/* Whole runs on the table model that copies labels. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,85 +12,21 @@
 #include <cmocka.h>
 
 #include <icl/run.h>
-#include <icl/sys/model.h>
 
 #include "near.h"
+#include "pipeline/copying_world.h"
 
-enum { VOCAB_COUNT = 257 };
-
-/* Position after the last "Label: " that has a letter behind it, or 0. */
-static size_t last_label(const int32_t *context, size_t count)
-{
-    static const char mark[] = "Label: ";
-    const size_t length = sizeof mark - 1;
-    for (size_t at = count; at >= length + 1; at--) {
-        size_t i = 0;
-        while (i < length && context[at - 1 - length + i] == (unsigned char)mark[i]) i++;
-        if (i == length) return at - 1;
-    }
-    return 0;
-}
-
-/* 4 nats for the letter that the last demonstration's label starts with, 1 nat always for 'p'. */
-static void copying_logits(void *user, float *out, const int32_t *context, size_t count)
-{
-    memset(out, 0, VOCAB_COUNT * sizeof *out);
-    out['p'] += 1;
-    if (context[count - 1] != ' ') {
-        out[' '] += 20;
-        return;
-    }
-    const size_t label = last_label(context, count);
-    if (label > 0) out[context[label]] += 4;
-}
-
-typedef struct world {
-    char folder[64], train[96], test[96];
-    icl_task *task;
-    icl_model *model;
-    icl_engine *engine;
-} test_world;
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int open_world(void **state)
+static int open_three(void **state)
 {
     static test_world world;
-    memset(&world, 0, sizeof world);
-    snprintf(world.folder, sizeof world.folder, "/tmp/icl-test-run-XXXXXX");
-    assert_non_null(mkdtemp(world.folder));
-    snprintf(world.train, sizeof world.train, "%s/train.jsonl", world.folder);
-    snprintf(world.test, sizeof world.test, "%s/test.jsonl", world.folder);
-    write_file(world.train, "{\"text\":\"alpha beta\",\"label\":\"pos\"}\n"
-                            "{\"text\":\"gamma delta\",\"label\":\"neg\"}\n"
-                            "{\"text\":\"epsilon zeta\",\"label\":\"pos\"}\n");
-    write_file(world.test, "{\"text\":\"beta beta\",\"label\":\"pos\"}\n"
-                           "{\"text\":\"delta one\",\"label\":\"neg\"}\n"
-                           "{\"text\":\"zeta two\",\"label\":\"neg\"}\n");
-    assert_int_equal(icl_task_default(&world.task), ICL_OK);
-    assert_int_equal(icl_task_set_text(world.task, ICL_TASK_TRAIN_PATH, world.train), ICL_OK);
-    assert_int_equal(icl_task_set_text(world.task, ICL_TASK_TEST_PATH, world.test), ICL_OK);
-    assert_int_equal(icl_model_open_table(&world.model, copying_logits, NULL, 0), ICL_OK);
-    assert_int_equal(icl_engine_open(&world.engine, world.model, NULL), ICL_OK);
+    open_world(&world,
+               "{\"text\":\"alpha beta\",\"label\":\"pos\"}\n"
+               "{\"text\":\"gamma delta\",\"label\":\"neg\"}\n"
+               "{\"text\":\"epsilon zeta\",\"label\":\"pos\"}\n",
+               "{\"text\":\"beta beta\",\"label\":\"pos\"}\n"
+               "{\"text\":\"delta one\",\"label\":\"neg\"}\n"
+               "{\"text\":\"zeta two\",\"label\":\"neg\"}\n");
     *state = &world;
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    test_world *world = *state;
-    icl_engine_close(world->engine);
-    icl_model_close(world->model);
-    icl_task_free(world->task);
-    unlink(world->train);
-    unlink(world->test);
-    rmdir(world->folder);
     return 0;
 }
 
@@ -270,7 +205,7 @@ static void test_run__a_method_that_asks_is_answered_while_the_run_is_made(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_three, close_world)
         TEST(test_run__predictions_follow_the_nearest_demonstration),
         TEST(test_run__scores_are_the_models_log_probabilities),
         TEST(test_run__contextual_calibration_removes_a_bias_of_the_demonstrations),
