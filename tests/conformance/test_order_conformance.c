@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "fake_asker.h"
 #include "order/order.h"
 
 enum {
@@ -21,14 +22,15 @@ enum {
     LABELS = 3,
     K_MAX = 12,
     LONG_TEXT_BYTES = 40000,
-    WORLD_GIVES = ICL_NEEDS_LABELS,
+    WORLD_GIVES = ICL_NEEDS_LABELS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
+    QUESTIONS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
 };
 
 typedef struct world {
     char *long_text;
     char texts[POOL + QUERIES][32], ids[QUERIES][32];
     const char *pool_texts[POOL], *query_texts[QUERIES], *query_ids[QUERIES];
-    size_t labels[POOL];
+    size_t labels[POOL], selves[QUERIES];
     size_t indices[QUERIES * K_MAX];
     double scores[QUERIES * K_MAX];
     icl_order_input input;
@@ -40,8 +42,11 @@ static void fill_selections(world *w, icl_rng *rng)
         size_t pool[POOL];
         for (size_t i = 0; i < POOL; i++) pool[i] = i;
         icl_rng_shuffle(rng, pool, POOL);
+        w->selves[q] = q % 3 == 0 ? pool[K_MAX] : SIZE_MAX;
         for (size_t i = 0; i < K_MAX; i++) {
-            w->indices[q * K_MAX + i] = pool[i];
+            /* The last query has the set of the one before, the other way round. */
+            w->indices[q * K_MAX + i] =
+                q + 1 < QUERIES ? pool[i] : w->indices[(q - 1) * K_MAX + K_MAX - 1 - i];
             w->scores[q * K_MAX + i] = q == 3 ? 0 : -(double)(i / 2); /* with ties */
         }
     }
@@ -79,6 +84,7 @@ static int setup(void **state)
         .query_texts = w->query_texts,
         .pool_labels = w->labels,
         .query_ids = w->query_ids,
+        .query_self = w->selves,
         .task = "conformance",
         .seed = 13,
     };
@@ -114,13 +120,47 @@ static icl_options options_of(const icl_order_method *method, const char *argume
     return options;
 }
 
-static icl_status run(icl_ordering *out, const icl_order_method *method,
-                      const icl_order_input *input, const char *arguments)
+/* Answers that hang on the prompt alone; one text in four is of the template's form. */
+static void writes_inputs(void *context, fake_answer *answer, const fake_data *data,
+                          const icl_ask_prompt *prompt, const icl_ask_generation *how)
+{
+    fake_hashed(context, answer, data, prompt, how);
+    const unsigned draw = (unsigned)(answer->draw >> 8 & 255);
+    if (how != NULL && how->temperature > 0 && draw % 4 == 0)
+        snprintf(answer->generation, sizeof answer->generation, " they play number %u in Rome%s",
+                 draw, draw % 8 == 0 ? "\nLabel: play" : "\nLabel: jazz");
+}
+
+/* The input with a model to ask, where the card says that the method asks. */
+static icl_order_input serve(fake_asker *fake, const icl_order_method *method,
+                             const icl_order_input *input)
+{
+    static const char *const frame[] = { "Text: ", "" };
+    icl_order_input served = *input;
+    fake_asker_serve(fake, &served, writes_inputs, NULL);
+    fake->asker.frame = frame;
+    fake->asker.frame_count = 2;
+    fake->asker.answer_prefix = "\nLabel:";
+    if ((method->card.needs & ICL_NEEDS_GENERATION) == 0) fake->asker.generate = NULL;
+    if ((method->card.needs & QUESTIONS) == 0) served.asker = NULL;
+    return served;
+}
+
+static icl_status run_served(icl_ordering *out, const icl_order_method *method,
+                             const icl_order_input *input, const char *arguments)
 {
     icl_options options = options_of(method, arguments);
     const icl_status status = icl_order_run(out, method, input, &options);
     icl_options_deinit(&options);
     return status;
+}
+
+static icl_status run(icl_ordering *out, const icl_order_method *method,
+                      const icl_order_input *input, const char *arguments)
+{
+    fake_asker fake;
+    const icl_order_input served = serve(&fake, method, input);
+    return run_served(out, method, &served, arguments);
 }
 
 static icl_ordering run_well(const icl_order_method *method, const icl_order_input *input,
@@ -207,6 +247,7 @@ static void whole_pool(const world *w, const icl_order_method *method, const cha
     input.k = POOL;
     input.indices = indices;
     input.scores = scores;
+    input.query_self = NULL;
     icl_ordering ordering = run_well(method, &input, arguments);
     assert_permutations(&ordering);
     icl_ordering_deinit(&ordering);
@@ -234,6 +275,7 @@ static void batches_do_not_matter(const world *w, const icl_order_method *method
         input.scores += q * K_MAX;
         input.query_texts += q;
         input.query_ids += q;
+        input.query_self += q;
         icl_ordering one = run_well(method, &input, arguments);
         assert_memory_equal(one.permutations, &all.permutations[q * K_MAX],
                             K_MAX * sizeof *one.permutations);
@@ -254,10 +296,12 @@ static void no_queries_no_answers(const world *w, const icl_order_method *method
 static void stops_when_asked(const world *w, const icl_order_method *method, const char *arguments)
 {
     const atomic_bool cancelled = true;
+    fake_asker fake;
     icl_order_input input = w->input;
     input.cancelled = &cancelled;
+    input = serve(&fake, method, &input);
     icl_ordering ordering = { .k = 77 };
-    assert_int_equal(run(&ordering, method, &input, arguments), ICL_ECANCELLED);
+    assert_int_equal(run_served(&ordering, method, &input, arguments), ICL_ECANCELLED);
     assert_true(ordering.k == 77 && ordering.permutations == NULL);
 
     /* The method's own loop looks at the flag too, not only icl_order_run. */
@@ -266,6 +310,91 @@ static void stops_when_asked(const world *w, const icl_order_method *method, con
     icl_options options = options_of(method, arguments);
     assert_int_equal(method->run(&raw, &input, &options), ICL_ECANCELLED);
     icl_options_deinit(&options);
+}
+
+/* A question that fails, the first or the last of a run, ends the run with its status. */
+static void passes_on_what_asking_returns(const world *w, const icl_order_method *method,
+                                          const char *arguments)
+{
+    fake_asker fake;
+    icl_order_input input = serve(&fake, method, &w->input);
+    icl_ordering ordering = { 0 };
+    assert_int_equal(run_served(&ordering, method, &input, arguments), ICL_OK);
+    icl_ordering_deinit(&ordering);
+    if (fake.calls == 0) return;
+    const size_t asked = fake.calls, fails_from[] = { 0, asked - 1 };
+    const icl_status failures[] = { ICL_EMODEL, ICL_ECANCELLED };
+    for (size_t i = 0; i < 4; i++) {
+        input = serve(&fake, method, &w->input);
+        fake.failure = failures[i / 2];
+        fake.fails_from = fails_from[i % 2];
+        assert_int_equal(run_served(&ordering, method, &input, arguments), fake.failure);
+        assert_non_null(strstr(icl_error_message(), "the fake model fails"));
+        assert_null(ordering.permutations);
+        assert_int_equal(fake.calls, fake.fails_from + 1); /* and nothing is asked after it */
+    }
+}
+
+static void not_a_number(void *context, fake_answer *answer, const fake_data *data,
+                         const icl_ask_prompt *prompt, const icl_ask_generation *how)
+{
+    writes_inputs(context, answer, data, prompt, how);
+    if (how != NULL) return;
+    answer->label_nats[1] = NAN;
+    answer->input.nats = answer->text.nats = NAN;
+}
+
+static void refuses_scores_that_are_no_numbers(const world *w, const icl_order_method *method,
+                                               const char *arguments)
+{
+    fake_asker fake;
+    const icl_order_input input = serve(&fake, method, &w->input);
+    fake.model = not_a_number;
+    icl_ordering ordering = { 0 };
+    const icl_status status = run_served(&ordering, method, &input, arguments);
+    if (status == ICL_OK && fake.calls == 0) { /* this setting asks nothing */
+        icl_ordering_deinit(&ordering);
+        return;
+    }
+    assert_int_equal(status, ICL_EMODEL);
+    assert_non_null(strstr(icl_error_message(), method->card.name));
+    assert_null(ordering.permutations);
+}
+
+static void says_that_it_needs_labels(const world *w, const icl_order_method *method,
+                                      const char *arguments)
+{
+    icl_order_input input = w->input;
+    input.pool_labels = NULL;
+    icl_ordering ordering = { 0 };
+    const bool needs = (method->card.needs & ICL_NEEDS_LABELS) != 0;
+    assert_int_equal(run(&ordering, method, &input, arguments), needs ? ICL_EINVAL : ICL_OK);
+    icl_ordering_deinit(&ordering);
+}
+
+/* What a query of the pool is labelled with may not decide on its own prompt. */
+static void own_labels_do_not_matter(const world *w, const icl_order_method *method,
+                                     const char *arguments)
+{
+    for (size_t q = 0; q < QUERIES; q += 3) {
+        size_t labels[POOL];
+        icl_order_input input = w->input;
+        input.query_count = 1;
+        input.indices += q * K_MAX;
+        input.scores += q * K_MAX;
+        input.query_texts += q;
+        input.query_ids += q;
+        input.query_self += q;
+        icl_ordering before = run_well(method, &input, arguments);
+        memcpy(labels, w->labels, sizeof labels);
+        labels[*input.query_self] = (labels[*input.query_self] + 1) % LABELS;
+        input.pool_labels = labels;
+        icl_ordering after = run_well(method, &input, arguments);
+        assert_memory_equal(before.permutations, after.permutations,
+                            K_MAX * sizeof *after.permutations);
+        icl_ordering_deinit(&after);
+        icl_ordering_deinit(&before);
+    }
 }
 
 static void test_order_conformance__the_world_serves_every_method(void **state)
@@ -305,6 +434,10 @@ LAW_TEST(same_seed_same_answer)
 LAW_TEST(batches_do_not_matter)
 LAW_TEST(no_queries_no_answers)
 LAW_TEST(stops_when_asked)
+LAW_TEST(passes_on_what_asking_returns)
+LAW_TEST(refuses_scores_that_are_no_numbers)
+LAW_TEST(says_that_it_needs_labels)
+LAW_TEST(own_labels_do_not_matter)
 
 int main(void)
 {
@@ -317,6 +450,10 @@ int main(void)
         cmocka_unit_test(test_order_conformance__batches_do_not_matter),
         cmocka_unit_test(test_order_conformance__no_queries_no_answers),
         cmocka_unit_test(test_order_conformance__stops_when_asked),
+        cmocka_unit_test(test_order_conformance__passes_on_what_asking_returns),
+        cmocka_unit_test(test_order_conformance__refuses_scores_that_are_no_numbers),
+        cmocka_unit_test(test_order_conformance__says_that_it_needs_labels),
+        cmocka_unit_test(test_order_conformance__own_labels_do_not_matter),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
