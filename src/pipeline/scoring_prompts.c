@@ -122,19 +122,26 @@ static icl_status ask_answers(asking *self)
     return status;
 }
 
+/* Prompts about single demonstrations; without any the query stands alone, once. */
+static size_t expert_count(const scoring_row *row)
+{
+    return row->shown_count > 0 ? row->shown_count : 1;
+}
+
 static icl_status ask_answers_each(asking *self)
 {
     icl_scoring *scoring = self->scoring;
     scoring_row *row = row_of(self);
     size_t first;
-    ICL_TRY(new_cells(scoring, row->shown_count * scoring->name_count, &first));
+    ICL_TRY(new_cells(scoring, expert_count(row) * scoring->name_count, &first));
     row->first_cells[ICL_SCORE_ANSWER_EACH] = first;
-    for (size_t d = 0; d < row->shown_count; d++) {
+    for (size_t d = 0; d < expert_count(row); d++) {
         icl_prompt prompt = { 0 };
-        ICL_TRY(icl_shown_build(
-            &prompt, scoring->prompter, scoring->source,
-            &(icl_shown){
-                .items = &row->shown[d], .count = 1, .input = self->input, .name = row->name }));
+        ICL_TRY(icl_shown_build(&prompt, scoring->prompter, scoring->source,
+                                &(icl_shown){ .items = &row->shown[d],
+                                              .count = row->shown_count > 0,
+                                              .input = self->input,
+                                              .name = row->name }));
         icl_hash_add(&self->hash, prompt.text, prompt.length);
         const icl_status status =
             add_answers(self, scoring->prompter, &prompt, ICL_SCORE_ANSWER_EACH, d,
@@ -323,11 +330,11 @@ static icl_status ask_inputs_each(asking *self)
     icl_scoring *scoring = self->scoring;
     scoring_row *row = row_of(self);
     size_t first;
-    ICL_TRY(new_cells(scoring, row->shown_count * scoring->name_count, &first));
+    ICL_TRY(new_cells(scoring, expert_count(row) * scoring->name_count, &first));
     row->first_cells[ICL_SCORE_INPUT_EACH] = first;
-    for (size_t d = 0; d < row->shown_count; d++) {
+    for (size_t d = 0; d < expert_count(row); d++) {
         flipped_set set = { 0 };
-        ICL_TRY(flipped_set_init(&set, self, &row->shown[d], 1));
+        ICL_TRY(flipped_set_init(&set, self, &row->shown[d], row->shown_count > 0));
         const icl_status status =
             ask_inputs_under(self, &set, ICL_SCORE_INPUT_EACH, d, first + d * scoring->name_count);
         flipped_set_deinit(&set, scoring->name_count);

@@ -1,5 +1,6 @@
 #include "score/score.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,9 +68,10 @@ bool icl_score_wants_part(const icl_score_wants *wants, icl_score_part part)
     return (wants->parts & (1u << part)) != 0;
 }
 
-static bool is_each(icl_score_part part)
+size_t icl_score_block_count(const icl_score_row *row, icl_score_part part)
 {
-    return part == ICL_SCORE_ANSWER_EACH || part == ICL_SCORE_INPUT_EACH;
+    const bool each = part == ICL_SCORE_ANSWER_EACH || part == ICL_SCORE_INPUT_EACH;
+    return each && row->shown_count > 0 ? row->shown_count : 1;
 }
 
 static icl_status check_row(const icl_score_input *input, size_t row)
@@ -77,7 +79,7 @@ static icl_status check_row(const icl_score_input *input, size_t row)
     const icl_score_row *of = &input->rows[row];
     for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++) {
         if (of->cells[part] == NULL) continue;
-        const size_t count = (is_each(part) ? of->shown_count : 1) * input->name_count;
+        const size_t count = icl_score_block_count(of, part) * input->name_count;
         for (size_t i = 0; i < count; i++)
             if (!icl_log_all_valid(&of->cells[part][i].nats, 1))
                 return icl_error_set(ICL_EMODEL,
@@ -94,7 +96,7 @@ icl_status icl_score_run(double *out, const icl_score_method *method, const icl_
 {
     const size_t count = input->row_count * input->label_count;
     for (size_t row = 0; row < input->row_count; row++) ICL_TRY(check_row(input, row));
-    double *scores = malloc((count + 1) * sizeof *scores);
+    double *scores = calloc(count + 1, sizeof *scores);
     if (scores == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu scores", count);
     icl_status status = method->run(scores, input, options);
     if (status == ICL_OK) status = icl_cancel_check(input->cancelled);
@@ -103,19 +105,51 @@ icl_status icl_score_run(double *out, const icl_score_method *method, const icl_
     return status;
 }
 
-void icl_score_by_label(double *out, const icl_score_input *input, const icl_score_cell *cells,
-                        icl_normalise normalise, icl_score_join join)
+/* Names first .. first + count - 1 of a block, as one score. */
+static double joined(const icl_score_cell *cells, size_t count, const icl_score_term *term)
+{
+    double score = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        const double of_name =
+            icl_normalise_logprob(cells[i].nats, term->normalise, &cells[i].size);
+        const double both[2] = { score, of_name };
+        if (count == 1 || (term->join == ICL_NAMES_BEST && of_name > score))
+            score = of_name;
+        else if (term->join != ICL_NAMES_BEST)
+            score = icl_logsumexp(both, 2);
+    }
+    return term->join == ICL_NAMES_MEAN ? score - log((double)count) : score;
+}
+
+static void add_block(double *out, const icl_score_input *input, const icl_score_cell *cells,
+                      const icl_score_term *term, double weight)
 {
     for (size_t label = 0, name = 0; label < input->label_count; label++) {
-        double score = -INFINITY;
-        size_t count = 0;
-        for (; name < input->name_count && input->name_labels[name] == label; name++, count++) {
-            const double both[2] = { score, icl_normalise_logprob(cells[name].nats, normalise,
-                                                                  &cells[name].size) };
-            score = count == 0 ? both[1] : icl_logsumexp(both, 2);
-        }
-        out[label] = join == ICL_NAMES_MEAN && count > 1 ? score - log((double)count) : score;
+        const size_t first = name;
+        while (name < input->name_count && input->name_labels[name] == label) name++;
+        const double score = joined(&cells[first], name - first, term);
+        out[label] += weight * (weight < 0 ? fmax(score, log(DBL_MIN)) : score);
     }
+}
+
+void icl_score_add(double *out, const icl_score_input *input, const icl_score_term *term,
+                   double weight)
+{
+    if (weight == 0) return; /* 0 times -inf is no number */
+    for (size_t r = 0; r < input->row_count; r++) {
+        const icl_score_row *row = &input->rows[r];
+        for (size_t block = 0; block < icl_score_block_count(row, term->part); block++)
+            add_block(&out[r * input->label_count], input,
+                      &row->cells[term->part][block * input->name_count], term, weight);
+    }
+}
+
+void icl_score_add_information(double *out, const icl_score_input *input, icl_normalise normalise)
+{
+    const icl_score_term with = { ICL_SCORE_ANSWER, normalise, ICL_NAMES_SUM };
+    const icl_score_term without = { ICL_SCORE_UNCONDITIONAL, normalise, ICL_NAMES_SUM };
+    icl_score_add(out, input, &with, 1);
+    icl_score_add(out, input, &without, -1);
 }
 
 icl_normalise icl_score_normalise(const icl_options *options)

@@ -61,8 +61,8 @@ typedef struct icl_score_cell {
 
 /* A query, or what is scored like one: a content-free input, a validation item. */
 typedef struct icl_score_row {
-    /* By part; NULL unless the method wants it. [name_count]; of the parts about single
-     * demonstrations [shown_count][name_count]. */
+    /* By part; NULL unless it is wanted. [name_count]; of the parts about single demonstrations
+     * [icl_score_block_count][name_count]. */
     const icl_score_cell *cells[ICL_SCORE_PART_COUNT];
     size_t shown_count;         /* demonstrations */
     const size_t *shown_labels; /* [shown_count], in order of showing */
@@ -81,8 +81,8 @@ typedef struct icl_score_input {
 typedef struct icl_score_method {
     icl_card card;
     icl_score_wants (*wants)(const icl_options *options);
-    /* Fills out [row_count][label_count], the higher the likelier. A row's scores depend on its own
-     * cells alone. */
+    /* out [row_count][label_count] is zeroed; the higher, the likelier. A row's scores depend on
+     * its own cells alone. */
     icl_status (*run)(double *out, const icl_score_input *input, const icl_options *options);
 } icl_score_method;
 
@@ -104,26 +104,50 @@ bool icl_score_wants_part(const icl_score_wants *wants, icl_score_part part);
 icl_status icl_score_run(double *out, const icl_score_method *method, const icl_score_input *input,
                          const icl_options *options);
 
-/* ---- for methods ---- */
+/* ---- for methods: most are a weighted sum of what the parts say ---- */
 
 /* How the names of a label become one score. */
 typedef enum icl_score_join {
     ICL_NAMES_SUM,  /* log of the sum: the answer is any of the names */
     ICL_NAMES_MEAN, /* log of the mean: the condition is any of the names, equally likely */
+    ICL_NAMES_BEST, /* the largest, where scores are no log-probabilities */
 } icl_score_join;
 
-/* out [label_count]: cells [name_count], each normalised, then the names of a label joined. */
-void icl_score_by_label(double *out, const icl_score_input *input, const icl_score_cell *cells,
-                        icl_normalise normalise, icl_score_join join);
+/* What a part says of every label: each name normalised, then the names of a label joined; of the
+ * parts about single demonstrations the sum over these. */
+typedef struct icl_score_term {
+    icl_score_part part;
+    icl_normalise normalise;
+    icl_score_join join;
+} icl_score_term;
+
+/* out [row_count][label_count] += weight * term. Weight 0 adds nothing. What is subtracted is at
+ * least log(DBL_MIN), the smallest normal number: a label that is impossible without the input too
+ * stays comparable. */
+void icl_score_add(double *out, const icl_score_input *input, const icl_score_term *term,
+                   double weight);
+
+/* The answer after the prompt less the answer after what is given in place of the input. */
+void icl_score_add_information(double *out, const icl_score_input *input, icl_normalise normalise);
+
+/* Blocks of [name_count] cells that a row has of a part: the demonstrations, at least 1, of the
+ * parts about single ones, which without demonstrations is the query alone; else 1. */
+size_t icl_score_block_count(const icl_score_row *row, icl_score_part part);
 
 /* The option `normalise`. */
 icl_normalise icl_score_normalise(const icl_options *options);
 
-#define ICL_SCORE_OPTION_NORMALISE                                                                 \
+#define ICL_SCORE_OPTION_NORMALISE(by_default)                                                     \
     {                                                                                              \
-        .name = "normalise", .type = ICL_OPTION_CHOICE, .fallback = "sum",                         \
+        .name = "normalise", .type = ICL_OPTION_CHOICE, .fallback = by_default,                    \
         .choices = icl_normalise_names,                                                            \
         .help = "divide an answer's log-probability by its tokens, chars, bytes, or not at all"    \
+    }
+
+#define ICL_SCORE_OPTION_DEMONSTRATIONS                                                            \
+    {                                                                                              \
+        .name = "demonstrations", .type = ICL_OPTION_BOOL, .fallback = "false",                    \
+        .help = "whether the demonstrations stand before that text too"                            \
     }
 
 #endif

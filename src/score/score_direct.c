@@ -10,15 +10,13 @@ static icl_score_wants wants_direct(const icl_options *options)
 static icl_status score_direct(double *out, const icl_score_input *input,
                                const icl_options *options)
 {
-    const icl_normalise normalise = icl_score_normalise(options);
-    for (size_t row = 0; row < input->row_count; row++)
-        icl_score_by_label(&out[row * input->label_count], input,
-                           input->rows[row].cells[ICL_SCORE_ANSWER], normalise, ICL_NAMES_SUM);
+    const icl_score_term answer = { ICL_SCORE_ANSWER, icl_score_normalise(options), ICL_NAMES_SUM };
+    icl_score_add(out, input, &answer, 1);
     return ICL_OK;
 }
 
 static const icl_option options[] = {
-    ICL_SCORE_OPTION_NORMALISE,
+    ICL_SCORE_OPTION_NORMALISE("sum"),
 };
 
 const icl_score_method icl_score_direct = {
