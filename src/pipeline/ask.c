@@ -16,15 +16,44 @@
 
 const char *icl_ask_input(const icl_ask_source *source, const icl_ask_prompt *asked)
 {
-    const icl_ask_items *items = asked->of == ICL_ASK_POOL ? &source->pool : &source->queries;
-    assert(asked->item < items->count);
-    return items->inputs[asked->item];
+    assert(asked->of != ICL_ASK_POOL || asked->item < source->pool.count);
+    assert(asked->of != ICL_ASK_QUERY || asked->item < source->queries.count);
+    assert(asked->of != ICL_ASK_CONTENT_FREE || asked->item < ICL_CONTENT_FREE_COUNT);
+    switch (asked->of) {
+    case ICL_ASK_POOL:
+        return source->pool.inputs[asked->item];
+    case ICL_ASK_QUERY:
+        return source->queries.inputs[asked->item];
+    case ICL_ASK_CONTENT_FREE:
+        return source->forms->content_free[asked->item];
+    case ICL_ASK_WRITTEN:
+        break;
+    }
+    return asked->written;
 }
 
 const char *icl_ask_id(const icl_ask_source *source, const icl_ask_prompt *asked)
 {
-    const icl_ask_items *items = asked->of == ICL_ASK_POOL ? &source->pool : &source->queries;
-    return items->ids[asked->item];
+    switch (asked->of) {
+    case ICL_ASK_POOL:
+        return source->pool.ids[asked->item];
+    case ICL_ASK_QUERY:
+        return source->queries.ids[asked->item];
+    case ICL_ASK_CONTENT_FREE:
+        return "content-free input";
+    case ICL_ASK_WRITTEN:
+        break;
+    }
+    return "written input";
+}
+
+static icl_status check_inputs(const icl_ask_source *source, const icl_ask_prompt *prompts,
+                               size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (icl_ask_input(source, &prompts[i]) == NULL)
+            return icl_error_set(ICL_EINVAL, "%s", source->forms->refusal);
+    return ICL_OK;
 }
 
 icl_status icl_shown_build(icl_prompt *out, icl_prompter *prompter, const icl_ask_source *source,
@@ -54,10 +83,11 @@ static void add_text(icl_hash_state *state, const char *text)
     icl_hash_add(state, text, strlen(text) + 1);
 }
 
-static icl_hash128 prompt_key(const icl_ask_source *source, const icl_ask_prompt *asked)
+static icl_hash128 prompt_key(const icl_ask_source *source, const icl_ask_prompt *asked, size_t tag)
 {
     icl_hash_state state;
     icl_hash_begin(&state);
+    icl_hash_add(&state, &tag, sizeof tag);
     icl_hash_add(&state, &asked->shown_count, sizeof asked->shown_count);
     for (size_t i = 0; i < asked->shown_count; i++) {
         const size_t item = asked->shown[i];
@@ -69,8 +99,9 @@ static icl_hash128 prompt_key(const icl_ask_source *source, const icl_ask_prompt
 }
 
 icl_status icl_ask_distinct_find(icl_ask_distinct *out, const icl_ask_source *source,
-                                 const icl_ask_prompt *prompts, size_t count)
+                                 const icl_ask_prompt *prompts, const size_t *tags, size_t count)
 {
+    ICL_TRY(check_inputs(source, prompts, count));
     icl_ask_distinct distinct = { .firsts = malloc((count + 1) * sizeof *distinct.firsts),
                                   .same = malloc((count + 1) * sizeof *distinct.same) };
     char(*keys)[33] = malloc((count + 1) * sizeof *keys);
@@ -80,7 +111,7 @@ icl_status icl_ask_distinct_find(icl_ask_distinct *out, const icl_ask_source *so
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu questions", count);
     for (size_t i = 0; i < count && status == ICL_OK; i++) {
         distinct.same[i] = distinct.count;
-        icl_hash_hex(keys[i], prompt_key(source, &prompts[i]));
+        icl_hash_hex(keys[i], prompt_key(source, &prompts[i], tags != NULL ? tags[i] : 0));
         status = icl_string_map_add(&map, keys[i], &distinct.same[i]);
         if (status == ICL_OK && distinct.same[i] == distinct.count)
             distinct.firsts[distinct.count++] = i;
@@ -109,6 +140,7 @@ typedef struct asking {
     icl_prompter *prompter;
     icl_batch *batch;
     icl_label_request *labels; /* [icl_label_request_count] of the prompt at hand */
+    size_t label;              /* whose first name is asked for after the prompt at hand */
     size_t token_count;        /* of prompts and of what is scored beyond them */
 } asking;
 
@@ -138,6 +170,18 @@ static void read_labels(void *row, const asking *self, size_t first_request)
         *cell =
             self->labels[i].name == 0 ? of_name : icl_logsumexp((double[]){ *cell, of_name }, 2);
     }
+}
+
+static icl_status add_answer(asking *self, const icl_prompt *prompt, const icl_ask_prompt *asked)
+{
+    icl_answer answer;
+    size_t prefix, request;
+    (void)asked;
+    ICL_TRY(icl_prompter_answer(&answer, self->prompter, prompt,
+                                icl_verbalizer_word(self->source->verbalizer, self->label, 0)));
+    ICL_TRY(icl_batch_add_prefix(self->batch, prompt->tokens, answer.prefix_count, &prefix));
+    self->token_count += answer.token_count;
+    return icl_batch_add_score(self->batch, prefix, answer.tokens, answer.token_count, &request);
 }
 
 /* A token without any before it cannot be predicted. */
@@ -178,6 +222,7 @@ static void read_text(void *row, const asking *self, size_t first_request)
 }
 
 static const ask_kind kind_labels = { add_labels, read_labels };
+static const ask_kind kind_answers = { add_answer, read_text };
 static const ask_kind kind_inputs = { add_input, read_text };
 static const ask_kind kind_texts = { add_text_tokens, read_text };
 
@@ -187,6 +232,7 @@ static const ask_kind kind_texts = { add_text_tokens, read_text };
 typedef struct ask_rows {
     const ask_kind *kind;
     const icl_ask_prompt *prompts;
+    const size_t *labels; /* of the prompts, for answers; else NULL */
     icl_ask_distinct distinct;
     size_t row_bytes;
     char *bytes; /* [distinct.count][row_bytes] */
@@ -194,7 +240,8 @@ typedef struct ask_rows {
 
 static icl_status add_prompt(asking *self, const ask_rows *rows, size_t row)
 {
-    const icl_ask_prompt *asked = &rows->prompts[rows->distinct.firsts[row]];
+    const size_t first = rows->distinct.firsts[row];
+    const icl_ask_prompt *asked = &rows->prompts[first];
     const atomic_bool *cancelled = icl_model_interrupt_flag(icl_engine_model(self->source->engine));
     ICL_TRY(icl_cancel_check(cancelled));
     icl_prompt prompt = { 0 };
@@ -204,6 +251,7 @@ static icl_status add_prompt(asking *self, const ask_rows *rows, size_t row)
                                           .input = icl_ask_input(self->source, asked),
                                           .name = icl_ask_id(self->source, asked) }));
     self->token_count += prompt.token_count;
+    if (rows->labels != NULL) self->label = rows->labels[first];
     const icl_status status = rows->kind->add(self, &prompt, asked);
     icl_prompt_deinit(&prompt);
     return status;
@@ -246,15 +294,14 @@ static icl_status answer_all(const icl_ask_source *source, ask_rows *rows)
     return status;
 }
 
-static icl_status answer(const icl_ask_service *service, const ask_kind *kind, void *out,
-                         size_t row_bytes, const icl_ask_prompt *prompts, size_t count)
+static icl_status answer(const icl_ask_service *service, ask_rows rows, void *out, size_t count)
 {
-    ask_rows rows = { .kind = kind, .prompts = prompts, .row_bytes = row_bytes };
-    ICL_TRY(icl_ask_distinct_find(&rows.distinct, &service->source, prompts, count));
+    ICL_TRY(
+        icl_ask_distinct_find(&rows.distinct, &service->source, rows.prompts, rows.labels, count));
     const icl_status status = answer_all(&service->source, &rows);
     for (size_t i = 0; i < count && status == ICL_OK; i++)
-        memcpy((char *)out + i * row_bytes, rows.bytes + rows.distinct.same[i] * row_bytes,
-               row_bytes);
+        memcpy((char *)out + i * rows.row_bytes,
+               rows.bytes + rows.distinct.same[i] * rows.row_bytes, rows.row_bytes);
     free(rows.bytes);
     icl_ask_distinct_deinit(&rows.distinct);
     return status;
@@ -264,21 +311,33 @@ static icl_status ask_labels(void *user, double *out_nats, const icl_ask_prompt 
                              size_t count)
 {
     const icl_ask_service *service = user;
-    const icl_label_space *labels = icl_verbalizer_labels(service->source.verbalizer);
-    return answer(service, &kind_labels, out_nats, icl_label_space_count(labels) * sizeof *out_nats,
-                  prompts, count);
+    const ask_rows rows = { .kind = &kind_labels,
+                            .prompts = prompts,
+                            .row_bytes = service->asker.label_count * sizeof *out_nats };
+    return answer(service, rows, out_nats, count);
+}
+
+static icl_status ask_answers(void *user, icl_ask_text *out, const icl_ask_prompt *prompts,
+                              const size_t *labels, size_t count)
+{
+    const ask_rows rows = {
+        .kind = &kind_answers, .prompts = prompts, .labels = labels, .row_bytes = sizeof *out
+    };
+    return answer(user, rows, out, count);
 }
 
 static icl_status ask_inputs(void *user, icl_ask_text *out, const icl_ask_prompt *prompts,
                              size_t count)
 {
-    return answer(user, &kind_inputs, out, sizeof *out, prompts, count);
+    const ask_rows rows = { .kind = &kind_inputs, .prompts = prompts, .row_bytes = sizeof *out };
+    return answer(user, rows, out, count);
 }
 
 static icl_status ask_texts(void *user, icl_ask_text *out, const icl_ask_prompt *prompts,
                             size_t count)
 {
-    return answer(user, &kind_texts, out, sizeof *out, prompts, count);
+    const ask_rows rows = { .kind = &kind_texts, .prompts = prompts, .row_bytes = sizeof *out };
+    return answer(user, rows, out, count);
 }
 
 /* ---- the service ---- */
@@ -288,11 +347,20 @@ icl_status icl_ask_service_new(icl_ask_service **out, const icl_ask_source *sour
     icl_ask_service *service = malloc(sizeof *service);
     if (service == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for questions");
     service->source = *source;
-    service->asker = (icl_asker){ .user = service,
-                                  .labels = ask_labels,
-                                  .inputs = ask_inputs,
-                                  .texts = ask_texts,
-                                  .generate = icl_ask_generate };
+    const icl_template_forms *forms = source->forms;
+    const icl_label_space *labels = icl_verbalizer_labels(source->verbalizer);
+    service->asker =
+        (icl_asker){ .user = service,
+                     .label_count = icl_label_space_count(labels),
+                     .query_ids = source->queries.ids,
+                     .frame = (const char *const *)forms->frame,
+                     .frame_count = forms->frame_count,
+                     .answer_prefix = forms->frame_count > 0 ? source->prompts.answer_prefix : NULL,
+                     .labels = ask_labels,
+                     .answers = ask_answers,
+                     .inputs = ask_inputs,
+                     .texts = ask_texts,
+                     .generate = icl_ask_generate };
     *out = service;
     return ICL_OK;
 }

@@ -7,22 +7,26 @@
  *   ... icl_select_run(...), method->pick(...), method->fit(...) ...
  *   icl_ask_service_free(service);
  *
- * Equal prompts of a call are asked once, also when they come from different items. What a call
- * asks is one batch, cut only where its tokens exceed 2^18, so that planning stays below about 50
- * MiB: prompts that begin alike should stand next to each other. Finished answers are in the
- * engine's journal, where there is one, before the call returns, so a repeated question is free.
+ * Equal prompts of a call are asked once, also when they come from different items, unless their
+ * texts are drawn. What a call asks is one batch, cut only where its tokens exceed 2^18, so that
+ * planning stays below about 50 MiB: prompts that begin alike should stand next to each other.
+ * Finished answers are in the engine's journal, where there is one, before the call returns, so a
+ * repeated question is free.
  *
  * Which tokens are scored:
  *   labels    as in a run, by the join policy of the prompter options; scores are not normalised
+ *   answers   the same for one name of one label
  *   inputs    prompt and input are tokenised together; scored is every token with a byte of the
  *             rendered input in it, a token across the join included. What a chat template writes
  *             after the input is not scored
  *   texts     every token but BOS; without BOS every token but the first
  *   generate  the cue follows the input directly and belongs to it (in chat: to the user's turn).
- *             Greedy, ties to the lowest token. A step is one batch for all prompts that go on and
- *             gives each a token or more, see ask_generate.c. A text ends before the separator, the
- *             end-of-text token, a NUL byte or a character that is not whole. Demonstrations are
- *             dropped until tokens_max fit the window
+ *             A step is one batch for all prompts that go on and gives each a token, greedily one
+ *             or more, see ask_generate.c and ask_draw.c; nothing is kept between steps but what
+ *             the journal holds, so a token costs its prompt, shared where prompts begin alike. A
+ *             text ends before the separator, the end-of-text token, a NUL byte or a character that
+ *             is not whole, and where every token would repeat a run. Demonstrations are dropped
+ *             until tokens_max fit the window
  */
 #ifndef ICL_PIPELINE_ASK_H
 #define ICL_PIPELINE_ASK_H

@@ -1,8 +1,10 @@
-/* Greedy continuations of many prompts side by side. A batch scores a guess of each continuation's
- * next tokens, and the model's first choices are taken up to the first that the guess missed: one
- * token at least, and more where a text repeats itself or its prompt, which small models and
- * answers after demonstrations often do. The guess changes the number of batches, not the text. */
+/* Continuations of many prompts side by side. Where the likeliest token is wanted, a batch scores a
+ * guess of each continuation's next tokens, and the model's first choices are taken up to the first
+ * that the guess missed: one token at least, and more where a text repeats itself or its prompt,
+ * which small models and answers after demonstrations often do. The guess changes the number of
+ * batches, not the text. Other tokens come one a batch, see ask_draw.c. */
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +24,7 @@ typedef struct continuation {
     bool ended;
     int32_t guess[GUESS_MAX];
     size_t guess_count;
+    icl_rng rng;    /* a number for each token that is drawn */
     size_t request; /* of the step */
 } continuation;
 
@@ -29,6 +32,7 @@ typedef struct continuation {
 typedef struct generation {
     const icl_ask_source *source;
     const icl_ask_generation *how;
+    icl_ask_draw draw;
     continuation *parts;
     size_t count;
 } generation;
@@ -50,7 +54,16 @@ static icl_status build_prompt(icl_prompt *out, const generation *self, icl_prom
     return status;
 }
 
-static icl_status begin(generation *self, icl_prompter *prompter, const icl_ask_prompt *asked)
+static icl_rng rng_of(const generation *self, size_t place)
+{
+    char key[24];
+    snprintf(key, sizeof key, "%zu", place);
+    return icl_rng_new(self->how->seed, self->source->task, key, "generate");
+}
+
+/* `place` is the prompt's in its call. */
+static icl_status begin(generation *self, icl_prompter *prompter, const icl_ask_prompt *asked,
+                        size_t place)
 {
     icl_prompt prompt = { 0 };
     ICL_TRY(build_prompt(&prompt, self, prompter, asked));
@@ -59,6 +72,7 @@ static icl_status begin(generation *self, icl_prompter *prompter, const icl_ask_
                             .prompt_count = prompt.token_count,
                             .token_count = prompt.token_count,
                             .token_capacity = prompt.token_count,
+                            .rng = rng_of(self, place),
                             .ended = self->how->tokens_max == 0 };
     prompt.tokens = NULL; /* moved */
     icl_prompt_deinit(&prompt);
@@ -123,14 +137,24 @@ static void make_guess(continuation *part, size_t most)
         part->guess[i] = from + i < count ? part->tokens[from + i] : part->guess[from + i - count];
 }
 
+static icl_ask_tokens written_by(const continuation *part)
+{
+    return (icl_ask_tokens){ .tokens = part->tokens + part->prompt_count,
+                             .count = part->token_count - part->prompt_count };
+}
+
 static icl_status ask_next(generation *self, icl_batch *batch)
 {
     size_t prefix;
     for (size_t i = 0; i < self->count; i++) {
         continuation *part = &self->parts[i];
         if (part->ended) continue;
-        make_guess(part, self->how->tokens_max - (part->token_count - part->prompt_count));
         ICL_TRY(icl_batch_add_prefix(batch, part->tokens, part->token_count, &prefix));
+        if (icl_ask_draws(self->how)) {
+            ICL_TRY(icl_ask_draw_add(&self->draw, batch, prefix, written_by(part), &part->request));
+            continue;
+        }
+        make_guess(part, self->how->tokens_max - (part->token_count - part->prompt_count));
         ICL_TRY(icl_batch_add_score(batch, prefix, part->guess, part->guess_count, &part->request));
     }
     return icl_engine_run(self->source->engine, batch);
@@ -148,6 +172,27 @@ static icl_status take_choices(const generation *self, continuation *part, const
     return ICL_OK;
 }
 
+static icl_status take_draw(generation *self, continuation *part, const icl_batch *batch)
+{
+    int32_t token = ICL_ASK_NO_TOKEN;
+    ICL_TRY(
+        icl_ask_draw_read(&token, &self->draw, &part->rng, batch, part->request, written_by(part)));
+    if (token != ICL_ASK_NO_TOKEN) return take_token(self, part, token);
+    part->ended = true;
+    return ICL_OK;
+}
+
+static icl_status take_next(generation *self, const icl_batch *batch)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        continuation *part = &self->parts[i];
+        if (part->ended) continue;
+        ICL_TRY(icl_ask_draws(self->how) ? take_draw(self, part, batch)
+                                         : take_choices(self, part, batch));
+    }
+    return ICL_OK;
+}
+
 /* A batch for every continuation that goes on; *out_done when none does. */
 static icl_status step(generation *self, bool *out_done)
 {
@@ -159,8 +204,7 @@ static icl_status step(generation *self, bool *out_done)
     ICL_TRY(icl_cancel_check(icl_model_interrupt_flag(model)));
     ICL_TRY(icl_batch_new(&batch));
     icl_status status = ask_next(self, batch);
-    for (size_t i = 0; i < self->count && status == ICL_OK; i++)
-        if (!self->parts[i].ended) status = take_choices(self, &self->parts[i], batch);
+    if (status == ICL_OK) status = take_next(self, batch);
     icl_batch_free(batch);
     return status;
 }
@@ -172,8 +216,11 @@ static icl_status generate_some(generation *self, icl_prompter *prompter,
 {
     size_t row = *next, tokens = 0;
     for (; row < distinct->count && tokens < ICL_ASK_BATCH_TOKENS; row++) {
-        ICL_TRY(begin(self, prompter, &prompts[distinct->firsts[row]]));
+        const size_t place = distinct->firsts[row];
+        ICL_TRY(begin(self, prompter, &prompts[place], place));
         tokens += self->parts[self->count - 1].token_count + self->how->tokens_max;
+        if (icl_ask_draws_from_all(&self->draw)) /* an answer with memory of its own */
+            tokens += self->draw.vocab_count * sizeof(float) / ICL_ASK_TOKEN_BYTES;
     }
     for (bool done = false; !done;) ICL_TRY(step(self, &done));
     *next = row;
@@ -233,13 +280,30 @@ static icl_status share_texts(char **out, const icl_ask_distinct *distinct, char
     return ICL_OK;
 }
 
+/* Drawn texts of equal prompts differ, so these are told apart by their places. */
+static icl_status find_distinct(icl_ask_distinct *out, const icl_ask_source *source,
+                                const icl_ask_prompt *prompts, size_t count, bool drawn)
+{
+    if (!drawn) return icl_ask_distinct_find(out, source, prompts, NULL, count);
+    size_t *places = malloc((count + 1) * sizeof *places);
+    if (places == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu texts", count);
+    for (size_t i = 0; i < count; i++) places[i] = i;
+    const icl_status status = icl_ask_distinct_find(out, source, prompts, places, count);
+    free(places);
+    return status;
+}
+
 icl_status icl_ask_generate(void *user, char **out, const icl_ask_prompt *prompts, size_t count,
                             const icl_ask_generation *how)
 {
     const icl_ask_service *service = user;
-    generation self = { .source = &service->source, .how = how };
+    const icl_ask_source *source = &service->source;
+    const size_t vocab_count = icl_model_get_info(icl_engine_model(source->engine))->vocab_count;
+    generation self = { .source = source,
+                        .how = how,
+                        .draw = { .how = how, .vocab_count = vocab_count } };
     icl_ask_distinct distinct = { 0 };
-    ICL_TRY(icl_ask_distinct_find(&distinct, &service->source, prompts, count));
+    ICL_TRY(find_distinct(&distinct, source, prompts, count, how->temperature > 0));
     char **texts = calloc(distinct.count + 1, sizeof *texts);
     char **copies = malloc((count + 1) * sizeof *copies);
     self.parts = malloc((distinct.count + 1) * sizeof *self.parts);
@@ -250,6 +314,7 @@ icl_status icl_ask_generate(void *user, char **out, const icl_ask_prompt *prompt
     if (status == ICL_OK) status = share_texts(copies, &distinct, texts, count);
     if (status == ICL_OK && count > 0) memcpy(out, copies, count * sizeof *out);
     for (size_t i = 0; texts != NULL && i < distinct.count; i++) free(texts[i]);
+    icl_ask_draw_deinit(&self.draw);
     free(self.parts);
     free(copies);
     free(texts);

@@ -9,8 +9,8 @@
  *
  * The pipeline serves it from the run's template, label words, window policy and engine; a method
  * never sees a token. Ask everything that can be asked at once in one call: the engine merges all
- * prompts of a call into one trie. Equal prompts of one call are asked once, and what the journal
- * holds is not asked again.
+ * prompts of a call into one trie. Equal prompts of one call are asked once, unless texts are drawn
+ * for them, and what the journal holds is not asked again.
  */
 #ifndef ICL_TEMPLATE_ASK_H
 #define ICL_TEMPLATE_ASK_H
@@ -52,11 +52,15 @@ typedef struct icl_ask_generation {
     const char *cue;    /* follows the prompt's input; NULL: nothing */
     size_t tokens_max;  /* it ends there, at the separator between demonstrations or at the end of
                            text */
-    double temperature; /* 0: the likeliest token, ties by lowest id */
-    size_t top_k;       /* drawn among the so many likeliest; 0: all. Not read when greedy */
+    double temperature; /* 0: the likeliest token, ties by lowest id; else a draw from
+                           softmax(log P / temperature) */
+    size_t top_k;       /* drawn among the so many likeliest that no_repeat leaves; 0: all, for
+                           which the journal keeps four bytes for every token of the vocabulary, a
+                           step. Not read when greedy */
     size_t no_repeat;   /* > 0: no token that would repeat a run of so many tokens of the
-                           continuation */
-    uint64_t seed;      /* of the draws, with the task's name and the prompt's place in the call */
+                           continuation; it ends where that leaves none */
+    uint64_t seed;      /* of the draws, with the task's name and the prompt's place in the call:
+                           equal prompts have draws of their own */
 } icl_ask_generation;
 
 /* Each function answers `count` prompts (0 is fine) and touches nothing on failure: ICL_ECONTEXT
