@@ -72,8 +72,8 @@ typedef struct icl_compare_progress {
 
 /**
  * Runs every strategy on every task under every seed, those of one task and seed as one batch, and
- * judges. May be called again after ICL_ECANCELLED: answers in the engine's journal are not asked
- * again.
+ * judges. Opens an account of the engine. May be called again after ICL_ECANCELLED: answers in the
+ * engine's journal are not asked again.
  *
  * @param progress  borrowed during the call; NULL: nothing is said
  * @return ICL_OK; what a run's data, methods, prompts or model refuse, with strategy and task;
@@ -102,8 +102,10 @@ typedef struct icl_compare_figures {
     char (*spec_hashes)[33]; /**< [seed_count] over all that determines a run's predictions */
     double accuracy, macro_f1, ece, brier; /**< means; see icl/metrics.h */
     uint64_t tokens_trie;                  /**< of all its runs, each planned alone */
-    uint64_t requests_before; /**< that its methods asked to choose and order demonstrations */
-    double seconds_before;    /**< that took, of evaluation, with what the journal knew */
+    /** What its methods asked to choose and order demonstrations; the tokens are those that no
+     *  strategy before it had asked for. */
+    uint64_t requests_before, tokens_before;
+    double seconds_before; /**< that took, of evaluation, with what the journal knew */
 } icl_compare_figures;
 
 /** Two strategies on one task. */
@@ -128,7 +130,7 @@ typedef struct icl_compare_task {
     const icl_compare_figures *figures; /**< [strategy_count] */
     const icl_compare_pair *pairs;      /**< [pair_count], by first, then by second */
     size_t pair_count;
-    uint64_t tokens_trie; /**< of all runs, those of one seed planned together */
+    uint64_t tokens_trie; /**< of all strategies together: questions and runs, each token once */
 } icl_compare_task;
 
 /** Borrowed. */

@@ -176,6 +176,8 @@ void icl_compare_free(icl_compare *compare)
 icl_status icl_compare_execute(icl_compare *compare, const icl_compare_progress *progress)
 {
     compare->judged = false;
+    /* Its price is that of an undisturbed comparison, whatever the journal knows. */
+    icl_engine_open_account(compare->engine, UINT64_MAX);
     for (size_t t = 0; t < compare->options.task_count; t++) {
         compared_task *task = &compare->tasks[t];
         ICL_TRY(icl_compare_run_task(compare, task, progress));

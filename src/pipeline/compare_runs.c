@@ -21,47 +21,43 @@ static icl_status add_planned(uint64_t *tokens_trie, const icl_engine *engine,
     return ICL_OK;
 }
 
-/* The requests of a run once more, so that those of several can be planned together. What is asked
- * of a distribution makes no difference to a plan's tokens. */
-static icl_status copy_requests(icl_batch *to, const icl_batch *from)
+/* Of all runs as one batch, less what was paid for already. */
+static icl_status add_price(uint64_t *tokens_trie, const icl_engine *engine, icl_run *const *runs,
+                            size_t count)
 {
-    const size_t first = icl_batch_prefix_count(to);
-    size_t added = 0, count = 0;
-    for (size_t p = 0; p < icl_batch_prefix_count(from); p++) {
-        const int32_t *tokens = icl_batch_prefix(from, p, &count);
-        ICL_TRY(icl_batch_add_prefix(to, tokens, count, &added));
-    }
-    for (size_t r = 0; r < icl_batch_count(from); r++) {
-        const size_t prefix = first + icl_batch_request_prefix(from, r);
-        const int32_t *continuation = icl_batch_continuation(from, r, &count);
-        ICL_TRY(count > 0 ? icl_batch_add_score(to, prefix, continuation, count, &added)
-                          : icl_batch_add_distribution(to, prefix, 1, &added));
-    }
-    return ICL_OK;
-}
-
-static icl_status add_planned_together(uint64_t *tokens_trie, const icl_engine *engine,
-                                       icl_run *const *runs, size_t count)
-{
-    icl_batch *all = NULL;
-    ICL_TRY(icl_batch_new(&all));
-    icl_status status = ICL_OK;
-    for (size_t i = 0; i < count && status == ICL_OK; i++)
-        status = copy_requests(all, icl_run_batch(runs[i]));
-    if (status == ICL_OK) status = add_planned(tokens_trie, engine, all);
-    icl_batch_free(all);
+    const icl_batch **batches = calloc(count, sizeof *batches);
+    uint64_t tokens = 0;
+    if (batches == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu runs", count);
+    for (size_t i = 0; i < count; i++) batches[i] = icl_run_batch(runs[i]);
+    const icl_status status = icl_engine_price(&tokens, engine, batches, count);
+    *tokens_trie += tokens;
+    free(batches);
     return status;
 }
 
 /* ---- runs ---- */
 
-/* What the methods of a strategy asked before there were prompts. */
-static void note_questions(icl_compare_figures *figures, const icl_meter *before,
-                           const icl_meter *after)
+/* What has been asked so far. */
+typedef struct questions {
+    uint64_t requests, tokens;
+    double seconds;
+} questions;
+
+static questions questions_of(const icl_engine *engine)
 {
-    figures->requests_before += after->requests - before->requests;
-    figures->requests_before += after->requests_cached - before->requests_cached;
-    figures->seconds_before += after->seconds - before->seconds;
+    const icl_meter meter = icl_engine_get_meter(engine);
+    return (questions){ .requests = meter.requests + meter.requests_cached,
+                        .tokens = icl_engine_spent(engine),
+                        .seconds = meter.seconds };
+}
+
+static void note_questions(compared_task *task, icl_compare_figures *figures, questions before,
+                           questions after)
+{
+    figures->requests_before += after.requests - before.requests;
+    figures->tokens_before += after.tokens - before.tokens;
+    figures->seconds_before += after.seconds - before.seconds;
+    task->tokens_trie += after.tokens - before.tokens;
 }
 
 static icl_status make_run(icl_run **out, icl_compare *compare, compared_task *task,
@@ -69,7 +65,7 @@ static icl_status make_run(icl_run **out, icl_compare *compare, compared_task *t
 {
     icl_compare_figures *figures = &task->figures[strategy];
     const char *line = compare->strategies.lines[strategy];
-    const icl_meter before = icl_engine_get_meter(compare->engine);
+    const questions before = questions_of(compare->engine);
     icl_run_options options = compare->options.run;
     options.task = task->task;
     options.data = &task->data;
@@ -81,8 +77,7 @@ static icl_status make_run(icl_run **out, icl_compare *compare, compared_task *t
     if (status != ICL_OK)
         return icl_error_prefix(status, "strategy %zu, %s: %s", strategy + 1,
                                 icl_task_text(task->task, ICL_TASK_NAME), line);
-    const icl_meter after = icl_engine_get_meter(compare->engine);
-    note_questions(figures, &before, &after);
+    note_questions(task, figures, before, questions_of(compare->engine));
     figures->shots = icl_run_get_summary(*out)->shots;
     return add_planned(&figures->tokens_trie, compare->engine, icl_run_batch(*out));
 }
@@ -130,8 +125,7 @@ static icl_status run_seed(icl_compare *compare, compared_task *task, size_t see
         say(compare, task, s, seed, progress);
         status = make_run(&runs[s], compare, task, s, seed);
     }
-    if (status == ICL_OK)
-        status = add_planned_together(&task->tokens_trie, compare->engine, runs, count);
+    if (status == ICL_OK) status = add_price(&task->tokens_trie, compare->engine, runs, count);
     if (status == ICL_OK) status = icl_run_execute_all(runs, count);
     for (size_t s = 0; s < count && status == ICL_OK; s++)
         note_results(compare, task, runs[s], s, seed);
