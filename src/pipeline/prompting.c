@@ -93,7 +93,9 @@ icl_status icl_prompting_render_content_free(char **out, const icl_jinja *templa
                              "task \"%s\": content-free prompts cannot be made, since the template "
                              "uses none of the input fields",
                              icl_task_text(task, ICL_TASK_NAME));
-    return render_replaced(out, template, task, examples, index, icl_content_free_inputs[which]);
+    const char *input = icl_content_free_inputs[which];
+    const icl_status status = render_replaced(out, template, task, examples, index, input);
+    return status == ICL_OK ? ICL_OK : icl_error_prefix(status, "content-free input \"%s\"", input);
 }
 
 /* ---- what the template writes whatever the item ---- */
