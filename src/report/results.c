@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "report/figures.h"
+#include "report/folder.h"
 
 static icl_status out_of_memory(void)
 {
@@ -62,30 +62,13 @@ cleanup:
     return status;
 }
 
-static icl_status write_object(const json_t *object, const char *folder, const char *name)
-{
-    icl_text path = { 0 };
-    char *text = json_dumps(object, REPORT_JSON_FLAGS | JSON_INDENT(2));
-    icl_text_printf(&path, "%s/%s", folder, name);
-    icl_text bytes = { 0 };
-    icl_text_append_string(&bytes, text != NULL ? text : "");
-    icl_text_append_char(&bytes, '\n');
-    icl_status status = text == NULL || path.failed || bytes.failed
-                            ? out_of_memory()
-                            : icl_file_write_atomic(path.bytes, bytes.bytes, bytes.length);
-    free(text);
-    icl_text_deinit(&path);
-    icl_text_deinit(&bytes);
-    return status;
-}
-
 static icl_status write_results(const icl_run *run, const char *folder)
 {
     json_t *object = icl_report_summary_object(run), *classes = json_array();
     icl_status status = ICL_OK;
     if (icl_run_get_summary(run)->labelled) status = add_classes(classes, run);
     json_object_set_new(object, "classes", classes);
-    if (status == ICL_OK) status = write_object(object, folder, "results.json");
+    if (status == ICL_OK) status = icl_report_write_object(folder, "results.json", object);
     json_decref(object);
     return status;
 }
@@ -138,15 +121,11 @@ static icl_status append_sample(icl_text *out, const icl_run *run, size_t query)
 
 static icl_status write_samples(const icl_run *run, const char *folder)
 {
-    icl_text text = { 0 }, path = { 0 };
+    icl_text text = { 0 };
     icl_status status = ICL_OK;
     const size_t count = icl_run_get_summary(run)->query_count;
     for (size_t q = 0; q < count && status == ICL_OK; q++) status = append_sample(&text, run, q);
-    icl_text_printf(&path, "%s/samples.jsonl", folder);
-    if (status == ICL_OK) status = icl_text_status(&path);
-    if (status == ICL_OK)
-        status = icl_file_write_atomic(path.bytes, icl_text_string(&text), text.length);
-    icl_text_deinit(&path);
+    if (status == ICL_OK) status = icl_report_write_text(folder, "samples.jsonl", &text);
     icl_text_deinit(&text);
     return status;
 }
@@ -156,7 +135,7 @@ icl_status icl_report_write(const icl_run *run, const icl_report_meter *meter, c
     /* results.json last: where it stands, the rest is complete. */
     ICL_TRY(write_samples(run, folder));
     json_t *object = icl_report_meter_object(meter);
-    const icl_status status = write_object(object, folder, "meter.json");
+    const icl_status status = icl_report_write_object(folder, "meter.json", object);
     json_decref(object);
     if (status != ICL_OK) return status;
     return write_results(run, folder);
@@ -166,9 +145,7 @@ icl_status icl_report_json(char **out_json, const icl_run *run, const icl_report
 {
     json_t *object = icl_report_summary_object(run);
     json_object_set_new(object, "meter", icl_report_meter_object(meter));
-    char *text = json_dumps(object, REPORT_JSON_FLAGS);
+    const icl_status status = icl_report_print_object(out_json, object);
     json_decref(object);
-    if (text == NULL) return out_of_memory();
-    *out_json = text;
-    return ICL_OK;
+    return status;
 }

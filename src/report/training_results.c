@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "report/figures.h"
+#include "report/folder.h"
 #include "report/training.h"
 
 static const double mib = 1024.0 * 1024.0;
@@ -94,23 +94,11 @@ icl_status icl_report_training_json(char **out_json, const char *folder)
 
 /* ---- files ---- */
 
-static icl_status write_file(const char *folder, const char *name, const icl_text *content)
-{
-    icl_text path = { 0 };
-    icl_text_printf(&path, "%s/%s", folder, name);
-    icl_status status = icl_text_status(&path);
-    if (status == ICL_OK)
-        status = icl_file_write_atomic(icl_text_string(&path), icl_text_string(content),
-                                       content->length);
-    icl_text_deinit(&path);
-    return status;
-}
-
 static icl_status write_chart(const char *folder, const char *name, const icl_chart *chart)
 {
     icl_text svg = { 0 };
     icl_status status = icl_chart_svg(&svg, chart);
-    if (status == ICL_OK) status = write_file(folder, name, &svg);
+    if (status == ICL_OK) status = icl_report_write_text(folder, name, &svg);
     icl_text_deinit(&svg);
     return status;
 }
@@ -153,7 +141,7 @@ static icl_status write_markdown(const icl_training_record *record, const char *
     append_phases(&out, record->facts);
     append_data(&out, record->facts);
     icl_status status = icl_text_status(&out);
-    if (status == ICL_OK) status = write_file(folder, "report.md", &out);
+    if (status == ICL_OK) status = icl_report_write_text(folder, "report.md", &out);
     icl_text_deinit(&out);
     return status;
 }
