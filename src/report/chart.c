@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "report/svg.h"
 
 enum {
     WIDTH = 760,
@@ -17,15 +18,8 @@ enum {
     LEGEND_ROW = 20,
     LEGEND_LETTERS = 96,
     MARKED_POINTS_MAX = 40, /* more of them would hide the line */
-    COLOURS = 6,
 };
 
-/* Told apart by people with any colour vision (Wong 2011, "Color blindness"), darker for light
- * backgrounds and lighter for dark ones. */
-static const char *const light[COLOURS] = { "#0072b2", "#b34700", "#00785a",
-                                            "#a6407f", "#7a6200", "#333333" };
-static const char *const dark[COLOURS] = { "#56b4e9", "#f5a04a", "#3ec9a0",
-                                           "#e39ac4", "#f0e442", "#dddddd" };
 /* Lines beyond the colours differ by their dashes. */
 static const char *const dashes[] = { "none", "7 4", "2 4" };
 
@@ -68,26 +62,8 @@ void icl_chart_deinit(icl_chart *chart)
 
 /* --- axes --- */
 
-/* From `low` to `high` in steps of 1, 2 or 5 times a power of ten. */
-typedef struct axis {
-    double low, high, step;
-} axis;
-
-static axis make_axis(double low, double high)
-{
-    enum { STEPS_WANTED = 6 };
-    static const double factors[] = { 1, 2, 5, 10 };
-    if (!(high > low)) high = low + 1;
-    const double rough = (high - low) / STEPS_WANTED;
-    const double power = pow(10, floor(log10(rough)));
-    double step = power;
-    for (size_t i = 0; i < sizeof factors / sizeof *factors && step < rough; i++)
-        step = factors[i] * power;
-    return (axis){ floor(low / step) * step, ceil(high / step) * step, step };
-}
-
 typedef struct frame {
-    axis x, y;
+    icl_svg_axis x, y;
 } frame;
 
 static frame make_frame(const icl_chart *chart)
@@ -101,7 +77,7 @@ static frame make_frame(const icl_chart *chart)
             y_low = fmin(y_low, point.y);
             y_high = fmax(y_high, point.y);
         }
-    frame made = { make_axis(x_low, x_high), make_axis(y_low, y_high) };
+    frame made = { icl_svg_axis_over(x_low, x_high), icl_svg_axis_over(y_low, y_high) };
     made.x.high = x_high; /* steps end where they end */
     return made;
 }
@@ -117,41 +93,6 @@ static double y_at(const frame *in, double y)
 }
 
 /* --- drawing --- */
-
-static void append_escaped(icl_text *out, const char *text)
-{
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '<')
-            icl_text_append_string(out, "&lt;");
-        else if (*at == '>')
-            icl_text_append_string(out, "&gt;");
-        else if (*at == '&')
-            icl_text_append_string(out, "&amp;");
-        else
-            icl_text_append_char(out, *at);
-    }
-}
-
-static void append_colours(icl_text *out, const char *back, const char *ink, const char *soft,
-                           const char *const lines[COLOURS])
-{
-    icl_text_printf(out, ".back{fill:%s}text{fill:%s}.axis{stroke:%s}.grid{stroke:%s}\n", back, ink,
-                    ink, soft);
-    for (size_t i = 0; i < COLOURS; i++)
-        icl_text_printf(out, ".line.c%zu{stroke:%s}.dot.c%zu{fill:%s}", i, lines[i], i, lines[i]);
-}
-
-/* Colours are written out: not every viewer knows CSS variables, and one that does not paints all
- * black. */
-static void append_style(icl_text *out)
-{
-    icl_text_append_string(out, "<style>\nsvg{font:13px system-ui,sans-serif}"
-                                ".line{fill:none;stroke-width:2;stroke-linejoin:round}\n");
-    append_colours(out, "#fff", "#222", "#d8d8d8", light);
-    icl_text_append_string(out, "\n@media(prefers-color-scheme:dark){");
-    append_colours(out, "#16181d", "#e6e6e6", "#3a3f47", dark);
-    icl_text_append_string(out, "}\n</style>\n");
-}
 
 static void append_grid(icl_text *out, const frame *in)
 {
@@ -176,22 +117,22 @@ static void append_labels(icl_text *out, const icl_chart *chart)
     const int middle = PLOT_LEFT + PLOT_WIDTH / 2, centre = PLOT_TOP + PLOT_HEIGHT / 2;
     icl_text_printf(out, "<text x=\"%d\" y=\"24\" font-size=\"16\" font-weight=\"600\">",
                     PLOT_LEFT);
-    append_escaped(out, chart->title);
+    icl_svg_escape(out, chart->title);
     icl_text_printf(out, "</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", middle,
                     PLOT_TOP + PLOT_HEIGHT + 40);
-    append_escaped(out, chart->x_label);
+    icl_svg_escape(out, chart->x_label);
     icl_text_printf(out,
                     "</text>\n<text transform=\"translate(16 %d) rotate(-90)\" "
                     "text-anchor=\"middle\">",
                     centre);
-    append_escaped(out, chart->y_label);
+    icl_svg_escape(out, chart->y_label);
     icl_text_append_string(out, "</text>\n");
 }
 
 static void append_stroke(icl_text *out, size_t index)
 {
-    const size_t dash = index / COLOURS % (sizeof dashes / sizeof *dashes);
-    icl_text_printf(out, " class=\"line c%zu\" stroke-dasharray=\"%s\"", index % COLOURS,
+    const size_t dash = index / ICL_SVG_COLOURS % (sizeof dashes / sizeof *dashes);
+    icl_text_printf(out, " class=\"line c%zu\" stroke-dasharray=\"%s\"", index % ICL_SVG_COLOURS,
                     dashes[dash]);
 }
 
@@ -208,25 +149,8 @@ static void append_line(icl_text *out, const frame *in, const icl_chart_line *li
         icl_text_printf(out,
                         "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" class=\"dot c%zu\">"
                         "<title>%.6g: %.4g</title></circle>\n",
-                        x_at(in, line->points[i].x), y_at(in, line->points[i].y), index % COLOURS,
-                        line->points[i].x, line->points[i].y);
-}
-
-/* What fits beside a line; the whole name shows when pointed at. */
-static void append_clipped(icl_text *out, const char *name)
-{
-    char shown[LEGEND_LETTERS + 4];
-    size_t length = strlen(name);
-    if (length > LEGEND_LETTERS) {
-        length = LEGEND_LETTERS;
-        while (((unsigned char)name[length] & 0xC0) == 0x80) length--;
-    }
-    memcpy(shown, name, length);
-    strcpy(shown + length, name[length] != '\0' ? "..." : "");
-    append_escaped(out, shown);
-    icl_text_append_string(out, "<title>");
-    append_escaped(out, name);
-    icl_text_append_string(out, "</title>");
+                        x_at(in, line->points[i].x), y_at(in, line->points[i].y),
+                        index % ICL_SVG_COLOURS, line->points[i].x, line->points[i].y);
 }
 
 static void append_legend(icl_text *out, const icl_chart *chart)
@@ -237,7 +161,7 @@ static void append_legend(icl_text *out, const icl_chart *chart)
         append_stroke(out, i);
         icl_text_printf(out, " d=\"M%d %dh28\"/><text x=\"%d\" y=\"%d\">", PLOT_LEFT, y,
                         PLOT_LEFT + 36, y + 4);
-        append_clipped(out, chart->lines[i].name);
+        icl_svg_clip(out, chart->lines[i].name, LEGEND_LETTERS);
         icl_text_append_string(out, "</text>\n");
     }
 }
@@ -246,18 +170,11 @@ icl_status icl_chart_svg(icl_text *out, const icl_chart *chart)
 {
     const frame in = make_frame(chart);
     const int height = LEGEND_TOP + (int)chart->count * LEGEND_ROW;
-    icl_text_printf(out,
-                    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-                    "height=\"%d\" role=\"img\">\n<title>",
-                    WIDTH, height, WIDTH, height);
-    append_escaped(out, chart->title);
-    icl_text_append_string(out, "</title>\n");
-    append_style(out);
-    icl_text_printf(out, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>\n", WIDTH, height);
+    icl_svg_begin(out, WIDTH, height, chart->title);
     append_grid(out, &in);
     append_labels(out, chart);
     for (size_t i = 0; i < chart->count; i++) append_line(out, &in, &chart->lines[i], i);
     append_legend(out, chart);
-    icl_text_append_string(out, "</svg>\n");
+    icl_svg_end(out);
     return icl_text_status(out);
 }
