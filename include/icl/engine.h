@@ -208,6 +208,11 @@ ICL_API icl_status icl_engine_plan_bytes(icl_engine *engine, const icl_plan *pla
  *   ICL_EUNSUPPORTED: hidden states of a model that does not give them
  */
 ICL_API icl_status icl_engine_run(icl_engine *engine, icl_batch *batch);
+/**
+ * Answers several batches as one: what they have in common is evaluated once. Answers are those of
+ * icl_engine_run on each; after a failure those that were finished are in the batches.
+ */
+ICL_API icl_status icl_engine_run_all(icl_engine *engine, icl_batch *const *batches, size_t count);
 /** What all runs of the engine cost together. */
 ICL_API icl_meter icl_engine_get_meter(const icl_engine *engine);
 

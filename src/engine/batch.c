@@ -101,6 +101,56 @@ icl_status icl_batch_add_hidden(icl_batch *batch, size_t prefix, size_t *out_req
     return add_request(batch, fresh, 0, out_request);
 }
 
+/* ---- merging ---- */
+
+icl_status icl_batch_append(icl_batch *out, const icl_batch *batch)
+{
+    const size_t prefixes_before = out->prefix_count;
+    size_t added;
+    for (size_t p = 0; p < batch->prefix_count; p++)
+        ICL_TRY(icl_batch_add_prefix(out, batch->tokens + batch->prefixes[p].first,
+                                     batch->prefixes[p].count, &added));
+    for (size_t r = 0; r < batch->request_count; r++) {
+        const icl_request *request = &batch->requests[r];
+        if (request->answered) continue;
+        icl_request fresh = { .kind = request->kind,
+                              .prefix = prefixes_before + request->prefix,
+                              .count = request->count,
+                              .top_n = request->top_n };
+        ICL_TRY(add_tokens(out, batch->tokens + request->first, request->count, &fresh.first));
+        ICL_TRY(add_request(out, fresh, request->count + request->top_n, &added));
+    }
+    return ICL_OK;
+}
+
+static void take_answer(icl_batch *batch, icl_request *request, const icl_batch *appended,
+                        icl_request *answered)
+{
+    const size_t count = request->count + request->top_n;
+    memcpy(batch->values + request->answer_first, appended->values + answered->answer_first,
+           count * sizeof *batch->values);
+    memcpy(batch->choices + request->answer_first, appended->choices + answered->answer_first,
+           count * sizeof *batch->choices);
+    request->vector = answered->vector;
+    request->vector_size = answered->vector_size;
+    answered->vector = NULL;
+    request->entropy_nats = answered->entropy_nats;
+    request->greedy = answered->greedy;
+    request->answered = true;
+}
+
+void icl_batch_take_answers(icl_batch *batch, icl_batch *appended, size_t *next)
+{
+    for (size_t r = 0; r < batch->request_count; r++) {
+        icl_request *request = &batch->requests[r];
+        if (request->answered) continue;
+        icl_request *answered = &appended->requests[(*next)++];
+        if (answered->answered) take_answer(batch, request, appended, answered);
+    }
+}
+
+/* ---- reading ---- */
+
 size_t icl_batch_count(const icl_batch *batch)
 {
     return batch->request_count;

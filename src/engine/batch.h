@@ -42,4 +42,11 @@ struct icl_batch {
     size_t value_count, value_capacity;
 };
 
+/* Adds the requests of `batch` that are not answered, in their order. */
+icl_status icl_batch_append(icl_batch *out, const icl_batch *batch);
+
+/* Moves the answers of appended requests back to `batch`: those from *next on, which goes on behind
+ * them. What is not answered stays so. */
+void icl_batch_take_answers(icl_batch *batch, icl_batch *appended, size_t *next);
+
 #endif

@@ -491,6 +491,22 @@ icl_status icl_engine_run(icl_engine *engine, icl_batch *batch)
     return status;
 }
 
+icl_status icl_engine_run_all(icl_engine *engine, icl_batch *const *batches, size_t count)
+{
+    if (count == 1) return icl_engine_run(engine, batches[0]);
+    icl_batch *joint = NULL;
+    icl_status status = icl_batch_new(&joint);
+    for (size_t i = 0; i < count && status == ICL_OK; i++)
+        status = icl_batch_append(joint, batches[i]);
+    if (status == ICL_OK) {
+        size_t next = 0;
+        status = icl_engine_run(engine, joint);
+        for (size_t i = 0; i < count; i++) icl_batch_take_answers(batches[i], joint, &next);
+    }
+    icl_batch_free(joint);
+    return status;
+}
+
 /* One sequence of `length` tokens in calls of the given size; no logits but the last token's. */
 static icl_status prefill(icl_model *model, icl_decode_token *tokens, size_t length,
                           size_t call_tokens)

@@ -360,8 +360,14 @@ icl_status icl_run_execute(icl_run *run)
 
 icl_status icl_run_execute_all(icl_run *const *runs, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        ICL_TRY(icl_engine_run(runs[i]->engine, icl_run_batch(runs[i])));
-    for (size_t i = 0; i < count; i++) ICL_TRY(conclude(runs[i]));
-    return ICL_OK;
+    icl_batch **batches = rows_of(count, sizeof *batches);
+    if (batches == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu runs", count);
+    for (size_t i = 0; i < count; i++) {
+        assert(runs[i]->engine == runs[0]->engine);
+        batches[i] = icl_run_batch(runs[i]);
+    }
+    icl_status status = count > 0 ? icl_engine_run_all(runs[0]->engine, batches, count) : ICL_OK;
+    for (size_t i = 0; i < count && status == ICL_OK; i++) status = conclude(runs[i]);
+    free(batches);
+    return status;
 }

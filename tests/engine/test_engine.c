@@ -227,6 +227,69 @@ static void test_engine__answers_do_not_depend_on_the_batch(void **state)
     icl_model_close(model);
 }
 
+/* Two batches as one: the answers of each alone, and their common beginnings evaluated once. */
+static void test_engine__batches_run_together_share_their_prefixes(void **state)
+{
+    (void)state;
+    static question_set questions[2];
+    icl_batch *alone[2], *joint[2];
+    icl_model *model = open_table(NULL);
+    icl_engine *engine = open_engine(model, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        draw_questions(&questions[i], 80 + i);
+        alone[i] = batch_of(&questions[i], NULL, questions[i].count);
+        joint[i] = batch_of(&questions[i], NULL, questions[i].count);
+        assert_int_equal(icl_engine_run(engine, alone[i]), ICL_OK);
+    }
+    const uint64_t separately = icl_engine_get_meter(engine).tokens_trie;
+    assert_int_equal(icl_engine_run_all(engine, joint, 0), ICL_OK);
+    assert_int_equal(icl_engine_run_all(engine, joint, 2), ICL_OK);
+    assert_true(icl_engine_get_meter(engine).tokens_trie - separately < separately);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t r = 0; r < questions[i].count; r++) {
+            const double a = icl_batch_logprob_nats(alone[i], r);
+            const double b = icl_batch_logprob_nats(joint[i], r);
+            assert_memory_equal(&a, &b, sizeof a);
+            assert_int_equal(icl_batch_is_greedy(alone[i], r), icl_batch_is_greedy(joint[i], r));
+        }
+        icl_batch_free(alone[i]);
+        icl_batch_free(joint[i]);
+    }
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
+/* What a batch had answered is not asked again, and what came later finds its place. */
+static void test_engine__batches_run_together_ask_what_is_open(void **state)
+{
+    (void)state;
+    static question_set questions;
+    draw_questions(&questions, 82);
+    icl_model *model = open_table(NULL);
+    icl_engine *engine = open_engine(model, NULL);
+    icl_batch *batches[2] = { batch_of(&questions, NULL, 1), batch_of(&questions, NULL, 2) };
+    size_t prefix, request, top;
+    const double *nats;
+    assert_int_equal(icl_engine_run(engine, batches[0]), ICL_OK);
+    const double before = icl_batch_logprob_nats(batches[0], 0);
+    icl_batch_add_prefix(batches[0], questions.prefix[0], 1, &prefix);
+    icl_batch_add_distribution(batches[0], prefix, 4, &request);
+    assert_int_equal(icl_engine_run_all(engine, batches, 2), ICL_OK);
+    assert_int_equal(icl_engine_get_meter(engine).requests, 4);
+    assert_true(icl_batch_logprob_nats(batches[0], 0) == before);
+    assert_true(icl_batch_logprob_nats(batches[1], 0) == before);
+    icl_batch_top_tokens(batches[0], request, &nats, &top);
+    assert_int_equal(top, 4);
+    assert_near(nats[0],
+                reference_logprob(questions.prefix[0], 1,
+                                  icl_batch_top_tokens(batches[0], request, &nats, &top)[0]),
+                1e-6);
+    icl_batch_free(batches[0]);
+    icl_batch_free(batches[1]);
+    icl_engine_close(engine);
+    icl_model_close(model);
+}
+
 /* Law 4: a budget of a path and a little more gives the same answers, within the budget. */
 static void test_engine__small_budgets_give_the_same_answers(void **state)
 {
@@ -501,6 +564,8 @@ int main(void)
         cmocka_unit_test(test_engine__evaluates_each_distinct_prefix_once),
         cmocka_unit_test(test_engine__reads_only_rows_that_are_asked_for),
         cmocka_unit_test(test_engine__answers_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_engine__batches_run_together_share_their_prefixes),
+        cmocka_unit_test(test_engine__batches_run_together_ask_what_is_open),
         cmocka_unit_test(test_engine__small_budgets_give_the_same_answers),
         cmocka_unit_test(test_engine__a_path_beyond_the_budget_is_refused),
         cmocka_unit_test(test_engine__distribution_matches_the_definition),

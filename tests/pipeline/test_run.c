@@ -202,6 +202,74 @@ static void test_run__a_method_that_asks_is_answered_while_the_run_is_made(void 
     icl_run_free(run);
 }
 
+static void assert_same_outcomes(const icl_run *a, const icl_run *b)
+{
+    const size_t labels = icl_run_get_summary(a)->label_count;
+    for (size_t q = 0; q < icl_run_get_summary(a)->query_count; q++) {
+        const icl_run_sample one = icl_run_sample_at(a, q), other = icl_run_sample_at(b, q);
+        assert_string_equal(one.id, other.id);
+        assert_memory_equal(one.logprobs_nats, other.logprobs_nats, labels * sizeof(double));
+        assert_memory_equal(one.scores, other.scores, labels * sizeof(double));
+        assert_int_equal(one.predicted, other.predicted);
+    }
+}
+
+/* Runs with other methods for the same prompts, as one batch: what they found alone, for less. */
+static void test_run__runs_together_share_what_they_ask(void **state)
+{
+    test_world *world = *state;
+    static const char *const strategies[] = { "select=bm25(k=2) score=direct",
+                                              "select=bm25(k=2) score=ppl calibrate=contextual",
+                                              "select=bm25(k=1) score=channel" };
+    enum { COUNT = 3 };
+    icl_run *alone[COUNT], *joint[COUNT];
+    icl_run_options options = icl_run_options_default();
+    options.task = world->task;
+    for (size_t i = 0; i < COUNT; i++) {
+        options.strategy = strategies[i];
+        alone[i] = execute(world, strategies[i]);
+        assert_int_equal(icl_run_new(&joint[i], world->engine, &options), ICL_OK);
+    }
+    const uint64_t separately = icl_engine_get_meter(world->engine).tokens_trie;
+    assert_int_equal(icl_run_execute_all(joint, COUNT), ICL_OK);
+    assert_true(icl_engine_get_meter(world->engine).tokens_trie - separately < separately);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_same_outcomes(alone[i], joint[i]);
+        icl_run_free(alone[i]);
+        icl_run_free(joint[i]);
+    }
+}
+
+/* Data from the caller stand for the task's files, which need not even be there. */
+static void test_run__data_may_come_from_the_caller(void **state)
+{
+    test_world *world = *state;
+    static const size_t rows[] = { 2, 0 };
+    icl_run *whole = execute(world, "select=bm25(k=1)");
+    icl_task_data data = { 0 };
+    assert_int_equal(icl_task_load(&data, world->task), ICL_OK);
+    icl_dataset *all = data.test;
+    assert_int_equal(icl_dataset_subset(&data.test, all, rows, 2), ICL_OK);
+    icl_run_options options = icl_run_options_default();
+    options.task = world->task;
+    options.strategy = "select=bm25(k=1)";
+    options.data = &data;
+    assert_int_equal(unlink(world->test), 0);
+    for (int again = 0; again < 2; again++) { /* the run borrows the data */
+        icl_run *run = NULL;
+        assert_int_equal(icl_run_new(&run, world->engine, &options), ICL_OK);
+        assert_int_equal(icl_run_execute(run), ICL_OK);
+        assert_int_equal(icl_run_get_summary(run)->query_count, 2);
+        const icl_run_sample sample = icl_run_sample_at(run, 0);
+        assert_string_equal(sample.id, "test-3");
+        assert_memory_equal(sample.scores, icl_run_sample_at(whole, 2).scores, 2 * sizeof(double));
+        icl_run_free(run);
+    }
+    icl_run_free(whole);
+    icl_dataset_close(all);
+    icl_task_data_deinit(&data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +283,8 @@ int main(void)
         TEST(test_run__unlabelled_queries_are_labelled_without_metrics),
         TEST(test_run__a_query_never_demonstrates_itself),
         TEST(test_run__a_method_that_asks_is_answered_while_the_run_is_made),
+        TEST(test_run__runs_together_share_what_they_ask),
+        TEST(test_run__data_may_come_from_the_caller),
         TEST(test_run__mistakes_are_refused_before_the_model_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
