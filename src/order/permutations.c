@@ -110,6 +110,17 @@ static void sort_rows(size_t *rows, size_t *spare, size_t count, size_t k)
     memcpy(rows, spare, count * k * sizeof *rows);
 }
 
+icl_status icl_permutations_sort(icl_permutations *orders)
+{
+    size_t *spare = malloc((orders->count * orders->k + 1) * sizeof *spare);
+    if (spare == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu orders of k=%zu", orders->count,
+                             orders->k);
+    sort_rows(orders->rows, spare, orders->count, orders->k);
+    free(spare);
+    return ICL_OK;
+}
+
 static void drop_repeats(icl_permutations *orders)
 {
     const size_t k = orders->k;
@@ -127,21 +138,17 @@ static void drop_repeats(icl_permutations *orders)
 static icl_status draw_distinct(icl_permutations *out, size_t k, size_t count, icl_rng *rng)
 {
     ICL_TRY(reserve(out, k, count));
-    size_t *spare = malloc((count * k + 1) * sizeof *spare);
-    if (spare == NULL) {
-        icl_permutations_deinit(out);
-        return icl_error_set(ICL_ENOMEM, "out of memory for %zu orders of k=%zu", count, k);
-    }
-    while (out->count < count) {
+    icl_status status = ICL_OK;
+    while (status == ICL_OK && out->count < count) {
         for (; out->count < count; out->count++) {
             icl_permutation_identity(&out->rows[out->count * k], k);
             icl_rng_shuffle(rng, &out->rows[out->count * k], k);
         }
-        sort_rows(out->rows, spare, count, k);
-        drop_repeats(out);
+        status = icl_permutations_sort(out);
+        if (status == ICL_OK) drop_repeats(out);
     }
-    free(spare);
-    return ICL_OK;
+    if (status != ICL_OK) icl_permutations_deinit(out);
+    return status;
 }
 
 icl_status icl_permutations_sample(icl_permutations *out, size_t k, size_t count, icl_rng *rng)
@@ -195,18 +202,13 @@ icl_status icl_permutations_sample_tree(icl_permutations *out, size_t k, size_t 
     const size_t most = icl_factorial(k - head);
     if (count > most) count = most;
     ICL_TRY(reserve(out, k, count));
-    size_t *spare = malloc((count * k + 1) * sizeof *spare);
-    if (spare == NULL) {
-        icl_permutations_deinit(out);
-        return icl_error_set(ICL_ENOMEM, "out of memory for %zu orders of k=%zu", count, k);
-    }
     icl_permutation_identity(out->rows, k);
     icl_rng_shuffle(rng, out->rows, k);
     grow(out->rows, k, head, breadth_for(count), count, rng);
     out->count = count;
-    sort_rows(out->rows, spare, count, k);
-    free(spare);
-    return ICL_OK;
+    const icl_status status = icl_permutations_sort(out);
+    if (status != ICL_OK) icl_permutations_deinit(out);
+    return status;
 }
 
 size_t icl_permutations_segments(const icl_permutations *orders)

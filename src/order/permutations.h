@@ -47,6 +47,9 @@ icl_status icl_permutations_sample(icl_permutations *out, size_t k, size_t count
 icl_status icl_permutations_sample_tree(icl_permutations *out, size_t k, size_t head, size_t count,
                                         icl_rng *rng);
 
+/* Into lexicographic order, for lists made by hand. ICL_ENOMEM. */
+icl_status icl_permutations_sort(icl_permutations *orders);
+
 /* Distinct non-empty beginnings of the rows: demonstrations that a model reads for all of them. */
 size_t icl_permutations_segments(const icl_permutations *orders);
 
