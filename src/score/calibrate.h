@@ -39,6 +39,9 @@ typedef struct icl_calibrate_input {
     size_t validation_count;
     const double *validation_nats;   /* [validation_count][label_count], or NULL */
     const size_t *validation_labels; /* [validation_count] */
+    const size_t *validation_groups; /* [validation_count], as `groups` */
+    const size_t *label_counts;      /* [label_count] labelled items of the pool, or NULL */
+    const char *const *label_names;  /* [label_count] for messages; NULL: by number */
     const char *task;                /* key of randomness */
     uint64_t seed;
     const atomic_bool *cancelled; /* may be NULL */
@@ -49,7 +52,8 @@ typedef struct icl_calibration {
     double *scores; /* [query_count][label_count] the largest of a row is the prediction; nats,
                        except batch(space=prob): differences of probabilities */
     double *probabilities; /* [query_count][label_count] softmax of the scores of a row */
-    bool fell_back;        /* there was nothing to calibrate with: the scores are the input's */
+    bool fell_back; /* there was nothing to calibrate with: the scores are the input's, or what the
+                       method in option `of` made of them */
 } icl_calibration;
 
 typedef struct icl_calibrate_method {
@@ -59,17 +63,20 @@ typedef struct icl_calibrate_method {
                       const icl_options *options);
 } icl_calibrate_method;
 
-/* What the pipeline has to ask for a call of a method, read from the card's needs and from the
- * options of these names. */
+/* What the pipeline has to ask for a call of a method: read from the card's needs and from options
+ * of these names, its own and those of the call that its option `of` holds. */
 typedef struct icl_calibrate_wants {
     bool content_free;       /* ICL_NEEDS_CONTENT_FREE */
     size_t domain_texts;     /* ICL_NEEDS_DOMAIN_TEXTS: option `texts` */
     size_t domain_words;     /* of each; option `words`; 0: the average of the task's texts */
-    size_t validation_items; /* ICL_NEEDS_VALIDATION: option `validation` */
+    size_t validation_items; /* option `validation`; 0: none */
+    /* Content-free inputs and random texts also under the demonstrations of validation items. */
+    bool validation_groups;
 } icl_calibrate_wants;
 
-icl_calibrate_wants icl_calibrate_wanted(const icl_calibrate_method *method,
-                                         const icl_options *options);
+/* ICL_EPARSE, ICL_ENOTFOUND or ICL_EINVAL: what is wrong with the call in option `of`. */
+icl_status icl_calibrate_wanted(icl_calibrate_wants *out, const icl_calibrate_method *method,
+                                const icl_options *options);
 
 /* All registered methods, and their cards in the same order; static. */
 const icl_calibrate_method *const *icl_calibrate_methods(size_t *out_count);
@@ -78,8 +85,8 @@ const icl_card *const *icl_calibrate_cards(size_t *out_count);
 /* ICL_ENOTFOUND offers the nearest name. */
 icl_status icl_calibrate_find(const icl_calibrate_method **out, const char *name);
 
-/* Runs one method. ICL_EMODEL: a score is NaN or +inf; ICL_EINVAL: the content-free scores that the
- * method needs are missing. On failure `out` is untouched. */
+/* Runs one method. ICL_EMODEL: a score is NaN or +inf; ICL_EINVAL: something that the call wants is
+ * missing, or cannot be fitted to. On failure `out` is untouched. */
 icl_status icl_calibrate_run(icl_calibration *out, const icl_calibrate_method *method,
                              const icl_calibrate_input *input, const icl_options *options);
 

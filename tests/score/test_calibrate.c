@@ -11,47 +11,11 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "calibrate_call.h"
 #include "math/logspace.h"
 #include "score/calibrate.h"
 
 enum { QUERIES = 20, LABELS = 5, GROUPS = 3, INPUTS = 3 };
-
-static icl_status calibrate_status(icl_calibration *out, const icl_calibrate_input *input,
-                                   const char *text)
-{
-    icl_call call = { 0 };
-    icl_options options = { 0 };
-    const icl_calibrate_method *method = NULL;
-    icl_status status = icl_call_parse(&call, text, strlen(text));
-    if (status == ICL_OK) status = icl_calibrate_find(&method, call.name);
-    if (status == ICL_OK) status = icl_options_read(&options, &method->card, &call);
-    if (status == ICL_OK) status = icl_calibrate_run(out, method, input, &options);
-    icl_options_deinit(&options);
-    icl_call_deinit(&call);
-    return status;
-}
-
-static icl_calibration calibrate(const icl_calibrate_input *input, const char *text)
-{
-    icl_calibration calibration = { 0 };
-    if (calibrate_status(&calibration, input, text) != ICL_OK)
-        fail_msg("%s: %s", text, icl_error_message());
-    return calibration;
-}
-
-static void assert_all_near(const double *actual, const double *expected, size_t count,
-                            double tolerance)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (actual[i] == expected[i] || fabs(actual[i] - expected[i]) <= tolerance) continue;
-        fail_msg("entry %zu: %.17g is not %.17g", i, actual[i], expected[i]);
-    }
-}
-
-static void to_logs(double *out, const double *probabilities, size_t count)
-{
-    for (size_t i = 0; i < count; i++) out[i] = log(probabilities[i]);
-}
 
 typedef struct world {
     double scores[QUERIES * LABELS], content_free[GROUPS * INPUTS * LABELS];
@@ -79,13 +43,15 @@ static void fill(world *w)
 static void test_calibrate__every_card_is_complete_and_found_by_name(void **state)
 {
     (void)state;
-    const char *const names[] = { "none", "contextual", "batch" };
+    const char *const names[] = { "none",         "contextual", "domain",      "batch",
+                                  "prototypical", "linear",     "temperature", "prior" };
     size_t count = 0, card_count = 0;
     const icl_calibrate_method *const *methods = icl_calibrate_methods(&count);
     const icl_card *const *cards = icl_calibrate_cards(&card_count);
     assert_int_equal(count, card_count);
-    assert_true(count >= 3);
-    for (size_t i = 0; i < 3; i++) assert_string_equal(cards[i]->name, names[i]);
+    assert_true(count >= sizeof names / sizeof *names);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_string_equal(cards[i]->name, names[i]);
     for (size_t i = 0; i < count; i++) {
         assert_true(strlen(cards[i]->summary) > 0 && strlen(cards[i]->paper) > 0);
         assert_true(strlen(cards[i]->cost) > 0);
