@@ -3,17 +3,23 @@
 #ifndef ICL_TRAIN_START_H
 #define ICL_TRAIN_START_H
 
+#include <stdatomic.h>
+
 #include <icl/model.h>
 
 #include "base/card.h"
 #include "learn/bpe.h"
 #include "learn/transformer.h"
+#include "train/pool.h"
 
 typedef struct icl_start_input {
     icl_transformer *model; /* allocated, already started at random */
     const icl_bpe *bpe;
-    icl_encoder *encoder; /* NULL when the recipe names none */
+    icl_encoder *encoder;         /* NULL when the recipe names none */
+    const icl_pool *const *pools; /* [pool_count] what it may learn from; some have vectors */
+    size_t pool_count;
     uint64_t seed;
+    const atomic_bool *cancelled; /* may be NULL */
 } icl_start_input;
 
 typedef struct icl_start_kind {

@@ -255,9 +255,13 @@ static icl_status start_weights(icl_training *self)
         ICL_TRY(icl_transformer_start(self->model, recipe->seed));
         return icl_model_file_read(self->model, self->from_path);
     }
-    const icl_start_input input = {
-        .model = self->model, .bpe = self->bpe, .encoder = self->encoder, .seed = recipe->seed
-    };
+    const icl_start_input input = { .model = self->model,
+                                    .bpe = self->bpe,
+                                    .encoder = self->encoder,
+                                    .pools = (const icl_pool *const *)self->pools,
+                                    .pool_count = recipe->pool_count,
+                                    .seed = recipe->seed,
+                                    .cancelled = &self->cancelled };
     return icl_start_run(recipe->start, &input);
 }
 

@@ -83,7 +83,7 @@ static icl_status start(const world *w, icl_transformer *model)
     const icl_start_input input = {
         .model = model, .bpe = w->bpe, .encoder = w->encoder, .seed = 3
     };
-    return icl_start_run("matcher(block=3, noise=0.3)", &input);
+    return icl_start_run("matcher(block=3, noise=0.3, epochs=0)", &input);
 }
 
 typedef struct prompt {
