@@ -70,6 +70,9 @@ ICL_API icl_run_options icl_run_options_default(void);
  * @return ICL_OK; ICL_EPARSE, ICL_ENOTFOUND, ICL_EINVAL: the sentence names the part and the value
  */
 ICL_API icl_status icl_strategy_canonical(char **out_line, const char *line);
+/** The same strategy for people: all stages, and of their options k and those that are not at their
+ *  default. Otherwise as icl_strategy_canonical. */
+ICL_API icl_status icl_strategy_brief(char **out_line, const char *line);
 
 /** Path of the shipped model: $ICL_MODEL, ../share/icl/models beside the program, the source tree,
  * the installed folder. ICL_ENOTFOUND when there is none. *out_path malloc'd, yours. */

@@ -404,3 +404,28 @@ void icl_options_format(icl_text *out, const icl_options *options)
     }
     if (card->option_count > 0) icl_text_append_char(out, ')');
 }
+
+static bool is_fallback(const icl_option *option, const icl_option_value *value)
+{
+    if (option->type == ICL_OPTION_TEXT) return strcmp(value->text, option->fallback) == 0;
+    icl_text text = { 0 };
+    format_value(&text, option, value);
+    const bool equal = strcmp(icl_text_string(&text), option->fallback) == 0;
+    icl_text_deinit(&text);
+    return equal;
+}
+
+void icl_options_format_brief(icl_text *out, const icl_options *options)
+{
+    const icl_card *card = options->card;
+    bool opened = false;
+    icl_text_append_string(out, card->name);
+    for (size_t i = 0; i < card->option_count; i++) {
+        const icl_option *option = &card->options[i];
+        if (strcmp(option->name, "k") != 0 && is_fallback(option, &options->values[i])) continue;
+        icl_text_printf(out, "%s%s=", opened ? "," : "(", option->name);
+        format_value(out, option, &options->values[i]);
+        opened = true;
+    }
+    if (opened) icl_text_append_char(out, ')');
+}

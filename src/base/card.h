@@ -94,5 +94,7 @@ const char *icl_options_text(const icl_options *options, const char *name);
 
 /* The call in canonical form with every option spelled out: "knn(k=8,metric=cosine)". */
 void icl_options_format(icl_text *out, const icl_options *options);
+/* The call with "k" and the options that are not as the card has them: "knn(k=8)". */
+void icl_options_format_brief(icl_text *out, const icl_options *options);
 
 #endif

@@ -146,22 +146,39 @@ void icl_strategy_deinit(icl_strategy *strategy)
     memset(strategy, 0, sizeof *strategy);
 }
 
-void icl_strategy_format(icl_text *out, const icl_strategy *strategy)
+typedef void options_format(icl_text *out, const icl_options *options);
+
+static void format_stages(icl_text *out, const icl_strategy *strategy, options_format *format)
 {
     for (size_t s = 0; s < ICL_STAGE_COUNT; s++) {
         icl_text_printf(out, "%s%s=", s == 0 ? "" : " ", parts[s].name);
-        icl_options_format(out, &strategy->options[s]);
+        format(out, &strategy->options[s]);
     }
 }
 
-icl_status icl_strategy_canonical(char **out_line, const char *line)
+void icl_strategy_format(icl_text *out, const icl_strategy *strategy)
+{
+    format_stages(out, strategy, icl_options_format);
+}
+
+static icl_status rewrite(char **out_line, const char *line, options_format *format)
 {
     icl_strategy strategy;
     icl_text text = { 0 };
     ICL_TRY(icl_strategy_parse(&strategy, line));
-    icl_strategy_format(&text, &strategy);
+    format_stages(&text, &strategy, format);
     icl_strategy_deinit(&strategy);
     ICL_TRY(icl_text_status(&text));
     *out_line = icl_text_take(&text, NULL);
     return ICL_OK;
+}
+
+icl_status icl_strategy_canonical(char **out_line, const char *line)
+{
+    return rewrite(out_line, line, icl_options_format);
+}
+
+icl_status icl_strategy_brief(char **out_line, const char *line)
+{
+    return rewrite(out_line, line, icl_options_format_brief);
 }

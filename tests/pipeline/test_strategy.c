@@ -84,9 +84,28 @@ static void test_strategy__every_registered_method_can_be_named(void **state)
     }
 }
 
+static void test_strategy__brief_form_says_the_same(void **state)
+{
+    (void)state;
+    static const char *const briefs[] = {
+        "select=knn(k=8) order=nearest-last score=direct calibrate=none",
+        "select=bm25(k=4) order=nearest-last score=direct(normalise=bytes) calibrate=batch",
+        "select=epr(k=2,file=\"my file\") order=random score=direct calibrate=contextual",
+    };
+    for (size_t i = 0; i < sizeof briefs / sizeof briefs[0]; i++) {
+        char *full = NULL, *brief = NULL;
+        if (icl_strategy_canonical(&full, briefs[i]) != ICL_OK) fail_msg("%s", icl_error_message());
+        assert_int_equal(icl_strategy_brief(&brief, full), ICL_OK);
+        assert_string_equal(brief, briefs[i]);
+        free(full);
+        free(brief);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strategy__brief_form_says_the_same),
         cmocka_unit_test(test_strategy__parts_left_out_have_defaults),
         cmocka_unit_test(test_strategy__order_of_parts_and_blanks_do_not_matter),
         cmocka_unit_test(test_strategy__mistakes_get_the_nearest_name),
