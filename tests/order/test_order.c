@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "order/order.h"
+#include "order_call.h"
 
 enum { QUERIES = 6000, K = 3 };
 
@@ -32,22 +33,6 @@ static icl_order_input input_of(size_t queries, size_t k)
                               .query_ids = query_ids,
                               .task = "order",
                               .seed = 1 };
-}
-
-static icl_ordering order_well(const icl_order_input *input, const char *text)
-{
-    icl_call call = { 0 };
-    icl_options options = { 0 };
-    const icl_order_method *method = NULL;
-    icl_ordering ordering = { 0 };
-    if (icl_call_parse(&call, text, strlen(text)) != ICL_OK ||
-        icl_order_find(&method, call.name) != ICL_OK ||
-        icl_options_read(&options, &method->card, &call) != ICL_OK ||
-        icl_order_run(&ordering, method, input, &options) != ICL_OK)
-        fail_msg("%s: %s", text, icl_error_message());
-    icl_options_deinit(&options);
-    icl_call_deinit(&call);
-    return ordering;
 }
 
 static void test_order__methods_are_listed_and_found(void **state)
