@@ -19,6 +19,8 @@ import shutil
 import subprocess
 import sys
 
+from lines import interval, read, write
+
 SETS = {
     "sst2": ("Review: {{ text }}\nSentiment:", {"negative": "negative", "positive": "positive"}),
     "agnews": ("Article: {{ text }}\nAnswer:", {"World": "world", "Sports": "sports",
@@ -38,16 +40,6 @@ SETS = {
 HELD = ["garden", "silver", "thunder", "marble", "violin", "lantern", "harbor"]
 POOL, QUERIES = 600, 300
 FIXED, NEAREST = "select=balanced(k={k})", "select=knn(k={k})"
-
-
-def read(path):
-    with open(path, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
-
-
-def write(path, rows):
-    with open(path, "w", encoding="utf-8") as out:
-        out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def draw(folder, name, seed):
@@ -161,19 +153,6 @@ def variants(args):
     if args.mapping:
         found += [("held-8", FIXED.format(k=8)), ("shifted-8", FIXED.format(k=8))]
     return found
-
-
-def interval(runs, draws=2000):
-    """Mean over seeds and items, and a 95 % interval from resampling both."""
-    rng, items = random.Random(0), len(runs[0])
-    mean = sum(map(sum, runs)) / (len(runs) * items)
-    means = []
-    for _ in range(draws):
-        chosen = [rng.randrange(items) for _ in range(items)]
-        seeds = [rng.choice(runs) for _ in runs]
-        means.append(sum(sum(run[i] for i in chosen) for run in seeds) / (len(seeds) * items))
-    means.sort()
-    return mean, means[int(0.025 * draws)], means[int(0.975 * draws)]
 
 
 def table(path):

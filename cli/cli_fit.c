@@ -178,12 +178,17 @@ static void remove_journal(const fit_state *state)
 
 /* ---- the work ---- */
 
-/* A place that cannot be written to is found out before the model is asked. */
-static bool can_write(const fit_state *state)
+/* A place that cannot be written to is found out before the model is asked; and the file is renamed
+ * into its place, which a device or a pipe would not outlive. */
+static bool check_out(const fit_state *state)
 {
-    cli_outfile probe = { .stream = NULL };
-    return outfile_open(&probe, state->verb, state->arguments->out) &&
-           outfile_close(&probe, state->verb, false);
+    const char *path = state->arguments->out;
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+        cli_complain(state->verb->name, "--out \"%s\" is not a regular file", path);
+        return false;
+    }
+    return outfile_check(state->verb, path);
 }
 
 static icl_status prepare(fit_state *state)
@@ -259,7 +264,7 @@ static int fit_task(fit_state *state, const char *operand)
         cli_complain(state->verb->name, "--out FILE is missing: where does what was learned go?");
         return CLI_REFUSED;
     }
-    if (!state->arguments->plan && (!can_write(state) || !settle_journal(state)))
+    if (!state->arguments->plan && (!check_out(state) || !settle_journal(state)))
         return CLI_REFUSED;
     int code = job_open_task(&state->task, state->verb, job, operand);
     if (code != CLI_OK) return code;

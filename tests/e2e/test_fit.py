@@ -57,6 +57,7 @@ class Fit(Case):
         self.write("bare.jsonl", '{"text": "a"}\n')
         self.write("empty.jsonl", '{"text": "a", "label": ""}\n')
         self.write("kept.fit.journal", "")
+        os.mkfifo(self.path("pipe.fit"))
         for arguments, *parts in (
                 (["fit"], "a method is missing", "select=epr"),
                 (["fit", LINE], "a task is missing"),
@@ -66,6 +67,7 @@ class Fit(Case):
                 (self.fit(line="epr"), "epr"),
                 (["fit", LINE, *self.data(), "--out", "none/own.fit"], "none/own.fit"),
                 (["fit", LINE, *self.data(), "--out", "."], '"."', "Is a directory"),
+                (["fit", LINE, *self.data(), "--out", "pipe.fit"], "pipe.fit", "regular file"),
                 (self.fit("--epoch", "3"), "--epoch"),
                 (self.fit(line="select=epr(epoch=3)"), '"epoch"', '"epochs"'),
                 (["fit", LINE, *self.data("bare.jsonl"), "--out", "own.fit"], "bare.jsonl:1",
