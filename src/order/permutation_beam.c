@@ -54,7 +54,7 @@ static icl_status grow_best(icl_search *search, size_t width)
         status = icl_error_set(ICL_ENOMEM, "out of memory for a beam of width %zu", keep);
         goto cleanup;
     }
-    status = icl_search_rank(best, search, keep);
+    status = icl_search_rank_orders(best, search, keep);
     if (status != ICL_OK) goto cleanup;
     icl_search_open(search, answered->places + 1, search->item_count);
     for (size_t i = 0; status == ICL_OK && i < keep; i++)

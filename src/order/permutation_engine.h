@@ -56,6 +56,6 @@ icl_status icl_search_propose_random(icl_search *search, size_t most);
 
 /* best [keep], keep <= answered.count: numbers of the answered orders of lowest value, lowest
  * first, equal ones in their order. ICL_ENOMEM. */
-icl_status icl_search_rank(size_t *best, const icl_search *search, size_t keep);
+icl_status icl_search_rank_orders(size_t *best, const icl_search *search, size_t keep);
 
 #endif

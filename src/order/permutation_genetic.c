@@ -57,7 +57,7 @@ static icl_status choose_parents(population *p, const icl_search *search)
     const size_t wanted = p->size / PARENT_SHARE < 2 ? 2 : p->size / PARENT_SHARE;
     size_t *ranked = malloc(count * sizeof *ranked);
     if (ranked == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu orders", count);
-    const icl_status status = icl_search_rank(ranked, search, count);
+    const icl_status status = icl_search_rank_orders(ranked, search, count);
     p->parent_count = 0;
     for (size_t i = 0; status == ICL_OK && i < count && p->parent_count < wanted; i++) {
         const size_t *order = &search->answered.orders[ranked[i] * k];

@@ -61,7 +61,7 @@ static icl_status next_halving(icl_search *search)
     const size_t keep = (answered->count + 1) / 2;
     size_t *best = malloc(keep * sizeof *best);
     if (best == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu orders", keep);
-    icl_status status = icl_search_rank(best, search, keep);
+    icl_status status = icl_search_rank_orders(best, search, keep);
     icl_search_open(search, search->k, next_items(keep, answered->items, search->item_count));
     for (size_t i = 0; status == ICL_OK && i < keep; i++)
         status = icl_search_propose(search, &answered->orders[best[i] * search->k]);

@@ -129,7 +129,7 @@ icl_status icl_search_propose_random(icl_search *search, size_t most)
     return status;
 }
 
-icl_status icl_search_rank(size_t *best, const icl_search *search, size_t keep)
+icl_status icl_search_rank_orders(size_t *best, const icl_search *search, size_t keep)
 {
     const icl_search_round *round = &search->answered;
     icl_scored *ranked = malloc((round->count + 1) * sizeof *ranked);
