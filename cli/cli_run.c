@@ -55,23 +55,6 @@ typedef struct run_state {
     bool complete; /* the model has answered everything */
 } run_state;
 
-/* In the default folder an earlier run makes room, but not one whose journal someone holds. */
-static icl_status open_engine(run_state *state)
-{
-    const setup_arguments *arguments = &state->arguments->job.setup;
-    cli_outdir *outdir = &state->outdir;
-    icl_status status = setup_open_model(&state->setup, arguments);
-    if (status != ICL_OK) return status;
-    if (outdir->has_journal && !state->arguments->resume) {
-        status = setup_open(&state->setup, arguments, outdir->journal, NULL);
-        if (status == ICL_EBUSY) return status;
-        icl_engine_close(state->setup.engine);
-        state->setup.engine = NULL;
-        outdir_set_aside(outdir);
-    }
-    return setup_open(&state->setup, arguments, outdir->journal, &state->progress);
-}
-
 static icl_status show_prompt(run_state *state)
 {
     char *text = NULL;
@@ -88,7 +71,9 @@ static icl_status prepare(run_state *state)
     const bool silent = state->arguments->quiet || state->arguments->job.json;
     state->progress = progress_begin(!silent);
     progress_say(&state->progress, "loading the model");
-    icl_status status = open_engine(state);
+    icl_status status =
+        outdir_open_engine(&state->outdir, &state->setup, &state->arguments->job.setup,
+                           state->arguments->resume, &state->progress);
     progress_say(&state->progress, "reading the data and choosing demonstrations");
     if (status == ICL_OK) {
         interrupt_watch(state->setup.model);
@@ -150,26 +135,13 @@ static icl_status print_results(const run_state *state)
     return ICL_OK;
 }
 
-static int cancelled(const run_state *state)
-{
-    if (!state->outdir.begun && !state->outdir.has_journal) {
-        cli_complain(state->verb->name, "interrupted before the model was asked");
-        return CLI_CANCELLED;
-    }
-    cli_complain(state->verb->name,
-                 "interrupted; finished answers are kept in \"%s\", and the same command with "
-                 "--resume goes on from there",
-                 state->outdir.path);
-    return CLI_CANCELLED;
-}
-
 static int run_in_folder(run_state *state)
 {
     icl_status status = prepare(state);
-    if (status == ICL_ECANCELLED) return cancelled(state);
+    if (status == ICL_ECANCELLED) return outdir_interrupted(&state->outdir, state->verb);
     if (status != ICL_OK) return cli_fail(state->verb, status, false);
     status = execute(state);
-    if (status == ICL_ECANCELLED) return cancelled(state);
+    if (status == ICL_ECANCELLED) return outdir_interrupted(&state->outdir, state->verb);
     if (status == ICL_OK) status = print_results(state);
     if (status != ICL_OK) return cli_fail(state->verb, status, true);
     return cli_finish_output(state->verb);

@@ -60,12 +60,28 @@ static void rename_files(const cli_outdir *self, const char *from_suffix, const 
     }
 }
 
-void outdir_set_aside(cli_outdir *self)
+/* The journal must be closed. */
+static void set_aside(cli_outdir *self)
 {
     remove_files(self, aside, FILE_COUNT);
     rename_files(self, "", aside);
     self->has_journal = false;
     self->has_aside = true;
+}
+
+icl_status outdir_open_engine(cli_outdir *self, cli_setup *setup, const setup_arguments *arguments,
+                              bool resume, cli_progress *progress)
+{
+    icl_status status = setup_open_model(setup, arguments);
+    if (status != ICL_OK) return status;
+    if (self->has_journal && !resume) {
+        status = setup_open(setup, arguments, self->journal, NULL);
+        if (status == ICL_EBUSY) return status;
+        icl_engine_close(setup->engine);
+        setup->engine = NULL;
+        set_aside(self);
+    }
+    return setup_open(setup, arguments, self->journal, progress);
 }
 
 void outdir_begin(cli_outdir *self)
@@ -138,6 +154,18 @@ bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, cons
     }
     return create(self, verb) && lock(self, verb) && try_writing(self, verb) &&
            settle_earlier_run(self, verb, given != NULL, resume);
+}
+
+int outdir_interrupted(const cli_outdir *self, const cli_verb *verb)
+{
+    if (self->begun || self->has_journal)
+        cli_complain(verb->name,
+                     "interrupted; finished answers are kept in \"%s\", and the same command with "
+                     "--resume goes on from there",
+                     self->path);
+    else
+        cli_complain(verb->name, "interrupted before the model was asked");
+    return CLI_CANCELLED;
 }
 
 void outdir_close(cli_outdir *self)

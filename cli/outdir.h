@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "args.h"
+#include "setup.h"
 
 typedef struct cli_outdir {
     char *path, *journal; /* journal: path of the file */
@@ -24,11 +25,16 @@ typedef struct cli_outdir {
 bool outdir_open(cli_outdir *self, const cli_verb *verb, const char *given, const char *name,
                  bool resume);
 
-/* Renames the files of an earlier run, so that a new one can start; its journal must be closed. */
-void outdir_set_aside(cli_outdir *self);
+/* Model and engine, with the folder's journal. In the default folder an earlier run makes room, its
+ * files set aside, but not one whose journal someone holds. */
+icl_status outdir_open_engine(cli_outdir *self, cli_setup *setup, const setup_arguments *arguments,
+                              bool resume, cli_progress *progress);
 
 /* The new run is about to ask the model: what was set aside goes. */
 void outdir_begin(cli_outdir *self);
+
+/* Says what Ctrl-C left; exit code. */
+int outdir_interrupted(const cli_outdir *self, const cli_verb *verb);
 
 /* Unlocks. A run that never began leaves the folder as it found it; its journal must be closed. */
 void outdir_close(cli_outdir *self);
