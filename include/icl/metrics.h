@@ -38,9 +38,11 @@ typedef struct icl_metrics {
     double macro_f1;          /**< mean over labels that stand in gold or predicted; 0 for 0/0 */
     double majority_accuracy; /**< accuracy of always answering majority_label */
     double majority_ci95[2];  /**< its Wilson interval */
-    bool has_probabilities;   /**< false: ece and brier are 0 and mean nothing */
+    bool has_probabilities;   /**< false: the figures below are 0 and mean nothing */
     double ece;   /**< expected calibration error, 10 bins of the highest probability, see below */
     double brier; /**< mean over queries of sum over labels of (p - [label is gold])^2, in 0..2 */
+    double log_loss;   /**< mean over queries of -log p(gold), nats; p at least DBL_EPSILON */
+    double label_bias; /**< half the sum over labels of |icl_class_metrics.bias|, in 0..1 */
 } icl_metrics;
 
 /** Figures of one label. */
@@ -49,10 +51,13 @@ typedef struct icl_class_metrics {
     size_t gold_count, predicted_count, correct;
     /** In 0..1; 0 where the denominator is 0. */
     double precision, recall, f1;
+    /** Mean probability over all queries less the share that has the label, in -1..1: above 0 the
+     *  label is given too much. 0 without probabilities. */
+    double bias;
 } icl_class_metrics;
 
 /**
- * Accuracy, macro-F1 (scikit-learn's definition), calibration error and Brier score.
+ * Accuracy, macro-F1 (scikit-learn's definition), calibration error, Brier score and log loss.
  *
  * Calibration error: queries are put into 10 equal-width bins of their highest probability, bin b
  * holding (b/10, (b+1)/10] and the first also 0; the error is the mean over queries of the distance
@@ -67,7 +72,7 @@ typedef struct icl_class_metrics {
 ICL_API icl_status icl_metrics_compute(icl_metrics *out, const icl_predictions *predictions);
 
 /**
- * Precision, recall and F1 of each label.
+ * Precision, recall, F1 and bias of each label.
  * @param[out] out  [label_count]
  * @return ICL_OK; ICL_EINVAL: an index not below label_count
  */

@@ -1,6 +1,7 @@
 #include <icl/metrics.h>
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -41,6 +42,15 @@ static double ratio(size_t numerator, size_t denominator)
     return denominator == 0 ? 0.0 : (double)numerator / (double)denominator;
 }
 
+/* Mean probability of the label less the share of queries that have it. */
+static double label_bias(const icl_predictions *in, size_t label, size_t gold_count)
+{
+    if (in->probabilities == NULL || in->count == 0) return 0.0;
+    double sum = 0.0;
+    for (size_t q = 0; q < in->count; q++) sum += in->probabilities[q * in->label_count + label];
+    return (sum - (double)gold_count) / (double)in->count;
+}
+
 icl_status icl_metrics_per_class(icl_class_metrics *out, const icl_predictions *in)
 {
     ICL_TRY(check_indices(in));
@@ -55,6 +65,7 @@ icl_status icl_metrics_per_class(icl_class_metrics *out, const icl_predictions *
         label->precision = ratio(label->correct, label->predicted_count);
         label->recall = ratio(label->correct, label->gold_count);
         label->f1 = ratio(2 * label->correct, label->gold_count + label->predicted_count);
+        label->bias = label_bias(in, y, label->gold_count);
     }
     return ICL_OK;
 }
@@ -127,6 +138,22 @@ static double brier_score(const icl_predictions *in)
     return sum / (double)in->count;
 }
 
+static double log_loss(const icl_predictions *in)
+{
+    double sum = 0.0;
+    for (size_t q = 0; q < in->count; q++)
+        sum -= log(fmax(in->probabilities[q * in->label_count + in->gold[q]], DBL_EPSILON));
+    return sum / (double)in->count;
+}
+
+/* How much probability stands with the wrong labels over all queries together. */
+static double total_bias(const icl_class_metrics *classes, size_t label_count)
+{
+    double sum = 0.0;
+    for (size_t y = 0; y < label_count; y++) sum += fabs(classes[y].bias);
+    return sum / 2.0;
+}
+
 icl_status icl_metrics_compute(icl_metrics *out, const icl_predictions *in)
 {
     assert(in->count > 0 && in->label_count > 0);
@@ -156,6 +183,8 @@ icl_status icl_metrics_compute(icl_metrics *out, const icl_predictions *in)
         metrics.has_probabilities = true;
         metrics.ece = calibration_error(in);
         metrics.brier = brier_score(in);
+        metrics.log_loss = log_loss(in);
+        metrics.label_bias = total_bias(classes, in->label_count);
     }
     *out = metrics;
     free(classes);

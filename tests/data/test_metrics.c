@@ -1,4 +1,5 @@
 /* Metrics against scikit-learn (recipe in tests/golden/make_statistics.py) and by hand. */
+#include <float.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,6 +50,20 @@ static void check_classes(const json_t *row, const icl_predictions *predictions)
     free(counts);
 }
 
+static void check_bias(const json_t *row, const icl_predictions *predictions, double total)
+{
+    icl_class_metrics classes[LABELS_MAX];
+    size_t n = 0;
+    double *bias = golden_numbers(row, "bias", &n), sum = 0;
+    assert_int_equal(icl_metrics_per_class(classes, predictions), ICL_OK);
+    for (size_t y = 0; y < n; y++) {
+        assert_near(classes[y].bias, bias[y], 1e-14);
+        sum += fabs(bias[y]);
+    }
+    assert_near(total, sum / 2, 1e-14);
+    free(bias);
+}
+
 static void check_predictions(const json_t *row)
 {
     size_t gold[COUNT_MAX], predicted[COUNT_MAX], n = 0;
@@ -65,6 +80,8 @@ static void check_predictions(const json_t *row)
     assert_near(metrics.macro_f1, golden_number(row, "macro_f1"), 1e-14);
     assert_near(metrics.brier, golden_number(row, "brier"), 1e-14);
     assert_near(metrics.ece, golden_number(row, "ece"), 1e-14);
+    assert_near(metrics.log_loss, golden_number(row, "log_loss"), 1e-13);
+    check_bias(row, &predictions, metrics.label_bias);
     check_classes(row, &predictions);
     free(probabilities);
 }
@@ -72,6 +89,27 @@ static void check_predictions(const json_t *row)
 static void test_metrics__agree_with_scikit_learn(void **state)
 {
     golden_rows_each("predictions", check_predictions);
+}
+
+/* A wrong answer given with certainty costs -log(DBL_EPSILON), not infinity; and without
+ * probabilities no label is biased. */
+static void test_metrics__certain_errors_cost_a_finite_loss(void **state)
+{
+    const size_t gold[] = { 0, 1 }, predicted[] = { 1, 1 };
+    const double probabilities[] = { 0, 1, 0, 1 };
+    icl_predictions in = { .gold = gold,
+                           .predicted = predicted,
+                           .count = 2,
+                           .probabilities = probabilities,
+                           .label_count = 2 };
+    icl_metrics metrics;
+    icl_class_metrics classes[2];
+    assert_int_equal(icl_metrics_compute(&metrics, &in), ICL_OK);
+    assert_near(metrics.log_loss, -log(DBL_EPSILON) / 2, 1e-12);
+    assert_near(metrics.label_bias, 0.5, 1e-15);
+    in.probabilities = NULL;
+    assert_int_equal(icl_metrics_per_class(classes, &in), ICL_OK);
+    assert_near(classes[1].bias, 0, 0);
 }
 
 /* Confidence 0.6 belongs to (0.5, 0.6], 0.7 to (0.6, 0.7]: two bins, |1 - 0.6|/2 + |0 - 0.7|/2. */
@@ -137,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metrics__agree_with_scikit_learn),
+        cmocka_unit_test(test_metrics__certain_errors_cost_a_finite_loss),
         cmocka_unit_test(test_metrics__calibration_bins_are_closed_on_the_right),
         cmocka_unit_test(test_metrics__majority_answers_the_pools_label),
         cmocka_unit_test(test_metrics__refuse_what_is_no_distribution),

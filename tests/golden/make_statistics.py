@@ -1,9 +1,9 @@
 """Reference values of metrics and intervals: python3 make_statistics.py > statistics.jsonl
 
 Made with Python 3.11, NumPy, SciPy 1.17.1 and scikit-learn 1.9.1. One JSON object a line, its "kind"
-says which test reads it. scikit-learn gives accuracy, macro-F1, confusion and the Brier score, SciPy
-the Wilson intervals, log-sum-exp, softmax, entropy and the bootstrap; the calibration error is NumPy's
-histogram of the definition in icl/metrics.h.
+says which test reads it. scikit-learn gives accuracy, macro-F1, confusion, the Brier score and the log
+loss, SciPy the Wilson intervals, log-sum-exp, softmax, entropy and the bootstrap; the calibration error
+is NumPy's histogram of the definition in icl/metrics.h, the bias its difference of means.
 """
 import json
 
@@ -42,6 +42,8 @@ def predictions(count, label_count, sharpness, labels_used):
          macro_f1=metrics.f1_score(gold, predicted, average="macro", zero_division=0),
          brier=metrics.brier_score_loss(gold, probabilities, labels=range(label_count),
                                         scale_by_half=False),
+         log_loss=metrics.log_loss(gold, probabilities, labels=range(label_count)),
+         bias=(probabilities - np.eye(label_count)[gold]).mean(axis=0).tolist(),
          ece=calibration_error(gold == predicted, probabilities.max(axis=1)),
          precision=precision.tolist(), recall=recall.tolist(), f1=f1.tolist(),
          support=support.tolist(),
