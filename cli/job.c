@@ -62,6 +62,7 @@ const arg_spec query_specs[] = {
 const arg_spec job_specs[] = {
     TEXT_OPTION("strategy", strategy, "LINE",
                 "methods by stage: 'select=knn(k=8) order=nearest-last'; see icl methods"),
+    TEXT_OPTION("record", record, "PARTS", "ask these parts too, for samples.jsonl: whole,input"),
     FLAG_OPTION("no-zero-shot", no_zero_shot, "do not ask without demonstrations"),
     FLAG_OPTION("no-eta", no_eta, "do not measure the plain prefill rate"),
     { .name = NULL },
@@ -234,6 +235,7 @@ icl_run_options job_run_options(const job_arguments *arguments, const icl_task *
     options.boundary = (icl_boundary)arguments->boundary;
     options.overflow = (icl_overflow)arguments->overflow;
     options.chat = arguments->chat;
+    options.record = arguments->record;
     options.zero_shot = !arguments->no_zero_shot;
     options.encoder_path = arguments->encoder;
     options.vectors_path = job_vectors_path();

@@ -15,7 +15,7 @@
 typedef struct job_arguments {
     setup_arguments setup;
     const char *train, *test, *tmpl, *labels, *text_field, *label_field;
-    const char *encoder, *strategy;
+    const char *encoder, *strategy, *record;
     uint64_t seed;
     size_t limit;
     int boundary, overflow; /* icl_boundary, icl_overflow */

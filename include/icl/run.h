@@ -52,6 +52,9 @@ typedef struct icl_run_options {
     icl_overflow overflow; /**< what happens to a prompt beyond the window */
     bool chat;             /**< write prompts through the model's own chat template */
     const icl_task_data *data; /**< borrowed until icl_run_free; NULL: icl_task_load's */
+    /** Parts to ask besides those that the score method needs, comma-separated, for samples.jsonl:
+     *  whole, input, unconditional, answer-each, input-each; NULL or "": none. */
+    const char *record;
     bool zero_shot;          /**< also ask without demonstrations, for the line beside the result */
     const char *encoder_path; /**< sentence encoder; NULL: icl_encoder_default_path() */
     const char *vectors_path; /**< cache of sentence vectors; NULL: they are made anew */
@@ -107,8 +110,8 @@ ICL_API void icl_run_free(icl_run *run);
 
 /** The requests of the run; borrowed. Their ids are icl_run_request_id. */
 ICL_API icl_batch *icl_run_batch(icl_run *run);
-/** "<query id>/<label>[/<name index>]", with "zero-shot/" or "content-free-<i>/" before it where it
- *  serves those; malloc'd, yours. */
+/** "<query id>/<label>[/<name index>]", with "zero-shot/", "content-free-<i>/", "domain-<i>/" or
+ *  "validation/" before it where it serves those; malloc'd, yours. */
 ICL_API icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request);
 
 /** The rendered prompt of a query as text with a bar "|" after every token, the answer of each
@@ -131,6 +134,7 @@ typedef struct icl_run_summary {
     size_t demonstrations_dropped, queries_with_drops;
     bool labelled;              /**< new; queries have gold labels, so there are metrics */
     icl_metrics metrics;        /**< when labelled */
+    icl_metrics uncalibrated;   /**< when labelled: the same scores without calibration */
     bool has_zero_shot;         /**< zero_shot is filled */
     icl_metrics zero_shot;      /**< same scoring, no demonstrations, no calibration */
     bool calibration_fell_back; /**< nothing to calibrate with */

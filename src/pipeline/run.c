@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "math/logspace.h"
 #include "pipeline/prompting.h"
+#include "pipeline/run_answers.h"
 #include "pipeline/run_state.h"
 
 icl_run_options icl_run_options_default(void)
@@ -238,6 +239,11 @@ icl_run_sample icl_run_sample_at(const icl_run *run, size_t query)
     memcpy(sample.prompt_hash, icl_scoring_prompt_hash(run->scoring, query),
            sizeof sample.prompt_hash);
     return sample;
+}
+
+const icl_score_input *icl_run_answers(const icl_run *run)
+{
+    return icl_scoring_answers(run->scoring);
 }
 
 /* ---- executing ---- */

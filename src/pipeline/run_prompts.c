@@ -111,7 +111,11 @@ static icl_status group_queries(icl_run *run)
 static icl_status open_scoring(icl_run *run)
 {
     const icl_score_method *method = run->strategy.score;
-    const icl_score_wants wants = icl_score_wanted(method, &run->strategy.options[ICL_STAGE_SCORE]);
+    icl_score_wants wants = icl_score_wanted(method, &run->strategy.options[ICL_STAGE_SCORE]);
+    unsigned recorded = 0;
+    if (run->options.record != NULL)
+        ICL_TRY(icl_score_parts_parse(&recorded, run->options.record));
+    wants.parts |= recorded;
     const icl_status status = icl_scoring_new(&run->scoring, &run->source, run->template, &wants);
     return status == ICL_OK ? ICL_OK : icl_error_prefix(status, "score=%s", method->card.name);
 }

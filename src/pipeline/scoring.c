@@ -80,7 +80,7 @@ static icl_status settle_given(icl_scoring *scoring, const char *tail, size_t ta
     icl_text given = { 0 };
     switch (scoring->wants.given) {
     case ICL_GIVEN_TEXT:
-        icl_text_append_string(&given, scoring->wants.text);
+        if (scoring->wants.text != NULL) icl_text_append_string(&given, scoring->wants.text);
         break;
     case ICL_GIVEN_PREMISE:
         ICL_TRY(take_premise(&given, scoring, tail, tail_length));
@@ -217,7 +217,7 @@ void icl_scoring_describe_request(icl_text *out, const icl_scoring *scoring, siz
     const size_t label = scoring->name_labels[made->name];
     if (made->part != ICL_SCORE_ANSWER)
         icl_text_printf(out, "%s/", icl_score_part_names[made->part]);
-    if (made->part == ICL_SCORE_ANSWER_EACH || made->part == ICL_SCORE_INPUT_EACH)
+    if (icl_score_part_is_each(made->part))
         icl_text_printf(out, "%u/", (unsigned)made->demonstration);
     icl_text_append_string(out, icl_label_space_name(labels, label));
     const size_t index = made->name - scoring->first_names[label];

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "pipeline/run_answers.h"
 #include "report/figures.h"
 #include "report/folder.h"
 
@@ -84,6 +85,52 @@ static json_t *by_label(const icl_label_space *labels, const double *values)
     return object;
 }
 
+static json_t *cell_object(const icl_score_cell *cell)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "nats", icl_report_number(cell->nats));
+    json_object_set_new(object, "tokens", json_integer((json_int_t)cell->size.tokens));
+    json_object_set_new(object, "chars", json_integer((json_int_t)cell->size.chars));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)cell->size.bytes));
+    return object;
+}
+
+/* A block of a part: by label a list with a cell for each of its names. */
+static json_t *block_object(const icl_label_space *labels, const icl_score_input *answers,
+                            const icl_score_cell *cells)
+{
+    json_t *object = json_object();
+    for (size_t name = 0; name < answers->name_count; name++) {
+        const char *label = icl_label_space_name(labels, answers->name_labels[name]);
+        if (json_object_get(object, label) == NULL)
+            json_object_set_new(object, label, json_array());
+        json_array_append_new(json_object_get(object, label), cell_object(&cells[name]));
+    }
+    return object;
+}
+
+/* All that was asked about a query: what score rules are made of. The parts about single
+ * demonstrations are lists with a block for each. */
+static json_t *parts_object(const icl_run *run, size_t query)
+{
+    const icl_label_space *labels = icl_run_labels(run);
+    const icl_score_input *answers = icl_run_answers(run);
+    const icl_score_row *row = &answers->rows[query];
+    json_t *object = json_object();
+    for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++) {
+        if (row->cells[part] == NULL) continue;
+        json_t *blocks = json_array();
+        for (size_t block = 0; block < icl_score_block_count(row, part); block++)
+            json_array_append_new(
+                blocks,
+                block_object(labels, answers, &row->cells[part][block * answers->name_count]));
+        json_object_set(object, icl_score_part_names[part],
+                        icl_score_part_is_each(part) ? blocks : json_array_get(blocks, 0));
+        json_decref(blocks);
+    }
+    return object;
+}
+
 static json_t *sample_object(const icl_label_space *labels, const icl_run_sample *sample)
 {
     const bool labelled = sample->gold != ICL_LABEL_NONE;
@@ -110,6 +157,7 @@ static icl_status append_sample(icl_text *out, const icl_run *run, size_t query)
 {
     const icl_run_sample sample = icl_run_sample_at(run, query);
     json_t *object = sample_object(icl_run_labels(run), &sample);
+    json_object_set_new(object, "parts", parts_object(run, query));
     char *line = json_dumps(object, REPORT_JSON_FLAGS);
     json_decref(object);
     if (line == NULL) return out_of_memory();

@@ -7,7 +7,9 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/quote.h"
 #include "base/registry.h"
+#include "base/text.h"
 #include "math/logspace.h"
 
 #define ICL_SCORE_METHOD(name) extern const icl_score_method icl_score_##name;
@@ -63,15 +65,54 @@ icl_score_wants icl_score_wanted(const icl_score_method *method, const icl_optio
     return method->wants(options);
 }
 
+static icl_status unknown_part(const char *name, size_t length)
+{
+    char shown[ICL_QUOTE_BYTES];
+    char *copy = icl_string_copy(name, length);
+    const size_t nearest = copy == NULL
+                               ? ICL_SCORE_PART_COUNT
+                               : icl_nearest_name(copy, icl_score_part_names, ICL_SCORE_PART_COUNT);
+    free(copy);
+    icl_quote(shown, name, length);
+    if (nearest < ICL_SCORE_PART_COUNT)
+        return icl_error_set(ICL_ENOTFOUND, "unknown part %s to record; did you mean \"%s\"?",
+                             shown, icl_score_part_names[nearest]);
+    return icl_error_set(ICL_ENOTFOUND,
+                         "unknown part %s to record; there are answer, whole, input, "
+                         "unconditional, answer-each and input-each",
+                         shown);
+}
+
+icl_status icl_score_parts_parse(unsigned *out_parts, const char *list)
+{
+    unsigned parts = 0;
+    for (const char *at = list; *at != '\0';) {
+        const size_t length = strcspn(at, ",");
+        size_t part = 0;
+        while (part < ICL_SCORE_PART_COUNT && (strlen(icl_score_part_names[part]) != length ||
+                                               memcmp(icl_score_part_names[part], at, length) != 0))
+            part++;
+        if (part == ICL_SCORE_PART_COUNT) return unknown_part(at, length);
+        parts |= 1u << part;
+        at += length + (at[length] == ',');
+    }
+    *out_parts = parts;
+    return ICL_OK;
+}
+
 bool icl_score_wants_part(const icl_score_wants *wants, icl_score_part part)
 {
     return (wants->parts & (1u << part)) != 0;
 }
 
+bool icl_score_part_is_each(icl_score_part part)
+{
+    return part == ICL_SCORE_ANSWER_EACH || part == ICL_SCORE_INPUT_EACH;
+}
+
 size_t icl_score_block_count(const icl_score_row *row, icl_score_part part)
 {
-    const bool each = part == ICL_SCORE_ANSWER_EACH || part == ICL_SCORE_INPUT_EACH;
-    return each && row->shown_count > 0 ? row->shown_count : 1;
+    return icl_score_part_is_each(part) && row->shown_count > 0 ? row->shown_count : 1;
 }
 
 static icl_status check_row(const icl_score_input *input, size_t row)

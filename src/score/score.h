@@ -36,6 +36,9 @@ typedef enum icl_score_part {
 /* "answer", "whole", "input", "unconditional", "answer-each", "input-each": by icl_score_part. */
 extern const char *const icl_score_part_names[];
 
+/* Whether it is asked for each demonstration alone. */
+bool icl_score_part_is_each(icl_score_part part);
+
 /* What ICL_SCORE_UNCONDITIONAL follows. */
 typedef enum icl_score_given {
     ICL_GIVEN_TEXT,         /* icl_score_wants.text; "" is the beginning of a text */
@@ -97,6 +100,8 @@ icl_status icl_score_find(const icl_score_method **out, const char *name);
 
 /* What a call of the method asks. */
 icl_score_wants icl_score_wanted(const icl_score_method *method, const icl_options *options);
+/* The bits of a comma-separated list of parts; ICL_ENOTFOUND offers the nearest name. */
+icl_status icl_score_parts_parse(unsigned *out_parts, const char *list);
 bool icl_score_wants_part(const icl_score_wants *wants, icl_score_part part);
 
 /* Runs one method: out [row_count][label_count], untouched on failure. ICL_EMODEL, naming row and

@@ -81,7 +81,8 @@ class Files(Case):
         self.assertEqual({row["id"]: row["gold"] for row in rows}, gold)
         for row in rows:
             self.assertEqual(list(row), ["id", "gold", "predicted", "correct", "logprobs", "scores",
-                                         "probabilities", "demonstrations", "prompt_hash"])
+                                         "probabilities", "demonstrations", "prompt_hash",
+                                         "parts"])
             self.assertEqual(row["predicted"], max(row["scores"], key=row["scores"].get))
             self.assertEqual(row["correct"], row["predicted"] == row["gold"])
             self.assertAlmostEqual(sum(row["probabilities"].values()), 1)
