@@ -5,8 +5,10 @@
 #ifndef ICL_REPORT_H
 #define ICL_REPORT_H
 
+#include <icl/compare.h>
 #include <icl/engine.h>
 #include <icl/run.h>
+#include <icl/search.h>
 #include <icl/status.h>
 
 #ifdef __cplusplus
@@ -39,6 +41,44 @@ ICL_API icl_status icl_report_json(char **out_json, const icl_run *run,
 /** The table that `icl run` prints; malloc'd, yours. */
 ICL_API icl_status icl_report_table(char **out_text, const icl_run *run,
                                     const icl_report_meter *meter);
+
+/**
+ * Writes DIR/compare.json (every figure), DIR/compare.md (tables) and DIR/compare.svg (dots with
+ * intervals), each atomically and byte-equal between comparisons of the same inputs, and
+ * DIR/meter.json; of an executed comparison.
+ */
+ICL_API icl_status icl_report_compare_write(const icl_compare *compare,
+                                            const icl_report_meter *meter, const char *folder);
+
+/** The object that `icl compare --json` prints, one line without newline: compare.json with the
+ *  meter and the seconds; malloc'd, yours. */
+ICL_API icl_status icl_report_compare_json(char **out_json, const icl_compare *compare,
+                                           const icl_report_meter *meter);
+
+/** The table that `icl compare` prints; malloc'd, yours. */
+ICL_API icl_status icl_report_compare_table(char **out_text, const icl_compare *compare,
+                                            const icl_report_meter *meter);
+
+/**
+ * Writes DIR/leaderboard.md and DIR/search.json, which are byte-equal between equal searches, and
+ * DIR/meter.json, each atomically; search.json comes last.
+ */
+ICL_API icl_status icl_report_search_write(const icl_search *search, const icl_report_meter *meter,
+                                           const char *folder);
+
+/** The object that `icl search --json` prints, one line without newline: search.json and the meter;
+ *  malloc'd, yours. */
+ICL_API icl_status icl_report_search_json(char **out_json, const icl_search *search,
+                                          const icl_report_meter *meter);
+
+/** The table that `icl search` prints; malloc'd, yours. */
+ICL_API icl_status icl_report_search_table(char **out_text, const icl_search *search,
+                                           const icl_report_meter *meter);
+
+/** The best `count` strategies so far, a line each, none of more than `columns` bytes; malloc'd,
+ *  yours. */
+ICL_API icl_status icl_report_search_lines(char **out_text, const icl_search *search, size_t count,
+                                           size_t columns);
 
 /**
  * Writes report.md, curve.svg and evaluation.svg into the folder of a training run, from its

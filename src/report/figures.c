@@ -30,7 +30,7 @@ static json_t *count_number(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
-static json_t *interval(const double bounds[2])
+json_t *icl_report_interval(const double bounds[2])
 {
     json_t *pair = json_array();
     json_array_append_new(pair, icl_report_number(bounds[0]));
@@ -52,7 +52,7 @@ static void set_metrics(json_t *object, const icl_run_summary *summary)
     json_object_set_new(object, "accuracy",
                         known ? icl_report_number(metrics->accuracy) : json_null());
     json_object_set_new(object, "accuracy_ci95",
-                        known ? interval(metrics->accuracy_ci95) : json_null());
+                        known ? icl_report_interval(metrics->accuracy_ci95) : json_null());
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         json_object_set_new(object, figures[i].name,
                             known ? icl_report_number(figures[i].value) : json_null());
@@ -60,7 +60,8 @@ static void set_metrics(json_t *object, const icl_run_summary *summary)
     json_object_set_new(object, "zero_shot_accuracy",
                         beside ? icl_report_number(summary->zero_shot.accuracy) : json_null());
     json_object_set_new(object, "zero_shot_accuracy_ci95",
-                        beside ? interval(summary->zero_shot.accuracy_ci95) : json_null());
+                        beside ? icl_report_interval(summary->zero_shot.accuracy_ci95)
+                               : json_null());
 }
 
 json_t *icl_report_summary_object(const icl_run *run)
