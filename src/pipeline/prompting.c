@@ -57,15 +57,17 @@ icl_status icl_prompting_render_all(char **out, const icl_jinja *template,
     return ICL_OK;
 }
 
-/* A row of the examples with `written` in every input field. */
+/* A row of the examples with other values in its input fields; step 0: one value for all of them,
+ * 1: one for each. */
 static icl_status render_replaced(char **out, const icl_jinja *template, const icl_task *task,
-                                  const icl_dataset *examples, size_t index, const char *written)
+                                  const icl_dataset *examples, size_t index,
+                                  const char *const *values, size_t step)
 {
     const icl_example *like = icl_dataset_at(examples, index);
     json_t *row = json_copy((json_t *)icl_example_row(like));
     if (row == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a prompt");
     for (size_t i = 0; i < icl_task_input_field_count(task); i++)
-        json_object_set_new(row, icl_task_input_field(task, i), json_string(written));
+        json_object_set_new(row, icl_task_input_field(task, i), json_string(values[i * step]));
     const icl_status status = icl_prompting_render(out, template, row, icl_dataset_name(examples),
                                                    icl_example_line(like));
     json_decref(row);
@@ -81,21 +83,33 @@ static bool template_uses(const icl_jinja *template, const char *field)
     return false;
 }
 
+static icl_status check_uses_input(const icl_jinja *template, const icl_task *task)
+{
+    for (size_t i = 0; i < icl_task_input_field_count(task); i++)
+        if (template_uses(template, icl_task_input_field(task, i))) return ICL_OK;
+    return icl_error_set(
+        ICL_EINVAL,
+        "task \"%s\": content-free prompts cannot be made, since the template uses "
+        "none of the input fields",
+        icl_task_text(task, ICL_TASK_NAME));
+}
+
 icl_status icl_prompting_render_content_free(char **out, const icl_jinja *template,
                                              const icl_task *task, const icl_dataset *examples,
                                              size_t index, size_t which)
 {
-    bool used = false;
-    for (size_t i = 0; i < icl_task_input_field_count(task); i++)
-        used |= template_uses(template, icl_task_input_field(task, i));
-    if (!used)
-        return icl_error_set(ICL_EINVAL,
-                             "task \"%s\": content-free prompts cannot be made, since the template "
-                             "uses none of the input fields",
-                             icl_task_text(task, ICL_TASK_NAME));
+    ICL_TRY(check_uses_input(template, task));
     const char *input = icl_content_free_inputs[which];
-    const icl_status status = render_replaced(out, template, task, examples, index, input);
+    const icl_status status = render_replaced(out, template, task, examples, index, &input, 0);
     return status == ICL_OK ? ICL_OK : icl_error_prefix(status, "content-free input \"%s\"", input);
+}
+
+icl_status icl_prompting_render_values(char **out, const icl_jinja *template, const icl_task *task,
+                                       const icl_dataset *examples, size_t index,
+                                       const char *const *values)
+{
+    ICL_TRY(check_uses_input(template, task));
+    return render_replaced(out, template, task, examples, index, values, 1);
 }
 
 /* ---- what the template writes whatever the item ---- */
@@ -140,7 +154,8 @@ static icl_status keep_frame(icl_template_forms *forms, const icl_jinja *templat
                              const icl_task *task, const icl_dataset *examples)
 {
     char *text = NULL;
-    icl_status status = render_replaced(&text, template, task, examples, 0, FIELD_MARK);
+    const char *const mark = FIELD_MARK;
+    icl_status status = render_replaced(&text, template, task, examples, 0, &mark, 0);
     if (status == ICL_OK)
         status = split_at_fields(forms, text);
     else if (status != ICL_ENOMEM)

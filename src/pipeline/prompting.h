@@ -33,6 +33,11 @@ icl_status icl_prompting_render_content_free(char **out, const icl_jinja *templa
                                              const icl_task *task, const icl_dataset *examples,
                                              size_t index, size_t which);
 
+/* The same with values [input fields of the task] of the caller's. */
+icl_status icl_prompting_render_values(char **out, const icl_jinja *template, const icl_task *task,
+                                       const icl_dataset *examples, size_t index,
+                                       const char *const *values);
+
 /* What the template writes whatever the item, with the other fields of the first example. */
 typedef struct icl_template_forms {
     char *content_free[ICL_CONTENT_FREE_COUNT]; /* NULL: refused */

@@ -21,22 +21,25 @@ static void *rows_of(size_t count, size_t item_bytes)
     return calloc(count > 0 ? count : 1, item_bytes);
 }
 
+/* The lists of queries have room for the validation items behind them. */
 static icl_status make_rows(icl_run *run)
 {
+    const size_t wanted = run->calibrating.wants.validation_items;
+    const size_t asked_max =
+        run->query_count + (wanted < run->pool_count ? wanted : run->pool_count);
     run->pool_texts = rows_of(run->pool_count, sizeof *run->pool_texts);
     run->pool_inputs = rows_of(run->pool_count, sizeof *run->pool_inputs);
     run->pool_ids = rows_of(run->pool_count, sizeof *run->pool_ids);
     run->pool_labels = rows_of(run->pool_count, sizeof *run->pool_labels);
-    run->query_texts = rows_of(run->query_count, sizeof *run->query_texts);
-    run->query_inputs = rows_of(run->query_count, sizeof *run->query_inputs);
-    run->query_ids = rows_of(run->query_count, sizeof *run->query_ids);
-    run->queries = rows_of(run->query_count, sizeof *run->queries);
-    run->group_query = rows_of(run->query_count, sizeof *run->group_query);
+    run->query_texts = rows_of(asked_max, sizeof *run->query_texts);
+    run->query_inputs = rows_of(asked_max, sizeof *run->query_inputs);
+    run->query_ids = rows_of(asked_max, sizeof *run->query_ids);
+    run->queries = rows_of(asked_max, sizeof *run->queries);
     if (run->pool_texts == NULL || run->pool_inputs == NULL || run->pool_ids == NULL ||
         run->pool_labels == NULL || run->query_texts == NULL || run->query_inputs == NULL ||
-        run->query_ids == NULL || run->queries == NULL || run->group_query == NULL)
+        run->query_ids == NULL || run->queries == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu examples",
-                             run->pool_count + run->query_count);
+                             run->pool_count + asked_max);
     return ICL_OK;
 }
 
@@ -50,6 +53,7 @@ static icl_status load_data(icl_run *run)
     run->query_count = icl_dataset_count(run->data.test);
     if (run->options.limit > 0 && run->options.limit < run->query_count)
         run->query_count = run->options.limit;
+    run->asked_count = run->query_count;
     run->label_count = icl_label_space_count(icl_verbalizer_labels(run->data.verbalizer));
     ICL_TRY(make_rows(run));
     for (size_t i = 0; i < run->pool_count; i++) {
@@ -65,7 +69,7 @@ static icl_status load_data(icl_run *run)
         run->query_ids[q] = icl_example_id(example);
         run->summary.labelled &= icl_example_label(example) != ICL_LABEL_NONE;
     }
-    return ICL_OK;
+    return icl_run_draw_validation(run);
 }
 
 static icl_status open_prompter(icl_run *run)
@@ -88,7 +92,7 @@ static void fill_source(icl_run *run)
     run->source.pool = (icl_ask_items){ .count = run->pool_count,
                                         .inputs = (const char *const *)run->pool_inputs,
                                         .ids = run->pool_ids };
-    run->source.queries = (icl_ask_items){ .count = run->query_count,
+    run->source.queries = (icl_ask_items){ .count = run->asked_count,
                                            .inputs = (const char *const *)run->query_inputs,
                                            .ids = run->query_ids };
 }
@@ -103,7 +107,8 @@ static icl_status parse_strategy(icl_run *run)
     icl_strategy_format(&canonical, &run->strategy);
     ICL_TRY(icl_text_status(&canonical));
     run->strategy_line = icl_text_take(&canonical, NULL);
-    return ICL_OK;
+    return icl_calibrate_wanted(&run->calibrating.wants, run->strategy.calibrate,
+                                &run->strategy.options[ICL_STAGE_CALIBRATE]);
 }
 
 static void begin_summary(icl_run *run)
@@ -175,7 +180,7 @@ icl_status icl_run_new(icl_run **out, icl_engine *engine, const icl_run_options 
 void icl_run_free(icl_run *run)
 {
     if (run == NULL) return;
-    for (size_t q = 0; run->queries != NULL && q < run->query_count; q++)
+    for (size_t q = 0; run->queries != NULL && q < run->asked_count; q++)
         free(run->queries[q].shown);
     for (size_t q = 0; run->query_inputs != NULL && q < run->query_count; q++)
         free(run->query_inputs[q]);
@@ -189,12 +194,12 @@ void icl_run_free(icl_run *run)
     free(run->pool_texts);
     free(run->query_texts);
     free(run->pool_labels);
-    free(run->group_query);
     free(run->strategy_line);
     free(run->scores_nats);
     free(run->predicted);
     free(run->shown_ids);
     icl_calibration_deinit(&run->calibration);
+    icl_run_calibrating_deinit(&run->calibrating);
     icl_selection_deinit(&run->selection);
     icl_ordering_deinit(&run->ordering);
     icl_scoring_free(run->scoring);
@@ -266,27 +271,6 @@ static icl_status score(icl_run *run)
                          &run->strategy.options[ICL_STAGE_SCORE]);
 }
 
-static icl_status calibrate(icl_calibration *out, const icl_run *run, const double *scores,
-                            const icl_calibrate_method *method, const icl_options *options)
-{
-    size_t *groups = rows_of(run->query_count, sizeof *groups);
-    if (groups == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
-    for (size_t q = 0; q < run->query_count; q++) groups[q] = run->queries[q].group;
-    const bool content_free = (method->card.needs & ICL_NEEDS_CONTENT_FREE) != 0;
-    const icl_calibrate_input input = {
-        .query_count = run->query_count,
-        .label_count = run->label_count,
-        .logprob_nats = scores,
-        .group_count = run->group_count,
-        .groups = groups,
-        .content_free_count = content_free ? ICL_CONTENT_FREE_COUNT : 0,
-        .content_free_nats = content_free ? scores_from(run, run->content_free_row) : NULL,
-    };
-    const icl_status status = icl_calibrate_run(out, method, &input, options);
-    free(groups);
-    return status;
-}
-
 static icl_status measure(icl_metrics *out, const icl_run *run, const icl_calibration *calibration,
                           size_t *predicted)
 {
@@ -310,24 +294,29 @@ static icl_status measure(icl_metrics *out, const icl_run *run, const icl_calibr
     return status;
 }
 
-/* The same scoring without demonstrations and calibration. */
-static icl_status measure_zero_shot(icl_run *run)
+/* What scores of [query_count] rows say as they are, without calibration. */
+static icl_status measure_plain(icl_metrics *out, icl_run *run, const double *scores)
 {
-    const icl_calibrate_method *none = NULL;
-    icl_options options = { 0 };
     icl_calibration plain = { 0 };
     size_t *predicted = rows_of(run->query_count, sizeof *predicted);
     if (predicted == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
-    icl_status status = icl_calibrate_find(&none, "none");
-    if (status == ICL_OK) status = icl_options_read(&options, &none->card, &(icl_call){ 0 });
-    if (status == ICL_OK)
-        status = calibrate(&plain, run, scores_from(run, run->zero_shot_row), none, &options);
-    if (status == ICL_OK) status = measure(&run->summary.zero_shot, run, &plain, predicted);
-    if (status == ICL_OK) run->summary.has_zero_shot = true;
+    icl_status status = icl_run_leave_uncalibrated(&plain, run, scores);
+    if (status == ICL_OK) status = measure(out, run, &plain, predicted);
     icl_calibration_deinit(&plain);
-    icl_options_deinit(&options);
     free(predicted);
     return status;
+}
+
+static icl_status measure_all(icl_run *run)
+{
+    icl_run_summary *summary = &run->summary;
+    ICL_TRY(measure(&summary->metrics, run, &run->calibration, run->predicted));
+    if (!summary->labelled) return ICL_OK;
+    ICL_TRY(measure_plain(&summary->uncalibrated, run, run->scores_nats));
+    if (!run->options.zero_shot || run->selection.k == 0) return ICL_OK;
+    ICL_TRY(measure_plain(&summary->zero_shot, run, scores_from(run, run->zero_shot_row)));
+    summary->has_zero_shot = true;
+    return ICL_OK;
 }
 
 static icl_status name_demonstrations(icl_run *run)
@@ -348,14 +337,11 @@ static icl_status conclude(icl_run *run)
 {
     ICL_TRY(score(run));
     icl_calibration_deinit(&run->calibration);
-    ICL_TRY(calibrate(&run->calibration, run, run->scores_nats, run->strategy.calibrate,
-                      &run->strategy.options[ICL_STAGE_CALIBRATE]));
+    ICL_TRY(icl_run_calibrate(&run->calibration, run));
     run->summary.calibration_fell_back = run->calibration.fell_back;
     if (run->predicted == NULL) run->predicted = rows_of(run->query_count, sizeof *run->predicted);
     if (run->predicted == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
-    ICL_TRY(measure(&run->summary.metrics, run, &run->calibration, run->predicted));
-    if (run->summary.labelled && run->options.zero_shot && run->selection.k > 0)
-        ICL_TRY(measure_zero_shot(run));
+    ICL_TRY(measure_all(run));
     return name_demonstrations(run);
 }
 

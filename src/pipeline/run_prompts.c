@@ -1,16 +1,9 @@
 /* From ordered demonstrations to prompts and requests. */
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
-#include "base/cancel.h"
 #include "base/error.h"
-#include "base/hash.h"
-#include "base/string_map.h"
 #include "data/example.h"
-#include "model/interrupt.h"
 #include "pipeline/prompting.h"
 #include "pipeline/run_state.h"
 
@@ -18,14 +11,20 @@ icl_status icl_run_render_inputs(icl_run *run)
 {
     ICL_TRY(icl_prompting_render_all(run->pool_inputs, run->template, run->data.train,
                                      run->pool_count));
-    return icl_prompting_render_all(run->query_inputs, run->template, run->data.test,
-                                    run->query_count);
+    ICL_TRY(icl_prompting_render_all(run->query_inputs, run->template, run->data.test,
+                                     run->query_count));
+    for (size_t v = 0; v < run->calibrating.item_count; v++)
+        run->query_inputs[run->query_count + v] = run->pool_inputs[run->calibrating.items[v]];
+    return ICL_OK;
 }
 
 static icl_status at_query(icl_status status, const icl_run *run, size_t query)
 {
-    return icl_error_prefix(status, "%s:%zu", icl_dataset_name(run->data.test),
-                            icl_example_line(icl_dataset_at(run->data.test, query)));
+    const bool is_item = query >= run->query_count;
+    const icl_dataset *data = is_item ? run->data.train : run->data.test;
+    const size_t index = is_item ? run->calibrating.items[query - run->query_count] : query;
+    return icl_error_prefix(status, "%s:%zu", icl_dataset_name(data),
+                            icl_example_line(icl_dataset_at(data, index)));
 }
 
 static icl_status build_prompt(icl_prompt *out, icl_run *run, size_t query)
@@ -45,17 +44,17 @@ static void note_drops(icl_run *run, size_t query)
     run_query *item = &run->queries[query];
     size_t kept_count = 0;
     const size_t *kept = icl_scoring_shown(run->scoring, query, &kept_count);
-    const size_t dropped = item->shown_count - kept_count;
+    const size_t dropped = query < run->query_count ? item->shown_count - kept_count : 0;
     run->summary.demonstrations_dropped += dropped;
     run->summary.queries_with_drops += dropped > 0;
     memcpy(item->shown, kept, kept_count * sizeof *kept);
     item->shown_count = kept_count;
 }
 
-/* Every query as a row of its own. */
-static icl_status add_queries(icl_run *run, bool with_demos)
+/* The first `count` queries, each as a row of its own. */
+static icl_status add_queries(icl_run *run, size_t count, bool with_demos)
 {
-    for (size_t q = 0; q < run->query_count; q++) {
+    for (size_t q = 0; q < count; q++) {
         size_t row;
         const icl_status status =
             icl_scoring_add(run->scoring,
@@ -69,52 +68,12 @@ static icl_status add_queries(icl_run *run, bool with_demos)
     return ICL_OK;
 }
 
-static icl_status add_content_free(icl_run *run, size_t group, size_t input)
-{
-    const size_t query = run->group_query[group];
-    char *text = NULL;
-    size_t row;
-    icl_status status = icl_prompting_render_content_free(&text, run->template, run->options.task,
-                                                          run->data.test, query, input);
-    if (status != ICL_OK)
-        return icl_error_prefix(status, "calibrate=%s", run->strategy.calibrate->card.name);
-    status = icl_scoring_add(run->scoring,
-                             &(icl_shown){ .items = run->queries[query].shown,
-                                           .count = run->queries[query].shown_count,
-                                           .input = text,
-                                           .name = "content-free input" },
-                             &row);
-    free(text);
-    return status;
-}
-
-/* Numbers the distinct demonstration lists. */
-static icl_status group_queries(icl_run *run)
-{
-    char(*keys)[33] = malloc(run->query_count * sizeof *keys);
-    icl_string_map map = { 0 };
-    icl_status status = keys == NULL ? icl_error_set(ICL_ENOMEM, "out of memory") : ICL_OK;
-    for (size_t q = 0; q < run->query_count && status == ICL_OK; q++) {
-        const run_query *item = &run->queries[q];
-        size_t group = run->group_count;
-        icl_hash_hex(keys[q], icl_hash(item->shown, item->shown_count * sizeof *item->shown));
-        status = icl_string_map_add(&map, keys[q], &group);
-        if (status != ICL_OK) break;
-        if (group == run->group_count) run->group_query[run->group_count++] = q;
-        run->queries[q].group = group;
-    }
-    icl_string_map_deinit(&map);
-    free(keys);
-    return status;
-}
-
 static icl_status open_scoring(icl_run *run)
 {
     const icl_score_method *method = run->strategy.score;
     icl_score_wants wants = icl_score_wanted(method, &run->strategy.options[ICL_STAGE_SCORE]);
     unsigned recorded = 0;
-    if (run->options.record != NULL)
-        ICL_TRY(icl_score_parts_parse(&recorded, run->options.record));
+    if (run->options.record != NULL) ICL_TRY(icl_score_parts_parse(&recorded, run->options.record));
     wants.parts |= recorded;
     const icl_status status = icl_scoring_new(&run->scoring, &run->source, run->template, &wants);
     return status == ICL_OK ? ICL_OK : icl_error_prefix(status, "score=%s", method->card.name);
@@ -123,19 +82,13 @@ static icl_status open_scoring(icl_run *run)
 icl_status icl_run_make_requests(icl_run *run)
 {
     ICL_TRY(open_scoring(run));
-    ICL_TRY(add_queries(run, true));
-    for (size_t q = 0; q < run->query_count; q++) note_drops(run, q);
-    ICL_TRY(group_queries(run));
-    run->zero_shot_row = run->query_count;
-    run->content_free_row = run->query_count;
-    if (run->options.zero_shot && run->selection.k > 0) {
-        ICL_TRY(add_queries(run, false));
-        run->content_free_row += run->query_count;
-    }
-    if ((run->strategy.calibrate->card.needs & ICL_NEEDS_CONTENT_FREE) != 0)
-        for (size_t g = 0; g < run->group_count; g++)
-            for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++)
-                ICL_TRY(add_content_free(run, g, i));
+    ICL_TRY(add_queries(run, run->asked_count, true));
+    for (size_t q = 0; q < run->asked_count; q++) note_drops(run, q);
+    const bool zero_shot = run->options.zero_shot && run->selection.k > 0;
+    run->zero_shot_row = run->asked_count;
+    run->calibrating.content_free_row = run->asked_count + (zero_shot ? run->query_count : 0);
+    if (zero_shot) ICL_TRY(add_queries(run, run->query_count, false));
+    ICL_TRY(icl_run_add_calibration_rows(run));
     run->summary.joins_merged = icl_scoring_joins_merged(run->scoring);
     return ICL_OK;
 }
@@ -143,16 +96,22 @@ icl_status icl_run_make_requests(icl_run *run)
 /* "<query id>", with what the row is for before it. */
 static void describe_row(icl_text *out, const icl_run *run, size_t row)
 {
-    size_t query = row;
-    if (row >= run->content_free_row) {
-        const size_t at = row - run->content_free_row;
+    const run_calibrating *calibrating = &run->calibrating;
+    size_t asked = row;
+    if (row >= calibrating->domain_row) {
+        const size_t at = row - calibrating->domain_row, texts = calibrating->wants.domain_texts;
+        icl_text_printf(out, "domain-%zu/", at % texts);
+        asked = calibrating->group_rows[at / texts];
+    } else if (row >= calibrating->content_free_row) {
+        const size_t at = row - calibrating->content_free_row;
         icl_text_printf(out, "content-free-%zu/", at % ICL_CONTENT_FREE_COUNT);
-        query = run->group_query[at / ICL_CONTENT_FREE_COUNT];
+        asked = calibrating->group_rows[at / ICL_CONTENT_FREE_COUNT];
     } else if (row >= run->zero_shot_row) {
         icl_text_append_string(out, "zero-shot/");
-        query = row - run->zero_shot_row;
+        asked = row - run->zero_shot_row;
     }
-    icl_text_printf(out, "%s/", run->query_ids[query]);
+    if (asked >= run->query_count) icl_text_append_string(out, "validation/");
+    icl_text_printf(out, "%s/", run->query_ids[asked]);
 }
 
 icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request)

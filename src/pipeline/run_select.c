@@ -20,7 +20,7 @@ static icl_status embed(icl_text_vectors *out, const icl_run *run)
                                              .pool_texts = run->pool_texts,
                                              .query_texts = run->query_texts,
                                              .pool_count = run->pool_count,
-                                             .query_count = run->query_count,
+                                             .query_count = run->asked_count,
                                              .cancelled = cancel_flag(run) };
     return icl_text_vectors_make(out, &source, run->strategy.select->card.needs);
 }
@@ -29,12 +29,14 @@ static icl_status embed(icl_text_vectors *out, const icl_run *run)
  * itself. */
 static size_t *query_selves(const icl_run *run)
 {
-    size_t *selves = malloc((run->query_count + 1) * sizeof *selves);
+    size_t *selves = malloc((run->asked_count + 1) * sizeof *selves);
     for (size_t q = 0; selves != NULL && q < run->query_count; q++) {
         selves[q] = icl_dataset_find(run->data.train, run->query_ids[q]);
         if (selves[q] != SIZE_MAX && strcmp(run->pool_texts[selves[q]], run->query_texts[q]) != 0)
             selves[q] = SIZE_MAX; /* another item that happens to carry the same id */
     }
+    for (size_t v = 0; selves != NULL && v < run->calibrating.item_count; v++)
+        selves[run->query_count + v] = run->calibrating.items[v];
     return selves;
 }
 
@@ -42,7 +44,7 @@ static icl_status select_demonstrations(icl_run *run, const size_t *selves,
                                         const icl_text_vectors *vectors, const icl_asker *asker)
 {
     icl_select_input input = { .pool_count = run->pool_count,
-                               .query_count = run->query_count,
+                               .query_count = run->asked_count,
                                .label_count = run->label_count,
                                .pool_texts = run->pool_texts,
                                .query_texts = run->query_texts,
@@ -62,7 +64,7 @@ static icl_status select_demonstrations(icl_run *run, const size_t *selves,
 
 static icl_status order_demonstrations(icl_run *run, const size_t *selves, const icl_asker *asker)
 {
-    const icl_order_input input = { .query_count = run->query_count,
+    const icl_order_input input = { .query_count = run->asked_count,
                                     .k = run->selection.k,
                                     .indices = run->selection.indices,
                                     .scores = run->selection.scores,
@@ -104,7 +106,7 @@ icl_status icl_run_choose_demonstrations(icl_run *run)
 {
     ICL_TRY(select_and_order(run));
     const size_t k = run->selection.k;
-    for (size_t q = 0; q < run->query_count; q++) {
+    for (size_t q = 0; q < run->asked_count; q++) {
         run_query *item = &run->queries[q];
         item->shown = malloc((k + 1) * sizeof *item->shown);
         if (item->shown == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for queries");
