@@ -33,8 +33,9 @@ static char *default_path(const char *name)
 
 /* Everything a run and a comparison write. */
 static const char *const file_names[] = {
-    "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "results.json", "samples.jsonl",
-    "meter.json",     "compare.json",       "compare.md",         "compare.svg"
+    "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "results.json",
+    "samples.jsonl",  "meter.json",         "compare.json",       "compare.md",
+    "compare.svg",    "search.json",        "leaderboard.md"
 };
 enum { FILE_COUNT = sizeof file_names / sizeof file_names[0], JOURNAL_FILES = 3 };
 

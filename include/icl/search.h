@@ -124,12 +124,14 @@ typedef enum icl_search_fate {
  *  they are 0. */
 typedef struct icl_search_candidate {
     const char *strategy; /**< in canonical form */
+    const char *brief;    /**< the same by icl_strategy_brief */
     icl_search_fate fate;
-    const char *reason;  /**< why it was left out; "" otherwise */
-    size_t round_count;  /**< rounds it took part in */
-    size_t query_count;  /**< of its last round */
-    icl_metrics metrics; /**< on those */
-    double value;        /**< the task's metric */
+    const char *reason;   /**< why it was left out; "" otherwise */
+    size_t round_count;   /**< rounds it took part in */
+    size_t query_count;   /**< of its last round */
+    icl_metrics metrics;  /**< on those */
+    double value;         /**< the task's metric */
+    double value_ci95[2]; /**< its interval: Wilson's of an accuracy, else by bootstrap */
     /** Its metric less the leader's on the same queries, and the interval of that: paired
      *  bootstrap, 95 %. 0 for the leader. */
     double difference, difference_ci95[2];

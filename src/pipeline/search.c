@@ -21,7 +21,9 @@ static icl_status make_candidates(icl_search *search)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu strategies", count);
     for (size_t c = 0; c < count; c++) {
         search_candidate *candidate = &search->candidates[c];
+        ICL_TRY(icl_strategy_brief(&candidate->brief, search->space.lines[c]));
         candidate->figures = (icl_search_candidate){ .strategy = search->space.lines[c],
+                                                     .brief = candidate->brief,
                                                      .fate = ICL_SEARCH_REMAINS,
                                                      .reason = "" };
         candidate->predicted =
@@ -82,6 +84,7 @@ void icl_search_free(icl_search *search)
         search_candidate *candidate = &search->candidates[c];
         icl_run_free(candidate->run);
         icl_text_deinit(&candidate->reason);
+        free(candidate->brief);
         free(candidate->predicted);
         free(candidate->resampled);
     }

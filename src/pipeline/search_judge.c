@@ -88,21 +88,41 @@ static double value_of(judging *self, const search_candidate *member)
     return icl_weighted_metric_of(&self->metric, member->predicted, self->weights);
 }
 
+static void set_interval(double ci95[2], icl_interval interval)
+{
+    ci95[0] = interval.low;
+    ci95[1] = interval.high;
+}
+
+/* Only from all queries of the member's last round. */
+static void set_value_interval(judging *self, search_candidate *member)
+{
+    icl_search_candidate *figures = &member->figures;
+    if (figures->query_count != self->metric.count) return;
+    if (self->metric.metric == ICL_METRIC_ACCURACY) {
+        memcpy(figures->value_ci95, figures->metrics.accuracy_ci95, sizeof figures->value_ci95);
+        return;
+    }
+    memcpy(self->scratch, member->resampled, ICL_SEARCH_RESAMPLES * sizeof *self->scratch);
+    set_interval(figures->value_ci95,
+                 icl_interval_percentile95(self->scratch, ICL_SEARCH_RESAMPLES));
+}
+
 /* From resampled metrics to differences to the leader's; the leader comes last. */
 static void compare_with_leader(judging *self, search_candidate *member)
 {
     icl_search_candidate *figures = &member->figures;
     double better = 0;
+    set_value_interval(self, member);
     for (size_t b = 0; b < ICL_SEARCH_RESAMPLES; b++) {
         member->resampled[b] -= self->leader->resampled[b];
         better += member->resampled[b] > 0 ? 1 : member->resampled[b] < 0 ? 0 : 0.5;
     }
     memcpy(self->scratch, member->resampled, ICL_SEARCH_RESAMPLES * sizeof *self->scratch);
-    const icl_interval interval = icl_interval_percentile95(self->scratch, ICL_SEARCH_RESAMPLES);
+    set_interval(figures->difference_ci95,
+                 icl_interval_percentile95(self->scratch, ICL_SEARCH_RESAMPLES));
     figures->better = better / ICL_SEARCH_RESAMPLES;
     figures->difference = value_of(self, member) - value_of(self, self->leader);
-    figures->difference_ci95[0] = interval.low;
-    figures->difference_ci95[1] = interval.high;
 }
 
 static icl_status compare_members(judging *self, const icl_search *search, size_t round)

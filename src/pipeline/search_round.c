@@ -311,15 +311,23 @@ static icl_status size_next_round(size_t *out_count, uint64_t *out_tokens, icl_s
 
 /* ---- asking ---- */
 
-static icl_status read_answers(icl_search *search, search_candidate *candidate)
+/* What a query takes when the strategy is asked alone; before any of it is answered. */
+static icl_status measure_alone(search_candidate *candidate)
 {
-    const icl_run *run = candidate->run;
-    const icl_run_summary *summary = icl_run_get_summary(run);
-    icl_search_candidate *figures = &candidate->figures;
     const icl_account nothing_paid = { 0 };
     const icl_batch *batch = icl_run_batch(candidate->run);
     uint64_t tokens;
     ICL_TRY(icl_account_price(&tokens, &nothing_paid, &batch, 1));
+    candidate->figures.tokens_per_query =
+        (double)tokens / (double)icl_run_get_summary(candidate->run)->query_count;
+    return ICL_OK;
+}
+
+static void read_answers(icl_search *search, search_candidate *candidate)
+{
+    const icl_run *run = candidate->run;
+    const icl_run_summary *summary = icl_run_get_summary(run);
+    icl_search_candidate *figures = &candidate->figures;
     for (size_t q = 0; q < summary->query_count; q++)
         candidate->predicted[q] = (uint32_t)icl_run_sample_at(run, q).predicted;
     figures->query_count = summary->query_count;
@@ -327,24 +335,25 @@ static icl_status read_answers(icl_search *search, search_candidate *candidate)
     figures->metrics = summary->metrics;
     figures->value = search->summary.metric == ICL_METRIC_MACRO_F1 ? summary->metrics.macro_f1
                                                                    : summary->metrics.accuracy;
-    figures->tokens_per_query = (double)tokens / (double)summary->query_count;
-    return ICL_OK;
 }
 
 static icl_status ask(icl_search *search)
 {
     icl_run **runs = calloc(search->space.count, sizeof *runs);
     size_t count = 0;
+    icl_status status = ICL_OK;
     if (runs == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu runs", search->space.count);
-    for (size_t c = 0; c < search->space.count; c++)
-        if (search->candidates[c].run != NULL) runs[count++] = search->candidates[c].run;
-    icl_status status = icl_run_execute_all(runs, count);
+    for (size_t c = 0; c < search->space.count && status == ICL_OK; c++) {
+        if (search->candidates[c].run == NULL) continue;
+        runs[count++] = search->candidates[c].run;
+        status = measure_alone(&search->candidates[c]);
+    }
+    if (status == ICL_OK) status = icl_run_execute_all(runs, count);
     free(runs);
     search->summary.tokens_spent = icl_engine_spent(search->engine);
     for (size_t c = 0; c < search->space.count && status == ICL_OK; c++)
-        if (search->candidates[c].run != NULL)
-            status = read_answers(search, &search->candidates[c]);
+        if (search->candidates[c].run != NULL) read_answers(search, &search->candidates[c]);
     return status;
 }
 

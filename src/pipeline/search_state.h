@@ -15,6 +15,7 @@ enum {
 
 typedef struct search_candidate {
     icl_search_candidate figures;
+    char *brief;
     icl_text reason;
     uint32_t *predicted; /* [figures.query_count] of the last round */
     double *resampled;   /* [ICL_SEARCH_RESAMPLES] the metric, or the difference to the leader */
