@@ -8,7 +8,8 @@ import unittest
 
 from program import BIN, Case, SOURCE
 
-COMMANDS = ["run", "plan", "select", "fit", "score", "train", "methods", "tasks", "doctor", "help"]
+COMMANDS = ["run", "plan", "search", "select", "fit", "score", "train", "methods", "tasks",
+            "doctor", "help"]
 
 
 class Manual(Case):
@@ -57,7 +58,7 @@ class Completion(Case):
     def test_commands(self):
         self.assertEqual(self.complete(""), set(COMMANDS) | {"--help", "--version"})
         self.assertEqual(self.complete("pl"), {"plan"})
-        self.assertEqual(self.complete("help", "s"), {"score", "select"})
+        self.assertEqual(self.complete("help", "s"), {"score", "search", "select"})
 
     def test_options_and_their_values(self):
         self.assertEqual(self.complete("run", "--no"), {"--no-zero-shot", "--no-eta"})
@@ -71,6 +72,7 @@ class Completion(Case):
         self.write("own.yaml", "")
         self.assertEqual(self.complete("run", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("select", ""), {"snips", "tiny", "own.yaml"})
+        self.assertEqual(self.complete("search", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("methods", "s"), {"select", "score", "source", "start"})
         self.assertEqual(self.complete("train", ""), {"own.yaml"})
 
