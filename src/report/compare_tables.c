@@ -41,15 +41,15 @@ static void append_figures(icl_text *out, const icl_compare *compare, size_t ind
                            double tokens_per_second)
 {
     const icl_compare_task task = icl_compare_task_at(compare, index);
-    icl_text_printf(out, "%4s  %9s   %-16s  %6s %6s  %11s %10s", "",
+    icl_text_printf(out, "%4s %9s  %-14s  %6s %6s %12s %9s", "",
                     icl_compare_metric_name(task.metric), "95 % interval", "ECE", "shots",
                     "trie tokens", "before");
     icl_text_append_string(out, tokens_per_second > 0 ? "    alone\n" : "\n");
     for (size_t s = 0; s < icl_compare_get_summary(compare)->strategy_count; s++) {
         const icl_compare_figures *figures = &task.figures[s];
         const uint64_t tokens = figures->tokens_trie + figures->tokens_before;
-        icl_text_printf(out, "%4zu  %9.3f   %.3f .. %.3f    %6.3f %6zu  %11" PRIu64 " %10" PRIu64,
-                        s + 1, figures->value, figures->ci95[0], figures->ci95[1], figures->ece,
+        icl_text_printf(out, "%4zu %9.3f  %.3f .. %.3f  %6.3f %6zu %12" PRIu64 " %9" PRIu64, s + 1,
+                        figures->value, figures->ci95[0], figures->ci95[1], figures->ece,
                         figures->shots, figures->tokens_trie, figures->tokens_before);
         if (tokens_per_second > 0)
             icl_text_printf(out, " %6.1f s", (double)tokens / tokens_per_second);
@@ -59,11 +59,11 @@ static void append_figures(icl_text *out, const icl_compare *compare, size_t ind
 
 static void append_pairs(icl_text *out, const icl_compare_task *task)
 {
-    icl_text_printf(out, "\n%9s  %10s   %-18s %14s  %7s  %8s\n", "pair", "difference",
+    icl_text_printf(out, "\n%9s %10s  %-16s  %14s  %7s  %8s\n", "pair", "difference",
                     "95 % interval", "only one right", "p", "p (Holm)");
     for (size_t i = 0; i < task->pair_count; i++) {
         const icl_compare_pair *pair = &task->pairs[i];
-        icl_text_printf(out, "%4zu - %-2zu  %+10.3f   %+.3f .. %+.3f %8zu %7zu  ", pair->first + 1,
+        icl_text_printf(out, "%4zu - %-2zu %+10.3f  %+.3f .. %+.3f  %6zu %7zu  ", pair->first + 1,
                         pair->second + 1, pair->difference, pair->ci95[0], pair->ci95[1],
                         pair->first_only, pair->second_only);
         append_p(out, pair->p, 7);
@@ -82,7 +82,7 @@ static void append_task(icl_text *out, const icl_compare *compare, size_t index,
                     task.name, task.query_count, task.label_count, task.pool_count,
                     task.majority_accuracy);
     append_figures(out, compare, index, tokens_per_second);
-    icl_text_printf(out, "      together %" PRIu64 " tokens, one after another %" PRIu64 "\n",
+    icl_text_printf(out, "     together %" PRIu64 " tokens, one after another %" PRIu64 "\n",
                     task.tokens_trie, apart);
     append_pairs(out, &task);
 }

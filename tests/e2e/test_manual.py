@@ -8,8 +8,7 @@ import unittest
 
 from program import BIN, Case, SOURCE
 
-COMMANDS = ["run", "plan", "search", "select", "fit", "score", "train", "methods", "tasks",
-            "doctor", "help"]
+COMMANDS = ["run", "plan", "search", "compare", "select", "fit", "score", "train", "methods", "tasks", "doctor", "help"]
 
 
 class Manual(Case):
@@ -73,6 +72,7 @@ class Completion(Case):
         self.assertEqual(self.complete("run", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("select", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("search", ""), {"snips", "tiny", "own.yaml"})
+        self.assertEqual(self.complete("compare", "tiny", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("methods", "s"), {"select", "score", "source", "start"})
         self.assertEqual(self.complete("train", ""), {"own.yaml"})
 
