@@ -270,6 +270,31 @@ static void test_run__data_may_come_from_the_caller(void **state)
     icl_task_data_deinit(&data);
 }
 
+/* Demonstrations of several tasks, each with its own instruction: a field like any other. */
+static void test_run__demonstrations_carry_their_own_instructions(void **state)
+{
+    test_world *world = *state;
+    static const char expected[] = "Is it warm?\nText: alpha beta\nLabel: pos\n\n"
+                                   "Who did it?\nText: gamma delta\nLabel: neg\n\n"
+                                   "Good or bad?\nText: alpha beta too\nLabel:";
+    write_file(world->train,
+               "{\"text\":\"gamma delta\",\"label\":\"neg\",\"instruction\":\"Who did it?\"}\n"
+               "{\"text\":\"alpha beta\",\"label\":\"pos\",\"instruction\":\"Is it warm?\"}\n");
+    write_file(world->test, "{\"text\":\"alpha beta too\",\"instruction\":\"Good or bad?\"}\n");
+    assert_int_equal(icl_task_set_text(world->task, ICL_TASK_TEMPLATE,
+                                       "{{ instruction }}\nText: {{ text }}\nLabel:"),
+                     ICL_OK);
+    icl_run *run = execute(world, "select=bm25(k=2) order=given score=mix calibrate=contextual");
+    size_t count;
+    const icl_batch *batch = icl_run_batch(run);
+    const int32_t *tokens = icl_batch_prefix(batch, icl_batch_request_prefix(batch, 0), &count);
+    char shown[sizeof expected] = "";
+    assert_int_equal(count, sizeof expected); /* BOS for NUL */
+    for (size_t i = 1; i < count; i++) shown[i - 1] = (char)tokens[i];
+    assert_string_equal(shown, expected);
+    icl_run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +310,7 @@ int main(void)
         TEST(test_run__a_method_that_asks_is_answered_while_the_run_is_made),
         TEST(test_run__runs_together_share_what_they_ask),
         TEST(test_run__data_may_come_from_the_caller),
+        TEST(test_run__demonstrations_carry_their_own_instructions),
         TEST(test_run__mistakes_are_refused_before_the_model_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
