@@ -274,13 +274,13 @@ static void test_run__data_may_come_from_the_caller(void **state)
 static void test_run__demonstrations_carry_their_own_instructions(void **state)
 {
     test_world *world = *state;
-    static const char expected[] = "Is it warm?\nText: alpha beta\nLabel: pos\n\n"
-                                   "Who did it?\nText: gamma delta\nLabel: neg\n\n"
-                                   "Good or bad?\nText: alpha beta too\nLabel:";
+    static const char expected[] = "Who did it?\nText: gamma delta\nLabel: neg\n\n"
+                                   "Is it warm?\nText: alpha beta\nLabel: pos\n\n"
+                                   "Good or bad?\nText: epsilon\nLabel:";
     write_file(world->train,
                "{\"text\":\"gamma delta\",\"label\":\"neg\",\"instruction\":\"Who did it?\"}\n"
                "{\"text\":\"alpha beta\",\"label\":\"pos\",\"instruction\":\"Is it warm?\"}\n");
-    write_file(world->test, "{\"text\":\"alpha beta too\",\"instruction\":\"Good or bad?\"}\n");
+    write_file(world->test, "{\"text\":\"epsilon\",\"instruction\":\"Good or bad?\"}\n");
     assert_int_equal(icl_task_set_text(world->task, ICL_TASK_TEMPLATE,
                                        "{{ instruction }}\nText: {{ text }}\nLabel:"),
                      ICL_OK);
