@@ -89,6 +89,9 @@ icl_status icl_run_make_requests(icl_run *run)
     run->calibrating.content_free_row = run->asked_count + (zero_shot ? run->query_count : 0);
     if (zero_shot) ICL_TRY(add_queries(run, run->query_count, false));
     ICL_TRY(icl_run_add_calibration_rows(run));
+    const icl_status status = icl_scoring_add_anchors(run->scoring, run->options.seed);
+    if (status != ICL_OK)
+        return icl_error_prefix(status, "score=%s", run->strategy.score->card.name);
     run->summary.joins_merged = icl_scoring_joins_merged(run->scoring);
     return ICL_OK;
 }

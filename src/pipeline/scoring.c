@@ -94,8 +94,18 @@ static icl_status settle_given(icl_scoring *scoring, const char *tail, size_t ta
     return scoring->given != NULL ? ICL_OK : out_of_memory();
 }
 
+static icl_status check_model(const icl_scoring *scoring)
+{
+    const icl_model_info *info = icl_model_get_info(icl_engine_model(scoring->source->engine));
+    if (!icl_score_wants_part(&scoring->wants, ICL_SCORE_HIDDEN) || info->hidden_states)
+        return ICL_OK;
+    return icl_error_set(ICL_EUNSUPPORTED, "the model does not give hidden states (%s)",
+                         info->description);
+}
+
 static icl_status begin(icl_scoring *scoring, const icl_jinja *template)
 {
+    ICL_TRY(check_model(scoring));
     size_t tail_length;
     const char *tail = icl_jinja_tail(template, &tail_length);
     /* The sequence ends with the answer, so its answers come for nothing. */
@@ -116,6 +126,7 @@ icl_status icl_scoring_new(icl_scoring **out, const icl_ask_source *source,
     if (scoring == NULL) return out_of_memory();
     scoring->source = source;
     scoring->wants = *wants;
+    scoring->anchor_first = SCORING_NONE;
     const icl_status status = begin(scoring, template);
     if (status != ICL_OK) {
         icl_scoring_free(scoring);
@@ -131,7 +142,9 @@ void icl_scoring_free(icl_scoring *scoring)
     for (size_t i = 0; i < scoring->row_count; i++) {
         free(scoring->rows[i].shown);
         free(scoring->rows[i].shown_labels);
+        free(scoring->rows[i].input);
     }
+    icl_scoring_free_anchors(scoring);
     for (size_t i = 0; i < scoring->name_count; i++) free(scoring->flipped_words[i]);
     for (size_t i = 0; i < scoring->context_count; i++) free(scoring->contexts[i]);
     free(scoring->rows);
@@ -159,13 +172,18 @@ icl_status icl_scoring_add(icl_scoring *scoring, const icl_shown *shown, size_t 
 {
     ICL_TRY(icl_cancel_check(icl_model_interrupt_flag(icl_engine_model(scoring->source->engine))));
     ICL_TRY(icl_array_reserve(&scoring->rows, &scoring->row_capacity, scoring->row_count + 1));
+    const bool compared = scoring->wants.anchors > 0 && scoring->anchor_first == SCORING_NONE;
     scoring_row row = { .name = shown->name,
                         .shown = malloc((shown->count + 1) * sizeof *row.shown),
                         .shown_labels = malloc((shown->count + 1) * sizeof *row.shown_labels),
-                        .shown_count = shown->count };
-    if (row.shown == NULL || row.shown_labels == NULL) {
+                        .shown_count = shown->count,
+                        .next_request = SCORING_NONE,
+                        .hidden_request = SCORING_NONE,
+                        .input = compared ? strdup(shown->input) : NULL };
+    if (row.shown == NULL || row.shown_labels == NULL || (compared && row.input == NULL)) {
         free(row.shown);
         free(row.shown_labels);
+        free(row.input);
         return out_of_memory();
     }
     for (size_t i = 0; i < shown->count; i++) {
@@ -206,7 +224,9 @@ size_t icl_scoring_joins_merged(const icl_scoring *scoring)
 size_t icl_scoring_request_row(const icl_scoring *scoring, size_t request)
 {
     assert(request < scoring->request_count);
-    return scoring->requests[request].row;
+    const size_t row = scoring->requests[request].row;
+    const scoring_anchor *anchor = icl_scoring_anchor(scoring, row);
+    return anchor == NULL ? row : scoring->sets[anchor->set]->owner;
 }
 
 void icl_scoring_describe_request(icl_text *out, const icl_scoring *scoring, size_t request)
@@ -215,6 +235,12 @@ void icl_scoring_describe_request(icl_text *out, const icl_scoring *scoring, siz
     const scoring_request *made = &scoring->requests[request];
     const icl_label_space *labels = icl_verbalizer_labels(scoring->source->verbalizer);
     const size_t label = scoring->name_labels[made->name];
+    const scoring_anchor *anchor = icl_scoring_anchor(scoring, made->row);
+    if (anchor != NULL) icl_text_printf(out, "anchor-%s/", scoring->source->pool.ids[anchor->item]);
+    if (made->part == ICL_SCORE_NEXT || made->part == ICL_SCORE_HIDDEN) {
+        icl_text_append_string(out, icl_score_part_names[made->part]);
+        return;
+    }
     if (made->part != ICL_SCORE_ANSWER)
         icl_text_printf(out, "%s/", icl_score_part_names[made->part]);
     if (icl_score_part_is_each(made->part))
@@ -239,6 +265,31 @@ static icl_status make_answers(icl_scoring *scoring)
                : out_of_memory();
 }
 
+static void read_next(icl_score_next *out, const icl_batch *batch, const scoring_row *row)
+{
+    if (row->next_request == SCORING_NONE) return;
+    if (row->next_is_whole)
+        out->whole = icl_batch_whole_distribution_nats(batch, row->next_request, &out->count);
+    else
+        out->tokens = icl_batch_top_tokens(batch, row->next_request, &out->nats, &out->count);
+}
+
+static void collect_row(icl_scoring *scoring, size_t index)
+{
+    const scoring_row *row = &scoring->rows[index];
+    icl_score_row *answered = &scoring->answer_rows[index];
+    size_t size;
+    scoring->row_names[index] = row->name;
+    answered->shown_count = row->shown_count;
+    answered->shown_labels = row->shown_labels;
+    for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++)
+        if (row->first_cells[part] != SCORING_NONE)
+            answered->cells[part] = &scoring->answers[row->first_cells[part]];
+    read_next(&answered->next, scoring->batch, row);
+    if (row->hidden_request != SCORING_NONE)
+        answered->hidden = icl_batch_hidden(scoring->batch, row->hidden_request, &size);
+}
+
 icl_status icl_scoring_collect(icl_scoring *scoring)
 {
     ICL_TRY(make_answers(scoring));
@@ -248,24 +299,19 @@ icl_status icl_scoring_collect(icl_scoring *scoring)
         if (cell->lead != SCORING_NONE) nats += icl_batch_logprob_nats(scoring->batch, cell->lead);
         scoring->answers[i] = (icl_score_cell){ .nats = nats, .size = cell->size };
     }
-    for (size_t r = 0; r < scoring->row_count; r++) {
-        const scoring_row *row = &scoring->rows[r];
-        icl_score_row *answered = &scoring->answer_rows[r];
-        scoring->row_names[r] = row->name;
-        answered->shown_count = row->shown_count;
-        answered->shown_labels = row->shown_labels;
-        for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++)
-            if (row->first_cells[part] != SCORING_NONE)
-                answered->cells[part] = &scoring->answers[row->first_cells[part]];
-    }
+    for (size_t row = 0; row < scoring->row_count; row++) collect_row(scoring, row);
+    ICL_TRY(icl_scoring_collect_anchors(scoring));
+    icl_model *model = icl_engine_model(scoring->source->engine);
     scoring->input = (icl_score_input){
         .label_count = scoring->label_count,
         .name_count = scoring->name_count,
+        .hidden_size = icl_model_get_info(model)->embedding_size,
         .name_labels = scoring->name_labels,
-        .row_count = scoring->row_count,
+        .row_count =
+            scoring->anchor_first == SCORING_NONE ? scoring->row_count : scoring->anchor_first,
         .rows = scoring->answer_rows,
         .row_names = scoring->row_names,
-        .cancelled = icl_model_interrupt_flag(icl_engine_model(scoring->source->engine)),
+        .cancelled = icl_model_interrupt_flag(model),
     };
     return ICL_OK;
 }

@@ -18,6 +18,7 @@
  *   whole                every token of prompt and answer but the first (BOS, where there is one)
  *   input, input-each    the prompt with answer before input, see template/flip.h; what follows the
  *                        last answer is scored, its leading blanks included
+ *   next, hidden         none: what the model expects after the prompt, and its state there
  *   unconditional        the words after the given text, which stands for the input; without
  *                        demonstrations there is no instruction either
  */
@@ -42,6 +43,11 @@ void icl_scoring_free(icl_scoring *scoring);
  * borrowed until icl_scoring_free. As icl_prompter_build. */
 icl_status icl_scoring_add(icl_scoring *scoring, const icl_shown *shown, size_t *out_row);
 
+/* After the last row: the labelled pool items that the method compares rows with, as requests of
+ * the same batch. Which ones depends on the row, the seed and the task alone. ICL_EINVAL: no
+ * labelled item is left for a row. */
+icl_status icl_scoring_add_anchors(icl_scoring *scoring, uint64_t seed);
+
 /* The requests of all rows. Borrowed. */
 icl_batch *icl_scoring_batch(icl_scoring *scoring);
 
@@ -52,15 +58,16 @@ const char *icl_scoring_prompt_hash(const icl_scoring *scoring, size_t row);
 /* Answers whose first token crosses the join, over all rows. */
 size_t icl_scoring_joins_merged(const icl_scoring *scoring);
 
-/* Which row a request serves; the first one, where rows share it. */
+/* Which row a request serves; the first one, where rows share it or its anchors. */
 size_t icl_scoring_request_row(const icl_scoring *scoring, size_t request);
-/* Appends the rest of its name: "<label>[/<name index>]", where it serves another part than the
- * answer "<part>/" before it, and there "<i>/" for the i-th demonstration alone. */
+/* Appends the rest of its name: "<label>[/<name index>]" or nothing for a part about the prompt
+ * alone, where it serves another part than the answer "<part>/" before it, and there "<i>/" for the
+ * i-th demonstration alone. An anchor's begins with "anchor-<pool id>/". */
 void icl_scoring_describe_request(icl_text *out, const icl_scoring *scoring, size_t request);
 
 /* Reads the answers of the executed batch. ICL_ENOMEM. */
 icl_status icl_scoring_collect(icl_scoring *scoring);
-/* What icl_score_run takes, all rows; valid after icl_scoring_collect. Borrowed. */
+/* What icl_score_run takes, all rows but the anchors; valid after icl_scoring_collect. Borrowed. */
 const icl_score_input *icl_scoring_answers(const icl_scoring *scoring);
 
 #endif

@@ -26,8 +26,24 @@ typedef struct scoring_row {
     size_t *shown, *shown_labels; /* [shown_count] */
     size_t shown_count;
     size_t first_cells[ICL_SCORE_PART_COUNT]; /* SCORING_NONE: not asked */
+    size_t next_request, hidden_request;      /* or SCORING_NONE */
+    bool next_is_whole;
+    char *input; /* where anchors are wanted; else NULL */
+    size_t set;  /* of its anchors */
     char prompt_hash[33];
 } scoring_row;
+
+/* A row behind the others. */
+typedef struct scoring_anchor {
+    size_t item; /* of the pool */
+    size_t set;
+} scoring_anchor;
+
+typedef struct scoring_anchor_set {
+    char key[33];
+    size_t owner;        /* the first row that has these anchors */
+    size_t first, count; /* in icl_scoring.anchors */
+} scoring_anchor_set;
 
 /* What a request was made for. */
 typedef struct scoring_request {
@@ -65,9 +81,17 @@ struct icl_scoring {
     scoring_context **contexts;
     size_t context_count, context_capacity;
     icl_string_map context_map;
+    size_t anchor_first; /* rows from here on are anchors; SCORING_NONE: none were added yet */
+    scoring_anchor *anchors;
+    size_t anchor_count, anchor_capacity;
+    scoring_anchor_set **sets;
+    size_t set_count, set_capacity;
+    icl_string_map set_map;
     /* filled by icl_scoring_collect */
     icl_score_cell *answers; /* [cell_count] */
     icl_score_row *answer_rows;
+    icl_score_anchors *anchor_answers; /* [set_count] */
+    size_t *anchor_labels;             /* [anchor_count] */
     const char **row_names;
     icl_score_input input;
 };
@@ -75,5 +99,11 @@ struct icl_scoring {
 /* scoring_prompts.c: makes all requests of a row whose shown items are set; narrows them to what
  * the window leaves and hashes its prompts. */
 icl_status icl_scoring_ask_row(icl_scoring *scoring, size_t row, const char *input);
+
+/* scoring_anchors.c: the anchor that a row is, or NULL. */
+const scoring_anchor *icl_scoring_anchor(const icl_scoring *scoring, size_t row);
+/* Gives every answered row the answers of its anchors. */
+icl_status icl_scoring_collect_anchors(icl_scoring *scoring);
+void icl_scoring_free_anchors(icl_scoring *scoring);
 
 #endif

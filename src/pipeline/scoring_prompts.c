@@ -343,6 +343,54 @@ static icl_status ask_inputs_each(asking *self)
     return ICL_OK;
 }
 
+/* ---- the prompt itself ---- */
+
+static icl_status add_next(icl_scoring *scoring, scoring_row *row, bool is_anchor, size_t prefix)
+{
+    const icl_model_info *info = icl_model_get_info(icl_engine_model(scoring->source->engine));
+    const size_t tokens = is_anchor ? scoring->wants.anchor_tokens : 0;
+    row->next_is_whole = tokens == 0 || tokens >= info->vocab_count;
+    if (row->next_is_whole)
+        return icl_batch_add_whole_distribution(scoring->batch, prefix, &row->next_request);
+    return icl_batch_add_distribution(scoring->batch, prefix, tokens, &row->next_request);
+}
+
+static icl_status ask_prompt(asking *self, icl_score_part part)
+{
+    icl_scoring *scoring = self->scoring;
+    scoring_row *row = row_of(self);
+    const bool is_anchor = icl_scoring_anchor(scoring, self->row) != NULL;
+    icl_prompt prompt = { 0 };
+    size_t prefix;
+    ICL_TRY(icl_shown_build(&prompt, scoring->prompter, scoring->source,
+                            &(icl_shown){ .items = row->shown,
+                                          .count = row->shown_count,
+                                          .input = self->input,
+                                          .name = row->name }));
+    if (row->first_cells[ICL_SCORE_ANSWER] == SCORING_NONE) {
+        narrow(row, prompt.first_kept, prompt.kept_count);
+        icl_hash_add(&self->hash, prompt.text, prompt.length);
+    }
+    icl_status status =
+        icl_batch_add_prefix(scoring->batch, prompt.tokens, prompt.token_count, &prefix);
+    icl_prompt_deinit(&prompt);
+    if (status == ICL_OK)
+        status = part == ICL_SCORE_NEXT
+                     ? add_next(scoring, row, is_anchor, prefix)
+                     : icl_batch_add_hidden(scoring->batch, prefix, &row->hidden_request);
+    return status == ICL_OK ? note_request(self, part, 0, 0) : status;
+}
+
+static icl_status ask_next(asking *self)
+{
+    return ask_prompt(self, ICL_SCORE_NEXT);
+}
+
+static icl_status ask_hidden(asking *self)
+{
+    return ask_prompt(self, ICL_SCORE_HIDDEN);
+}
+
 /* ---- a row ---- */
 
 icl_status icl_scoring_ask_row(icl_scoring *scoring, size_t row, const char *input)
@@ -357,11 +405,15 @@ icl_status icl_scoring_ask_row(icl_scoring *scoring, size_t row, const char *inp
         { ICL_SCORE_UNCONDITIONAL, ask_unconditional },
         { ICL_SCORE_ANSWER_EACH, ask_answers_each },
         { ICL_SCORE_INPUT_EACH, ask_inputs_each },
+        { ICL_SCORE_NEXT, ask_next },
+        { ICL_SCORE_HIDDEN, ask_hidden },
     };
+    const bool is_anchor = icl_scoring_anchor(scoring, row) != NULL;
+    const unsigned parts = is_anchor ? scoring->wants.anchor_parts : scoring->wants.parts;
     asking self = { .scoring = scoring, .row = row, .input = input };
     icl_hash_begin(&self.hash);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (icl_score_wants_part(&scoring->wants, kinds[i].part)) ICL_TRY(kinds[i].ask(&self));
+        if ((parts & 1u << kinds[i].part) != 0) ICL_TRY(kinds[i].ask(&self));
     assert(scoring->request_count == icl_batch_count(scoring->batch));
     icl_hash_hex(scoring->rows[row].prompt_hash, icl_hash_end(&self.hash));
     return ICL_OK;

@@ -37,6 +37,8 @@ const char *const icl_score_part_names[] = {
     [ICL_SCORE_UNCONDITIONAL] = "unconditional",
     [ICL_SCORE_ANSWER_EACH] = "answer-each",
     [ICL_SCORE_INPUT_EACH] = "input-each",
+    [ICL_SCORE_NEXT] = "next",
+    [ICL_SCORE_HIDDEN] = "hidden",
     [ICL_SCORE_PART_COUNT] = NULL,
 };
 
@@ -69,12 +71,12 @@ static icl_status unknown_part(const char *name, size_t length)
 {
     char shown[ICL_QUOTE_BYTES];
     char *copy = icl_string_copy(name, length);
-    const size_t nearest = copy == NULL
-                               ? ICL_SCORE_PART_COUNT
-                               : icl_nearest_name(copy, icl_score_part_names, ICL_SCORE_PART_COUNT);
+    const size_t nearest =
+        copy == NULL ? ICL_SCORE_CELL_PART_COUNT
+                     : icl_nearest_name(copy, icl_score_part_names, ICL_SCORE_CELL_PART_COUNT);
     free(copy);
     icl_quote(shown, name, length);
-    if (nearest < ICL_SCORE_PART_COUNT)
+    if (nearest < ICL_SCORE_CELL_PART_COUNT)
         return icl_error_set(ICL_ENOTFOUND, "unknown part %s to record; did you mean \"%s\"?",
                              shown, icl_score_part_names[nearest]);
     return icl_error_set(ICL_ENOTFOUND,
@@ -89,10 +91,11 @@ icl_status icl_score_parts_parse(unsigned *out_parts, const char *list)
     for (const char *at = list; *at != '\0';) {
         const size_t length = strcspn(at, ",");
         size_t part = 0;
-        while (part < ICL_SCORE_PART_COUNT && (strlen(icl_score_part_names[part]) != length ||
-                                               memcmp(icl_score_part_names[part], at, length) != 0))
+        while (part < ICL_SCORE_CELL_PART_COUNT &&
+               (strlen(icl_score_part_names[part]) != length ||
+                memcmp(icl_score_part_names[part], at, length) != 0))
             part++;
-        if (part == ICL_SCORE_PART_COUNT) return unknown_part(at, length);
+        if (part == ICL_SCORE_CELL_PART_COUNT) return unknown_part(at, length);
         parts |= 1u << part;
         at += length + (at[length] == ',');
     }

@@ -15,14 +15,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <icl/status.h>
 
 #include "base/card.h"
 #include "score/normalise.h"
 
-/* What can be asked about a row, for every name y of every label. C are the row's demonstrations,
- * x its input; C' are the demonstrations with the answer before the input. */
+/* What can be asked about a row: for every name y of every label, and of the prompt alone. C are
+ * the row's demonstrations, x its input; C' are the demonstrations with the answer before the
+ * input. */
 typedef enum icl_score_part {
     ICL_SCORE_ANSWER,        /* log P(y | C, x) */
     ICL_SCORE_WHOLE,         /* log P of all tokens of C, x, y but the first */
@@ -30,10 +32,14 @@ typedef enum icl_score_part {
     ICL_SCORE_UNCONDITIONAL, /* log P(y | a text instead of the input) */
     ICL_SCORE_ANSWER_EACH,   /* log P(y | c, x) for every demonstration c alone */
     ICL_SCORE_INPUT_EACH,    /* log P(x | c', y) for every demonstration c alone */
+    ICL_SCORE_NEXT,          /* the distribution of the token after C, x; no cells */
+    ICL_SCORE_HIDDEN,        /* the last hidden state after C, x; no cells */
     ICL_SCORE_PART_COUNT,
+    ICL_SCORE_CELL_PART_COUNT = ICL_SCORE_NEXT, /* parts before it have a cell for every name */
 } icl_score_part;
 
-/* "answer", "whole", "input", "unconditional", "answer-each", "input-each": by icl_score_part. */
+/* "answer", "whole", "input", "unconditional", "answer-each", "input-each", "next", "hidden": by
+ * icl_score_part. */
 extern const char *const icl_score_part_names[];
 
 /* Whether it is asked for each demonstration alone. */
@@ -46,11 +52,22 @@ typedef enum icl_score_given {
     ICL_GIVEN_CONTENT_FREE, /* the template with "N/A" in every input field */
 } icl_score_given;
 
+/* What the labelled pool items that rows are compared with show before their own inputs. */
+typedef enum icl_anchors_show {
+    ICL_ANCHORS_SHOW_SAME,   /* the row's demonstrations */
+    ICL_ANCHORS_SHOW_RANDOM, /* as many as the row, drawn for each anchor: one set of anchors serves
+                                all rows with the same number of demonstrations */
+} icl_anchors_show;
+
 typedef struct icl_score_wants {
     unsigned parts; /* a bit (1 << part) of each part that is to be asked */
     icl_score_given given;
     const char *text;          /* ICL_GIVEN_TEXT; borrowed from the options */
     bool given_demonstrations; /* C stands before what is given */
+    size_t anchors;            /* labelled pool items to compare a row with; 0: none */
+    unsigned anchor_parts;     /* as `parts`, of each anchor */
+    icl_anchors_show anchors_show;
+    size_t anchor_tokens; /* ICL_SCORE_NEXT of an anchor: the so many likeliest; 0: all */
 } icl_score_wants;
 
 /* One answered question. */
@@ -62,17 +79,38 @@ typedef struct icl_score_cell {
     icl_answer_size size;
 } icl_score_cell;
 
+/* A distribution of the next token, nats: of all tokens, or the likeliest ones. */
+typedef struct icl_score_next {
+    const float *whole; /* [count], token by token; or NULL */
+    const int32_t *tokens;
+    const double *nats; /* [count] of `tokens`, the likeliest first; or NULL */
+    size_t count;
+} icl_score_next;
+
+struct icl_score_row;
+
+/* Labelled pool items, as many of each label as there are, none of them among the row's
+ * demonstrations and none with the row's own input. In a fixed random order. */
+typedef struct icl_score_anchors {
+    size_t count;
+    const struct icl_score_row *rows; /* [count] */
+    const size_t *labels;             /* [count] */
+} icl_score_anchors;
+
 /* A query, or what is scored like one: a content-free input, a validation item. */
 typedef struct icl_score_row {
     /* By part; NULL unless it is wanted. [name_count]; of the parts about single demonstrations
      * [icl_score_block_count][name_count]. */
     const icl_score_cell *cells[ICL_SCORE_PART_COUNT];
-    size_t shown_count;         /* demonstrations */
-    const size_t *shown_labels; /* [shown_count], in order of showing */
+    icl_score_next next;              /* of ICL_SCORE_NEXT */
+    const float *hidden;              /* [hidden_size] of ICL_SCORE_HIDDEN, or NULL */
+    const icl_score_anchors *anchors; /* NULL unless wanted; rows may share them */
+    size_t shown_count;               /* demonstrations */
+    const size_t *shown_labels;       /* [shown_count], in order of showing */
 } icl_score_row;
 
 typedef struct icl_score_input {
-    size_t label_count, name_count;
+    size_t label_count, name_count, hidden_size;
     const size_t *name_labels; /* [name_count] the label that a name words, ascending; every label
                                   has a name */
     size_t row_count;
@@ -85,7 +123,7 @@ typedef struct icl_score_method {
     icl_card card;
     icl_score_wants (*wants)(const icl_options *options);
     /* out [row_count][label_count] is zeroed; the higher, the likelier. A row's scores depend on
-     * its own cells alone. */
+     * its own answers and its anchors' alone. */
     icl_status (*run)(double *out, const icl_score_input *input, const icl_options *options);
 } icl_score_method;
 
@@ -100,7 +138,7 @@ icl_status icl_score_find(const icl_score_method **out, const char *name);
 
 /* What a call of the method asks. */
 icl_score_wants icl_score_wanted(const icl_score_method *method, const icl_options *options);
-/* The bits of a comma-separated list of parts; ICL_ENOTFOUND offers the nearest name. */
+/* The bits of a comma-separated list of parts with cells; ICL_ENOTFOUND offers the nearest name. */
 icl_status icl_score_parts_parse(unsigned *out_parts, const char *list);
 bool icl_score_wants_part(const icl_score_wants *wants, icl_score_part part);
 
