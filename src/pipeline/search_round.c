@@ -67,6 +67,7 @@ static icl_status build_run(icl_search *search, search_candidate *candidate, siz
     /* What has taken part is not left out for want of tokens: the search is over. */
     const bool is_over = status == ICL_EBUDGET && search->summary.round_count > 0;
     if (is_over || !is_its_own_fault(status)) return status;
+    if (status == ICL_EBUDGET) icl_error_prefix(status, "to choose demonstrations");
     leave_out(candidate, icl_error_message());
     return ICL_OK;
 }
