@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "math/logspace.h"
 #include "pipeline/ask_parts.h"
 
@@ -15,6 +16,66 @@ typedef struct candidates {
     double *nats;          /* [count] */
     size_t count;
 } candidates;
+
+/* ---- words of the template and of the labels ---- */
+
+static int compare_tokens(const void *left, const void *right)
+{
+    const int32_t a = *(const int32_t *)left, b = *(const int32_t *)right;
+    return (a > b) - (a < b);
+}
+
+static bool is_of_form(const icl_ask_draw *draw, int32_t token)
+{
+    return draw->form_count > 0 && bsearch(&token, draw->form_tokens, draw->form_count,
+                                           sizeof token, compare_tokens) != NULL;
+}
+
+/* The template around its fields, then every label's words as an answer has them. */
+static icl_status write_form(icl_text *out, const icl_ask_source *source)
+{
+    const icl_label_space *labels = icl_verbalizer_labels(source->verbalizer);
+    for (size_t i = 0; i < source->forms->frame_count; i++)
+        icl_text_append_string(out, source->forms->frame[i]);
+    for (size_t label = 0; label < icl_label_space_count(labels); label++) {
+        icl_text_append_string(out, source->prompts.answer_prefix);
+        icl_text_append_string(out, icl_verbalizer_word(source->verbalizer, label, 0));
+    }
+    return icl_text_status(out);
+}
+
+static icl_status find_form_tokens(icl_ask_draw *out, const icl_ask_source *source)
+{
+    icl_model *model = icl_engine_model(source->engine);
+    icl_text text = { 0 };
+    icl_status status = write_form(&text, source);
+    const size_t capacity = text.length + 1; /* a token has a byte or more */
+    if (status == ICL_OK) out->form_tokens = malloc(capacity * sizeof *out->form_tokens);
+    if (status == ICL_OK && out->form_tokens == NULL)
+        status = icl_error_set(ICL_ENOMEM, "out of memory for the tokens of a template");
+    if (status == ICL_OK)
+        status = icl_model_tokenize(model, out->form_tokens, capacity, &out->form_count,
+                                    icl_text_string(&text), text.length, false);
+    if (status == ICL_OK)
+        qsort(out->form_tokens, out->form_count, sizeof *out->form_tokens, compare_tokens);
+    icl_text_deinit(&text);
+    return status;
+}
+
+icl_status icl_ask_draw_init(icl_ask_draw *out, const icl_ask_source *source,
+                             const icl_ask_generation *how)
+{
+    icl_ask_draw made = { .how = how,
+                          .vocab_count =
+                              icl_model_get_info(icl_engine_model(source->engine))->vocab_count };
+    icl_status status = ICL_OK;
+    if (how->keeps_form && how->temperature > 0) status = find_form_tokens(&made, source);
+    if (status == ICL_OK)
+        *out = made;
+    else
+        icl_ask_draw_deinit(&made);
+    return status;
+}
 
 /* ---- runs that would be repeated ---- */
 
@@ -42,10 +103,12 @@ static void forbid(candidates *from, int32_t token)
         if (from->tokens[i] == token) from->nats[i] = -INFINITY;
 }
 
-static void forbid_repeats(candidates *from, icl_ask_tokens text, size_t no_repeat)
+static void forbid_repeats(candidates *from, icl_ask_tokens text, const icl_ask_draw *draw)
 {
+    const size_t no_repeat = draw->how->no_repeat;
     for (size_t place = no_repeat - 1; no_repeat > 0 && place < text.count; place++)
-        if (forbids(text, place, no_repeat)) forbid(from, text.tokens[place]);
+        if (forbids(text, place, no_repeat) && !is_of_form(draw, text.tokens[place]))
+            forbid(from, text.tokens[place]);
 }
 
 /* ---- requests ---- */
@@ -120,14 +183,16 @@ icl_status icl_ask_draw_read(int32_t *out, icl_ask_draw *draw, icl_rng *rng, con
     const double temperature = draw->how->temperature;
     candidates from;
     ICL_TRY(read_candidates(&from, draw, batch, request));
-    forbid_repeats(&from, text, draw->how->no_repeat);
+    forbid_repeats(&from, text, draw);
     if (temperature > 0 && !icl_ask_draws_from_all(draw)) keep_likeliest(&from, draw->how->top_k);
     size_t place = icl_argmax(from.nats, from.count);
     if (from.nats[place] == -INFINITY) {
         *out = ICL_ASK_NO_TOKEN;
         return ICL_OK;
     }
-    if (temperature > 0) place = draw_place(&from, place, temperature, icl_rng_unit(rng));
+    const int32_t likeliest = from.tokens != NULL ? from.tokens[place] : (int32_t)place;
+    if (temperature > 0 && !is_of_form(draw, likeliest))
+        place = draw_place(&from, place, temperature, icl_rng_unit(rng));
     *out = from.tokens != NULL ? from.tokens[place] : (int32_t)place;
     return ICL_OK;
 }
@@ -135,5 +200,6 @@ icl_status icl_ask_draw_read(int32_t *out, icl_ask_draw *draw, icl_rng *rng, con
 void icl_ask_draw_deinit(icl_ask_draw *draw)
 {
     free(draw->nats);
-    draw->nats = NULL;
+    free(draw->form_tokens);
+    *draw = (icl_ask_draw){ 0 };
 }

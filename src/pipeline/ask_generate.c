@@ -107,7 +107,8 @@ static icl_status take_token(const generation *self, continuation *part, int32_t
     ICL_TRY(icl_text_status(&part->text));
     ICL_TRY(icl_array_reserve(&part->tokens, &part->token_capacity, part->token_count + 1));
     part->tokens[part->token_count++] = token;
-    part->ended = part->token_count - part->prompt_count == self->how->tokens_max;
+    part->ended = part->token_count - part->prompt_count == self->how->tokens_max ||
+                  (self->how->last != NULL && strstr(icl_text_string(&part->text), self->how->last) != NULL);
     end_at_separator(part, self->source->prompts.separator);
     return ICL_OK;
 }
@@ -298,10 +299,7 @@ icl_status icl_ask_generate(void *user, char **out, const icl_ask_prompt *prompt
 {
     const icl_ask_service *service = user;
     const icl_ask_source *source = &service->source;
-    const size_t vocab_count = icl_model_get_info(icl_engine_model(source->engine))->vocab_count;
-    generation self = { .source = source,
-                        .how = how,
-                        .draw = { .how = how, .vocab_count = vocab_count } };
+    generation self = { .source = source, .how = how };
     icl_ask_distinct distinct = { 0 };
     ICL_TRY(find_distinct(&distinct, source, prompts, count, how->temperature > 0));
     char **texts = calloc(distinct.count + 1, sizeof *texts);
@@ -310,6 +308,7 @@ icl_status icl_ask_generate(void *user, char **out, const icl_ask_prompt *prompt
     icl_status status = ICL_OK;
     if (texts == NULL || copies == NULL || self.parts == NULL)
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu texts", count);
+    if (status == ICL_OK) status = icl_ask_draw_init(&self.draw, source, how);
     if (status == ICL_OK) status = generate_all(texts, &self, &distinct, prompts);
     if (status == ICL_OK) status = share_texts(copies, &distinct, texts, count);
     if (status == ICL_OK && count > 0) memcpy(out, copies, count * sizeof *out);

@@ -43,12 +43,17 @@ typedef struct icl_ask_tokens {
 typedef struct icl_ask_draw {
     const icl_ask_generation *how;
     size_t vocab_count;
+    int32_t *form_tokens; /* [form_count] ascending: of what icl_ask_generation.keeps_form says */
+    size_t form_count;
     double *nats; /* of the candidates at hand */
     size_t nats_capacity;
 } icl_ask_draw;
 
 enum { ICL_ASK_NO_TOKEN = -1 }; /* all that is possible would repeat a run */
 
+/* *out is yours: icl_ask_draw_deinit, which is fine on zeroes; borrows `how`. */
+icl_status icl_ask_draw_init(icl_ask_draw *out, const icl_ask_source *source,
+                             const icl_ask_generation *how);
 /* Whether `how` asks for more than the likeliest token. */
 bool icl_ask_draws(const icl_ask_generation *how);
 /* Whether each token takes the model's whole distribution. */

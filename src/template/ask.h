@@ -15,6 +15,7 @@
 #ifndef ICL_TEMPLATE_ASK_H
 #define ICL_TEMPLATE_ASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,10 @@ typedef struct icl_ask_generation {
                            step. Not read when greedy */
     size_t no_repeat;   /* > 0: no token that would repeat a run of so many tokens of the
                            continuation; it ends where that leaves none */
+    const char *last;   /* it also ends after this text; NULL: nothing */
+    bool keeps_form;    /* tokens of the template's and the labels' words are never forbidden, and a
+                           draw takes one wherever it is the likeliest, so that texts keep the form of
+                           demonstrations (Lu et al. 2022) */
     uint64_t seed;      /* of the draws, with the task's name and the prompt's place in the call:
                            equal prompts have draws of their own */
 } icl_ask_generation;

@@ -353,6 +353,45 @@ static void test_ask_generate__ends_where_everything_would_repeat(void **state)
     close_world(&w);
 }
 
+/* 'a' is a label's word and the likeliest: drawn texts take it always, and again and again. */
+static void test_ask_generate__draws_keep_the_words_of_template_and_labels(void **state)
+{
+    (void)state;
+    const icl_ask_prompt prompt = of_query(0, 2);
+    world w = open_with(letter_logits, NULL, 0, NULL);
+    icl_ask_generation how = { .tokens_max = 12, .temperature = 2, .no_repeat = 3, .seed = 5 };
+    for (size_t top_k = 0; top_k <= 4; top_k += 4) {
+        char *kept = NULL, *free_text = NULL;
+        how.top_k = top_k;
+        how.keeps_form = true;
+        draw(&kept, &w, &prompt, 1, how);
+        how.keeps_form = false;
+        draw(&free_text, &w, &prompt, 1, how);
+        assert_string_equal(kept, "aaaaaaaaaaaa");
+        assert_null(strstr(free_text, "aaaa"));
+        free(free_text);
+        free(kept);
+    }
+    close_world(&w);
+}
+
+static void test_ask_generate__ends_after_the_last_text(void **state)
+{
+    (void)state;
+    const icl_ask_prompt prompt = of_query(0, 2);
+    static const char *const lasts[] = { "b", "ab", "bc", "x" }, *const texts[] = { "ab", "ab",
+                                                                                    "abc", "abc" };
+    world w = open_with(spelling_logits, NULL, 0, NULL);
+    for (size_t i = 0; i < 4; i++) {
+        char *text = NULL;
+        draw(&text, &w, &prompt, 1,
+             (icl_ask_generation){ .cue = ">", .tokens_max = 9, .last = lasts[i] });
+        assert_string_equal(text, texts[i]);
+        free(text);
+    }
+    close_world(&w);
+}
+
 /* So long that each prompt is a batch of its own. */
 static void test_ask_generate__long_calls_are_cut_without_a_trace(void **state)
 {
@@ -407,6 +446,8 @@ int main(void)
         cmocka_unit_test(test_ask_generate__no_run_comes_twice),
         cmocka_unit_test(test_ask_generate__cold_draws_are_the_likeliest_tokens),
         cmocka_unit_test(test_ask_generate__ends_where_everything_would_repeat),
+        cmocka_unit_test(test_ask_generate__draws_keep_the_words_of_template_and_labels),
+        cmocka_unit_test(test_ask_generate__ends_after_the_last_text),
         cmocka_unit_test(test_ask_generate__long_calls_are_cut_without_a_trace),
         cmocka_unit_test(test_ask_generate__draws_come_from_the_journal_again),
     };
