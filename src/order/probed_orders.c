@@ -23,7 +23,8 @@ static icl_status prepare(probing *self)
 
 static icl_status make_set(icl_probing_set *out, const probing *self, size_t group)
 {
-    ICL_TRY(icl_probing_set_write(out, self->input, &self->tried, group, self->options));
+    if (icl_probing_set_is_written(self->options))
+        ICL_TRY(icl_probing_set_write(out, self->input, &self->tried, group, self->options));
     if (out->count > 0) return ICL_OK;
     icl_probing_set_deinit(out);
     return icl_probing_set_from_pool(out, &self->pool, group);

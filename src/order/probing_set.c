@@ -13,6 +13,17 @@
 #include "base/text.h"
 #include "order/label_distributions.h"
 
+enum { PROBES_WRITTEN, PROBES_POOL };
+
+const char *const icl_probing_kinds[] = {
+    [PROBES_WRITTEN] = "written", [PROBES_POOL] = "pool", NULL
+};
+
+bool icl_probing_set_is_written(const icl_options *options)
+{
+    return icl_options_int(options, "probes") == PROBES_WRITTEN;
+}
+
 /* ---- from the pool ---- */
 
 icl_status icl_probing_set_from_pool(icl_probing_set *out, const icl_pool_probes *pool,
@@ -158,7 +169,9 @@ static icl_status draw_all(writing *self, const icl_order_input *input,
     static const size_t never_repeated[] = { 3, 5 }; /* the two runs of the authors' code */
     icl_ask_generation how = { .tokens_max = (size_t)icl_options_int(options, "tokens"),
                                .temperature = icl_options_real(options, "temperature"),
-                               .top_k = (size_t)icl_options_int(options, "top_k") };
+                               .top_k = (size_t)icl_options_int(options, "top_k"),
+                               .last = self->ending[0] != '\0' ? self->ending : NULL,
+                               .keeps_form = true };
     const int64_t samples = icl_options_int(options, "samples");
     icl_rng rng = icl_rng_new(input->seed, input->task, tried->groups.keys[group], "order-probing");
     for (size_t run = 0; run < sizeof never_repeated / sizeof *never_repeated; run++) {

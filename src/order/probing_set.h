@@ -11,6 +11,7 @@
 #ifndef ICL_ORDER_PROBING_SET_H
 #define ICL_ORDER_PROBING_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <icl/status.h>
@@ -34,10 +35,10 @@ icl_status icl_probing_set_from_pool(icl_probing_set *out, const icl_pool_probes
 
 /* Every order of the group goes on after the template's opening text, drawn with the options of
  * ICL_PROBING_OPTIONS, once without repeated triples of tokens and once without repeated runs of
- * five. Of a text counts what stands before the template's closing text and the answer, so no
- * label: its fields, without control characters, each of `words_min` words or more; others, and
- * texts that were written before, are dropped. Of more than `inputs` texts the first count. Where
- * nothing is left the set is that of the pool.
+ * five, words of the template excepted, until the text is complete. Of a text counts what stands
+ * before the template's closing text and the answer, so no label: its fields, without control
+ * characters, each of `words_min` words or more; others, and texts that were written before, are
+ * dropped, so that the set may be empty. Of more than `inputs` texts the first count.
  *
  * One call for each draw, with a seed of its own for the group: what is drawn depends on the place
  * in a call. */
@@ -52,14 +53,26 @@ icl_status icl_probing_set_ask(double *rows, const icl_probing_set *probes,
                                const icl_candidate_orders *tried, size_t group,
                                const icl_order_input *input, const char *method);
 
+/* Whether the option `probes` wants texts of the model. */
+bool icl_probing_set_is_written(const icl_options *options);
+
+extern const char *const icl_probing_kinds[];
+
 #define ICL_PROBING_OPTIONS                                                                        \
-    { .name = "inputs",                                                                            \
-      .type = ICL_OPTION_INT,                                                                      \
-      .fallback = "64",                                                                            \
-      .minimum = 1,                                                                                \
-      .maximum = 1e6,                                                                              \
-      .help = "probing inputs at most; where the model writes none that is usable, as many pool "  \
-              "inputs outside the demonstrations" },                                               \
+    { .name = "probes",                                                                            \
+      .type = ICL_OPTION_CHOICE,                                                                   \
+      .fallback = "written",                                                                       \
+      .choices = icl_probing_kinds,                                                                \
+      .help = "inputs that orders are compared on: texts that the model writes after the "         \
+              "demonstrations, which takes a model of texts and is dear, or pool inputs outside "  \
+              "the demonstrations" },                                                              \
+        { .name = "inputs",                                                                        \
+          .type = ICL_OPTION_INT,                                                                  \
+          .fallback = "64",                                                                        \
+          .minimum = 1,                                                                            \
+          .maximum = 1e6,                                                                          \
+          .help =                                                                                  \
+              "of them at most; where the model writes none that is usable, pool inputs serve" },  \
         { .name = "samples",                                                                       \
           .type = ICL_OPTION_INT,                                                                  \
           .fallback = "1",                                                                         \

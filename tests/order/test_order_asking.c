@@ -292,6 +292,7 @@ static void test_order_asking__costs_what_the_card_says(void **state)
     w.fake.asker.answer_prefix = "";
     /* The fake model's texts have three words. */
     assert_cost(&w, "global-e(inputs=4)", 2 * 3, 2 * (2 * ORDERS + ORDERS * 4));
+    assert_cost(&w, "local-e(inputs=4,probes=pool)", 2, 2 * ORDERS * 4);
     w.input.k = 1;
     assert_cost(&w, "mdl", 0, 0);
     assert_cost(&w, "t-fair", 0, 0);

@@ -18,7 +18,7 @@ typedef struct writer {
     const char *const *texts; /* ends with NULL; then "" */
     size_t written;
     icl_ask_generation how[DRAWS_MAX];
-    char opening[DRAWS_MAX][16];
+    char opening[DRAWS_MAX][16], last[DRAWS_MAX][16];
 } writer;
 
 static void writes(void *context, fake_answer *answer, const fake_data *data,
@@ -30,6 +30,7 @@ static void writes(void *context, fake_answer *answer, const fake_data *data,
     assert_true(self->written < DRAWS_MAX);
     self->how[self->written] = *how;
     snprintf(self->opening[self->written], sizeof *self->opening, "%s", prompt->written);
+    snprintf(self->last[self->written], sizeof *self->last, "%s", how->last ? how->last : "");
     size_t count = 0;
     while (self->texts[count] != NULL) count++;
     if (self->written < count)
@@ -173,6 +174,8 @@ static void test_probing_set__draws_as_the_authors_do(void **state)
         const icl_ask_generation *how = &s.writer.how[i];
         assert_true(how->temperature == 2 && how->top_k == 20 && how->tokens_max == 128);
         assert_int_equal(how->no_repeat, i < 4 ? 3 : 5);
+        assert_true(how->keeps_form);
+        assert_string_equal(s.writer.last[i], "\nMood:");
         assert_string_equal(s.writer.opening[i], "Review:"); /* the blank begins the next token */
         if (i % 2 == 1) assert_true(how->seed == s.writer.how[i - 1].seed);
         if (i >= 2) assert_true(how->seed != s.writer.how[i - 2].seed);
