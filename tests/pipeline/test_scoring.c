@@ -90,7 +90,7 @@ static void close_world(world *of)
     icl_model_close(of->model);
 }
 
-static const unsigned all_parts = (1u << ICL_SCORE_PART_COUNT) - 1;
+static const unsigned all_parts = (1u << ICL_SCORE_CELL_PART_COUNT) - 1;
 
 static void begin(world *of, icl_score_wants wants)
 {
