@@ -38,24 +38,44 @@ json_t *icl_report_interval(const double bounds[2])
     return pair;
 }
 
-static void set_metrics(json_t *object, const icl_run_summary *summary)
+static void set_figures(json_t *object, const icl_metrics *metrics, bool known)
 {
-    const icl_metrics *metrics = &summary->metrics;
     const struct {
         const char *name;
         double value;
     } figures[] = { { "macro_f1", metrics->macro_f1 },
                     { "ece", metrics->ece },
                     { "brier", metrics->brier },
-                    { "majority_accuracy", metrics->majority_accuracy } };
+                    { "log_loss", metrics->log_loss },
+                    { "label_bias", metrics->label_bias } };
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+        json_object_set_new(object, figures[i].name,
+                            known ? icl_report_number(figures[i].value) : json_null());
+}
+
+/* The same answers before calibration. */
+static json_t *uncalibrated_object(const icl_run_summary *summary)
+{
+    json_t *object = json_object();
+    const icl_metrics *metrics = &summary->uncalibrated;
+    json_object_set_new(object, "accuracy",
+                        summary->labelled ? icl_report_number(metrics->accuracy) : json_null());
+    set_figures(object, metrics, summary->labelled);
+    return object;
+}
+
+static void set_metrics(json_t *object, const icl_run_summary *summary)
+{
+    const icl_metrics *metrics = &summary->metrics;
     const bool known = summary->labelled;
     json_object_set_new(object, "accuracy",
                         known ? icl_report_number(metrics->accuracy) : json_null());
     json_object_set_new(object, "accuracy_ci95",
                         known ? icl_report_interval(metrics->accuracy_ci95) : json_null());
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        json_object_set_new(object, figures[i].name,
-                            known ? icl_report_number(figures[i].value) : json_null());
+    set_figures(object, metrics, known);
+    json_object_set_new(object, "majority_accuracy",
+                        known ? icl_report_number(metrics->majority_accuracy) : json_null());
+    json_object_set_new(object, "uncalibrated", uncalibrated_object(summary));
     const bool beside = known && summary->has_zero_shot;
     json_object_set_new(object, "zero_shot_accuracy",
                         beside ? icl_report_number(summary->zero_shot.accuracy) : json_null());

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "math/logspace.h"
 #include "pipeline/run_answers.h"
 #include "report/figures.h"
 #include "report/folder.h"
@@ -18,7 +19,8 @@ static icl_status out_of_memory(void)
 
 /* ---- results.json ---- */
 
-static json_t *class_object(const char *name, const icl_class_metrics *figures)
+static json_t *class_object(const char *name, const icl_class_metrics *figures,
+                            const icl_class_metrics *uncalibrated)
 {
     json_t *object = json_object();
     json_object_set_new(object, "label", json_string(name));
@@ -28,38 +30,67 @@ static json_t *class_object(const char *name, const icl_class_metrics *figures)
     json_object_set_new(object, "precision", icl_report_number(figures->precision));
     json_object_set_new(object, "recall", icl_report_number(figures->recall));
     json_object_set_new(object, "f1", icl_report_number(figures->f1));
+    json_object_set_new(object, "bias", icl_report_number(figures->bias));
+    json_object_set_new(object, "bias_uncalibrated", icl_report_number(uncalibrated->bias));
     return object;
+}
+
+/* What was answered, and the probabilities with and without calibration. */
+typedef struct answers {
+    size_t *gold, *predicted;         /* [n] */
+    double *calibrated, *as_they_are; /* [n][label_count] */
+    icl_class_metrics *figures;       /* [2][label_count] of each */
+} answers;
+
+static icl_status answers_init(answers *out, const icl_run *run)
+{
+    const icl_run_summary *summary = icl_run_get_summary(run);
+    const size_t n = summary->query_count, labels = summary->label_count;
+    out->gold = calloc(2 * n, sizeof *out->gold);
+    out->calibrated = calloc(2 * n * labels, sizeof *out->calibrated);
+    out->figures = calloc(2 * labels, sizeof *out->figures);
+    if (out->gold == NULL || out->calibrated == NULL || out->figures == NULL)
+        return out_of_memory();
+    out->predicted = out->gold + n;
+    out->as_they_are = out->calibrated + n * labels;
+    for (size_t q = 0; q < n; q++) {
+        const icl_run_sample sample = icl_run_sample_at(run, q);
+        out->gold[q] = sample.gold;
+        out->predicted[q] = sample.predicted;
+        memcpy(&out->calibrated[q * labels], sample.probabilities,
+               labels * sizeof *out->calibrated);
+        icl_softmax(&out->as_they_are[q * labels], sample.logprobs_nats, labels);
+    }
+    return ICL_OK;
+}
+
+static void answers_deinit(answers *self)
+{
+    free(self->figures);
+    free(self->calibrated);
+    free(self->gold);
 }
 
 /* Appends the labels' figures to `list`. */
 static icl_status add_classes(json_t *list, const icl_run *run)
 {
-    const icl_run_summary *summary = icl_run_get_summary(run);
     const icl_label_space *labels = icl_run_labels(run);
-    const size_t n = summary->query_count;
-    size_t *outcomes = calloc(2 * n, sizeof *outcomes);
-    icl_class_metrics *figures = calloc(summary->label_count, sizeof *figures);
-    icl_status status = ICL_OK;
-    if (outcomes == NULL || figures == NULL) {
-        status = out_of_memory();
-        goto cleanup;
-    }
-    for (size_t q = 0; q < n; q++) {
-        const icl_run_sample sample = icl_run_sample_at(run, q);
-        outcomes[q] = sample.gold;
-        outcomes[n + q] = sample.predicted;
-    }
-    const icl_predictions predictions = {
-        .gold = outcomes, .predicted = outcomes + n, .count = n, .label_count = summary->label_count
-    };
-    status = icl_metrics_per_class(figures, &predictions);
-    for (size_t label = 0; status == ICL_OK && label < summary->label_count; label++)
+    const size_t count = icl_label_space_count(labels);
+    answers found = { 0 };
+    icl_status status = answers_init(&found, run);
+    icl_predictions predictions = { .gold = found.gold,
+                                    .predicted = found.predicted,
+                                    .probabilities = found.calibrated,
+                                    .count = icl_run_get_summary(run)->query_count,
+                                    .label_count = count };
+    if (status == ICL_OK) status = icl_metrics_per_class(found.figures, &predictions);
+    predictions.probabilities = found.as_they_are;
+    if (status == ICL_OK) status = icl_metrics_per_class(found.figures + count, &predictions);
+    for (size_t label = 0; status == ICL_OK && label < count; label++)
         json_array_append_new(list,
-                              class_object(icl_label_space_name(labels, label), &figures[label]));
-
-cleanup:
-    free(figures);
-    free(outcomes);
+                              class_object(icl_label_space_name(labels, label),
+                                           &found.figures[label], &found.figures[count + label]));
+    answers_deinit(&found);
     return status;
 }
 
@@ -96,12 +127,12 @@ static json_t *cell_object(const icl_score_cell *cell)
 }
 
 /* A block of a part: by label a list with a cell for each of its names. */
-static json_t *block_object(const icl_label_space *labels, const icl_score_input *answers,
+static json_t *block_object(const icl_label_space *labels, const icl_score_input *asked,
                             const icl_score_cell *cells)
 {
     json_t *object = json_object();
-    for (size_t name = 0; name < answers->name_count; name++) {
-        const char *label = icl_label_space_name(labels, answers->name_labels[name]);
+    for (size_t name = 0; name < asked->name_count; name++) {
+        const char *label = icl_label_space_name(labels, asked->name_labels[name]);
         if (json_object_get(object, label) == NULL)
             json_object_set_new(object, label, json_array());
         json_array_append_new(json_object_get(object, label), cell_object(&cells[name]));
@@ -114,16 +145,15 @@ static json_t *block_object(const icl_label_space *labels, const icl_score_input
 static json_t *parts_object(const icl_run *run, size_t query)
 {
     const icl_label_space *labels = icl_run_labels(run);
-    const icl_score_input *answers = icl_run_answers(run);
-    const icl_score_row *row = &answers->rows[query];
+    const icl_score_input *asked = icl_run_answers(run);
+    const icl_score_row *row = &asked->rows[query];
     json_t *object = json_object();
     for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++) {
         if (row->cells[part] == NULL) continue;
         json_t *blocks = json_array();
         for (size_t block = 0; block < icl_score_block_count(row, part); block++)
             json_array_append_new(
-                blocks,
-                block_object(labels, answers, &row->cells[part][block * answers->name_count]));
+                blocks, block_object(labels, asked, &row->cells[part][block * asked->name_count]));
         json_object_set(object, icl_score_part_names[part],
                         icl_score_part_is_each(part) ? blocks : json_array_get(blocks, 0));
         json_decref(blocks);

@@ -15,9 +15,10 @@ CONTRACT = {
     "task": str, "strategy": str, "model": str, "model_identity": str, "spec_hash": str,
     "seed": int, "n": int, "labels": int, "pool": int, "shots": int, "accuracy": NUMBER,
     "accuracy_ci95": list, "macro_f1": NUMBER, "ece": NUMBER, "brier": NUMBER,
-    "majority_accuracy": NUMBER, "zero_shot_accuracy": NUMBER, "zero_shot_accuracy_ci95": list,
+    "log_loss": NUMBER, "label_bias": NUMBER, "uncalibrated": dict, "majority_accuracy": NUMBER, "zero_shot_accuracy": NUMBER, "zero_shot_accuracy_ci95": list,
     "calibration_fell_back": bool, "joins_merged": int, "demonstrations_dropped": int,
     "queries_with_drops": int, "meter": dict}
+UNCALIBRATED = ("accuracy", "macro_f1", "ece", "brier", "log_loss", "label_bias")
 METER = {
     "requests": int, "requests_cached": int, "tokens_asked": int, "tokens_trie": int,
     "tokens_evaluated": int, "logits_rows": int, "rows_padding": int, "visible_cells": int,
@@ -33,6 +34,7 @@ class Json(Case):
         got = json.loads(text)
         for key, kind in CONTRACT.items():
             self.assertIsInstance(got[key], kind, key)
+        self.assertEqual(got["uncalibrated"], {key: got[key] for key in UNCALIBRATED})
         for key, kind in METER.items():
             self.assertIsInstance(got["meter"][key], kind, key)
         self.assertEqual((got["n"], got["labels"], got["pool"], got["shots"]), (10, 2, 20, 4))
@@ -55,9 +57,9 @@ class Json(Case):
         arguments = ["run", "tiny", "--test", test, *FAST]
         got = json.loads(self.succeeds(*arguments, "--json"))
         self.assertEqual(got["n"], 2)
-        for key in ("accuracy", "accuracy_ci95", "macro_f1", "ece", "brier", "majority_accuracy",
-                    "zero_shot_accuracy"):
+        for key in ("accuracy_ci95", "majority_accuracy", "zero_shot_accuracy", *UNCALIBRATED):
             self.assertIsNone(got[key], key)
+        self.assertEqual(got["uncalibrated"], dict.fromkeys(UNCALIBRATED))
         self.assertIn("no labels", self.succeeds(*arguments).decode())
         sample = json.loads(self.read("icl-out/tiny/samples.jsonl").splitlines()[0])
         self.assertIsNone(sample["gold"])
@@ -93,6 +95,23 @@ class Files(Case):
         self.assertEqual(results["accuracy"], correct / len(rows))
         self.assertEqual(sum(c["correct"] for c in results["classes"]), correct)
         self.assertEqual(sum(c["gold"] for c in results["classes"]), len(rows))
+
+    def test_calibration_is_judged_before_and_after(self):
+        results, samples = self.run_into("out", "--strategy",
+                                         "select=balanced(k=4) calibrate=batch")
+        results = json.loads(results)
+        rows = [json.loads(line) for line in samples.splitlines()]
+        right = sum(max(row["logprobs"], key=row["logprobs"].get) == row["gold"] for row in rows)
+        self.assertEqual(results["uncalibrated"]["accuracy"], right / len(rows))
+        self.assertNotEqual(results["uncalibrated"]["ece"], results["ece"])
+        for suffix, total in (("", results["label_bias"]),
+                              ("_uncalibrated", results["uncalibrated"]["label_bias"])):
+            biases = [c["bias" + suffix] for c in results["classes"]]
+            self.assertAlmostEqual(sum(biases), 0)
+            self.assertAlmostEqual(sum(map(abs, biases)) / 2, total)
+        first = results["classes"][0]
+        share = sum(row["probabilities"][first["label"]] for row in rows) - first["gold"]
+        self.assertAlmostEqual(first["bias"], share / len(rows))
 
     def test_same_seed_same_bytes(self):
         strategy = ["--strategy", "select=random(k=4,per_query=true) order=random"]
