@@ -165,6 +165,9 @@ size_t icl_matcher_first_still_row(const icl_matcher *in)
 
 /* --- block 0: the tokens before --- */
 
+/* Pairs of a head that tell one distance from the next, and those that tell it from distances where
+ * the fast ones have come round again, up to 2,000 tokens. */
+static const double FASTEST = 1.1, SLOWEST = 0.0015;
 /* Behind an empty line these are, for the most part, words of the example before. */
 static const double LOOK_UP_DISTANCES[ICL_MATCHER_LOOK_UPS] = { 8.0, 10.0, 12.0, 14.0 };
 
@@ -175,7 +178,7 @@ icl_status icl_matcher_lay_out_first_block(icl_matcher *in)
     const icl_matcher_span before[] = { in->at.previous, in->at.before_previous };
     for (size_t i = 0; status == ICL_OK && i < 2; i++) {
         head_clear(&heads, in, i);
-        head_look_back(&heads, in, i, (double)(i + 1), 0.09, 1.1, 9.0);
+        head_look_back(&heads, in, i, (double)(i + 1), SLOWEST, FASTEST, 9.0);
         head_copy(&heads, in, i, 0, in->at.identity, before[i], in->token_scale, 1.4);
     }
     if (status == ICL_OK) {
@@ -187,7 +190,7 @@ icl_status icl_matcher_lay_out_first_block(icl_matcher *in)
         const icl_matcher_span from = { in->at.identity.begin + i * part, part };
         const icl_matcher_span to = { in->at.recent.begin + i * part, part };
         head_clear(&heads, in, 2 + i);
-        head_look_back(&heads, in, 2 + i, LOOK_UP_DISTANCES[i], 0.09, 1.1, 9.0);
+        head_look_back(&heads, in, 2 + i, LOOK_UP_DISTANCES[i], SLOWEST, FASTEST, 9.0);
         head_copy(&heads, in, 2 + i, 0, from, to, in->token_scale, 1.4);
     }
     attention_close(&heads, in);
@@ -197,13 +200,14 @@ icl_status icl_matcher_lay_out_first_block(icl_matcher *in)
 /* --- examples as segments --- */
 
 /* Falls with the distance d by at least 3.9 from d to 1.6 d + 2, for all d of 6..130, as far as
- * 1,000, and by 40 from 0 to 130; found by linear programming over the angles of a head of 64
- * numbers with rope base 1e10, the sum of strengths at most 60 since the norm moves all of them by
+ * 2,000, and by 40 from 0 to 130; found by linear programming over the angles of a head of 64
+ * numbers with rope base 1e10, the sum of strengths at most 70 since the norm moves all of them by
  * some percent from token to token. A head of another kind uses its nearest angles. */
 static const struct {
     double angle, strength;
-} NEARNESS[] = { { 1.0, 0.27 },    { 0.2371, 1.43 },  { 0.1155, 2.88 },  { 0.0562, 4.52 },
-                 { 0.0274, 5.12 }, { 0.0133, 14.43 }, { 0.0065, 12.31 }, { 0.0032, 19.03 } };
+} NEARNESS[] = { { 1.0, 0.27 },     { 0.2371, 1.41 },  { 0.1155, 2.84 },
+                 { 0.0562, 4.45 },  { 0.0274, 5.06 },  { 0.0133, 14.07 },
+                 { 0.0065, 13.41 }, { 0.0032, 10.82 }, { 0.0015, 17.66 } };
 /* Above what nearness can take from a line end. */
 static const double LINE_END_SCORE = 50.0;
 
