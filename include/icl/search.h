@@ -86,7 +86,8 @@ typedef struct icl_search_progress {
  *   better than the leader. Behind, and dropped, are those less likely than 1 in 100, and, while
  *   there are more than two, those of the worse half less likely than 1 in 5. Of equal strategies
  *   the earlier in the space leads.
- * - It ends when one strategy remains, all queries are used, or the budget buys no more.
+ * - It ends when one strategy remains, all queries are used, or the budget buys less than an eighth
+ *   as many again.
  * - A strategy that cannot run on this data, or that in the first round asks for more than its
  *   share to choose demonstrations, is left out, and so are the most expensive ones where the
  *   budget does not hold all; icl_search_candidate.reason says why.

@@ -240,7 +240,7 @@ static size_t next_size(const sizing *size, size_t query_count, uint64_t tokens,
     size_t fewer = queries_bought(size, query_count, tokens, allowed - allowed / 32);
     if (fewer >= query_count) fewer = query_count - 1;
     if (query_count > size->minimum && fewer < size->minimum) return size->minimum;
-    return fewer > size->before ? fewer : 0;
+    return fewer > size->before + size->before / ICL_SEARCH_LEAST_GROWTH ? fewer : 0;
 }
 
 /* Runs of a number of queries that the budget holds; *out_count is 0 when there is none. */

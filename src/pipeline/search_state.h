@@ -11,6 +11,7 @@
 enum {
     ICL_SEARCH_RESAMPLES = 2000,
     ICL_SEARCH_FIRST_QUERIES = 8, /* of the first round, at least, where there are so many */
+    ICL_SEARCH_LEAST_GROWTH = 8,  /* a round that adds less than this part is not worth it */
 };
 
 typedef struct search_candidate {
