@@ -86,7 +86,8 @@ static icl_status settle_order(anchor_choice *choice)
 
 static bool may_be_anchor(const icl_scoring *scoring, const scoring_row *row, size_t item)
 {
-    for (size_t i = 0; i < row->shown_count; i++)
+    const bool same = scoring->wants.anchors_show == ICL_ANCHORS_SHOW_SAME;
+    for (size_t i = 0; same && i < row->shown_count; i++)
         if (row->shown[i] == item) return false;
     return strcmp(scoring->source->pool.inputs[item], row->input) != 0;
 }

@@ -33,6 +33,18 @@ static icl_status append_id(icl_text *line, const icl_run *run, size_t request)
     return ICL_OK;
 }
 
+/* Distributions and hidden states have no line: they are not what `icl score` answers. */
+static icl_status no_line(const icl_run *run, size_t request)
+{
+    char *id = NULL;
+    ICL_TRY(icl_run_request_id(&id, run, request));
+    const icl_status status =
+        icl_error_set(ICL_EUNSUPPORTED,
+                      "request \"%s\" has no continuation, so it cannot be written as a line", id);
+    free(id);
+    return status;
+}
+
 static icl_status write_request(icl_text *line, icl_run *run, size_t request, FILE *out)
 {
     const icl_batch *batch = icl_run_batch(run);
@@ -40,6 +52,7 @@ static icl_status write_request(icl_text *line, icl_run *run, size_t request, FI
     const int32_t *prefix =
         icl_batch_prefix(batch, icl_batch_request_prefix(batch, request), &prefix_count);
     const int32_t *continuation = icl_batch_continuation(batch, request, &count);
+    if (count == 0) return no_line(run, request);
     icl_text_clear(line);
     ICL_TRY(append_id(line, run, request));
     append_tokens(line, "prefix_tokens", prefix, prefix_count);

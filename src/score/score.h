@@ -89,8 +89,9 @@ typedef struct icl_score_next {
 
 struct icl_score_row;
 
-/* Labelled pool items, as many of each label as there are, none of them among the row's
- * demonstrations and none with the row's own input. In a fixed random order. */
+/* Labelled pool items, of every label as many as of the others for as long as it has any: none with
+ * the row's own input, none among the demonstrations that it shares with the row. In a random order
+ * that seed and task fix. */
 typedef struct icl_score_anchors {
     size_t count;
     const struct icl_score_row *rows; /* [count] */
