@@ -8,6 +8,7 @@
 #include "math/paired.h"
 #include "model/interrupt.h"
 #include "pipeline/compare_state.h"
+#include "pipeline/weighted_metric.h"
 
 static const double significance = 0.05;
 
@@ -16,11 +17,11 @@ typedef struct judge {
     compared_task *task;
     uint32_t *query_weights; /* [query_count] how often this resample drew the query */
     uint32_t *seed_weights;  /* [seed_count] */
-    uint64_t *label_counts;  /* [3][label_count] gold, predicted, both */
-    double *resampled;       /* [strategy_count][ICL_COMPARE_RESAMPLES] the metric */
-    double *scratch;         /* [ICL_COMPARE_RESAMPLES] */
-    int32_t *differences;    /* [query_count] */
-    double *p;               /* [pair_count] */
+    icl_weighted_metric metric;
+    double *resampled;    /* [strategy_count][ICL_COMPARE_RESAMPLES] the metric */
+    double *scratch;      /* [ICL_COMPARE_RESAMPLES] */
+    int32_t *differences; /* [query_count] */
+    double *p;            /* [pair_count] */
 } judge;
 
 static icl_status judge_init(judge *out, const icl_compare *compare, compared_task *task)
@@ -29,16 +30,15 @@ static icl_status judge_init(judge *out, const icl_compare *compare, compared_ta
     *out = (judge){ .compare = compare, .task = task };
     out->query_weights = calloc(task->query_count, sizeof *out->query_weights);
     out->seed_weights = calloc(compare->options.seed_count, sizeof *out->seed_weights);
-    out->label_counts = calloc(3 * task->label_count, sizeof *out->label_counts);
     out->resampled = calloc(strategies * ICL_COMPARE_RESAMPLES, sizeof *out->resampled);
     out->scratch = calloc(ICL_COMPARE_RESAMPLES, sizeof *out->scratch);
     out->differences = calloc(task->query_count, sizeof *out->differences);
     out->p = calloc(compare->pair_count, sizeof *out->p);
-    if (out->query_weights == NULL || out->seed_weights == NULL || out->label_counts == NULL ||
-        out->resampled == NULL || out->scratch == NULL || out->differences == NULL ||
-        out->p == NULL)
+    if (out->query_weights == NULL || out->seed_weights == NULL || out->resampled == NULL ||
+        out->scratch == NULL || out->differences == NULL || out->p == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory to judge %zu strategies", strategies);
-    return ICL_OK;
+    return icl_weighted_metric_init(&out->metric, icl_task_metric(task->task), task->gold,
+                                    task->query_count, task->label_count);
 }
 
 static void judge_deinit(judge *self)
@@ -47,55 +47,22 @@ static void judge_deinit(judge *self)
     free(self->differences);
     free(self->scratch);
     free(self->resampled);
-    free(self->label_counts);
+    icl_weighted_metric_deinit(&self->metric);
     free(self->seed_weights);
     free(self->query_weights);
 }
 
 /* ---- the metric of a resample ---- */
 
-static double accuracy_of(const judge *self, const uint32_t *answers)
-{
-    const compared_task *task = self->task;
-    uint64_t correct = 0;
-    for (size_t q = 0; q < task->query_count; q++)
-        correct += answers[q] == task->gold[q] ? self->query_weights[q] : 0;
-    return (double)correct / (double)task->query_count;
-}
-
-/* As icl_metrics_compute: the mean over labels that stand in gold or predicted. */
-static double macro_f1_of(const judge *self, const uint32_t *answers)
-{
-    const compared_task *task = self->task;
-    const size_t labels = task->label_count;
-    uint64_t *gold = self->label_counts, *predicted = gold + labels, *both = predicted + labels;
-    memset(gold, 0, 3 * labels * sizeof *gold);
-    for (size_t q = 0; q < task->query_count; q++) {
-        const uint32_t weight = self->query_weights[q];
-        gold[task->gold[q]] += weight;
-        predicted[answers[q]] += weight;
-        if (answers[q] == task->gold[q]) both[answers[q]] += weight;
-    }
-    double sum = 0.0;
-    size_t present = 0;
-    for (size_t y = 0; y < labels; y++) {
-        if (gold[y] + predicted[y] == 0) continue;
-        sum += 2.0 * (double)both[y] / (double)(gold[y] + predicted[y]);
-        present++;
-    }
-    return sum / (double)present;
-}
-
 static double resampled_value(const judge *self, size_t strategy)
 {
     const size_t seeds = self->compare->options.seed_count;
-    const bool f1 = icl_task_metric(self->task->task) == ICL_METRIC_MACRO_F1;
     double sum = 0.0;
     for (size_t seed = 0; seed < seeds; seed++) {
         if (self->seed_weights[seed] == 0) continue;
         const uint32_t *answers = icl_compare_answers(self->compare, self->task, strategy, seed);
         sum += self->seed_weights[seed] *
-               (f1 ? macro_f1_of(self, answers) : accuracy_of(self, answers));
+               icl_weighted_metric_of(&self->metric, answers, self->query_weights);
     }
     return sum / (double)seeds;
 }

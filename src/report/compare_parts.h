@@ -7,8 +7,6 @@
 
 #include "base/text.h"
 
-const char *icl_compare_metric_name(icl_metric metric);
-
 /* Sums over the strategies of a task: what they would take one after another, and the questions of
  * their methods among it. */
 uint64_t icl_compare_tokens_apart(const icl_compare *compare, size_t task);

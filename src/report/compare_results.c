@@ -12,11 +12,6 @@
 #include "report/folder.h"
 #include "report/strategy_names.h"
 
-const char *icl_compare_metric_name(icl_metric metric)
-{
-    return metric == ICL_METRIC_MACRO_F1 ? "macro-F1" : "accuracy";
-}
-
 uint64_t icl_compare_tokens_apart(const icl_compare *compare, size_t task)
 {
     const icl_compare_task judged = icl_compare_task_at(compare, task);
@@ -91,9 +86,7 @@ static json_t *task_object(const icl_compare *compare, size_t index, bool with_s
     for (size_t i = 0; i < task.pair_count; i++)
         json_array_append_new(pairs, pair_object(&task.pairs[i]));
     json_object_set_new(object, "task", json_string(task.name));
-    json_object_set_new(
-        object, "metric",
-        json_string(task.metric == ICL_METRIC_MACRO_F1 ? "macro_f1" : "accuracy")); /* its key */
+    json_object_set_new(object, "metric", json_string(icl_report_metric_key(task.metric)));
     json_object_set_new(object, "n", count_number(task.query_count));
     json_object_set_new(object, "labels", count_number(task.label_count));
     json_object_set_new(object, "pool", count_number(task.pool_count));
@@ -154,7 +147,7 @@ static void fill_panel(icl_dot_panel *panel, icl_dot *dots, const icl_compare *c
                              .parts = figures->by_seed,
                              .part_count = summary->seed_count > 1 ? summary->seed_count : 0 };
     }
-    *panel = (icl_dot_panel){ .x_label = icl_compare_metric_name(task.metric),
+    *panel = (icl_dot_panel){ .x_label = icl_report_metric_name(task.metric),
                               .dots = dots,
                               .count = summary->strategy_count,
                               .mark = task.majority_accuracy };

@@ -42,7 +42,7 @@ static void append_figures(icl_text *out, const icl_compare *compare, size_t ind
 {
     const icl_compare_task task = icl_compare_task_at(compare, index);
     icl_text_printf(out, "%4s %9s  %-14s  %6s %6s %12s %9s", "",
-                    icl_compare_metric_name(task.metric), "95 % interval", "ECE", "shots",
+                    icl_report_metric_name(task.metric), "95 % interval", "ECE", "shots",
                     "trie tokens", "before");
     icl_text_append_string(out, tokens_per_second > 0 ? "    alone\n" : "\n");
     for (size_t s = 0; s < icl_compare_get_summary(compare)->strategy_count; s++) {
@@ -151,8 +151,8 @@ static void append_page_figures(icl_text *out, const icl_compare *compare,
     icl_text_printf(out,
                     "| strategy | %s | 95 %% interval | by seed | %s | ECE | Brier | shots | "
                     "trie tokens | tokens before |\n|---|---|---|---|---|---|---|---|---|---|\n",
-                    icl_compare_metric_name(task->metric),
-                    icl_compare_metric_name(f1 ? ICL_METRIC_ACCURACY : ICL_METRIC_MACRO_F1));
+                    icl_report_metric_name(task->metric),
+                    icl_report_metric_name(f1 ? ICL_METRIC_ACCURACY : ICL_METRIC_MACRO_F1));
     for (size_t s = 0; s < summary->strategy_count; s++) {
         const icl_compare_figures *figures = &task->figures[s];
         icl_text_printf(out, "| %zu | %.4f | %.4f to %.4f |", s + 1, figures->value,

@@ -20,6 +20,16 @@ double icl_report_eta_machine(const icl_report_meter *meter)
     return icl_report_tokens_per_second(meter) / meter->prefill_tokens_per_second;
 }
 
+const char *icl_report_metric_name(icl_metric metric)
+{
+    return metric == ICL_METRIC_MACRO_F1 ? "macro-F1" : "accuracy";
+}
+
+const char *icl_report_metric_key(icl_metric metric)
+{
+    return metric == ICL_METRIC_MACRO_F1 ? "macro_f1" : "accuracy";
+}
+
 json_t *icl_report_number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();

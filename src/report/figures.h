@@ -9,7 +9,9 @@
 /* JSON numbers: 17 digits bring every double back exactly; what is not finite is null. */
 enum { REPORT_JSON_FLAGS = JSON_REAL_PRECISION(17) };
 json_t *icl_report_number(double value);
-json_t *icl_report_interval(const double bounds[2]); /* [low, high] */
+const char *icl_report_metric_name(icl_metric metric); /* for people */
+const char *icl_report_metric_key(icl_metric metric);  /* as a task file has it */
+json_t *icl_report_interval(const double bounds[2]);   /* [low, high] */
 
 /* Tokens evaluated per second; 0 when nothing was evaluated. */
 double icl_report_tokens_per_second(const icl_report_meter *meter);

@@ -3,16 +3,18 @@
 #include <icl/report.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "report/figures.h"
 #include "report/folder.h"
+#include "report/strategy_names.h"
 
 static const char *metric_name(const icl_search *search)
 {
-    return icl_search_get_summary(search)->metric == ICL_METRIC_MACRO_F1 ? "macro-F1" : "accuracy";
+    return icl_report_metric_name(icl_search_get_summary(search)->metric);
 }
 
 static const char *fate_name(icl_search_fate fate)
@@ -44,12 +46,26 @@ static void append_columns(icl_text *out, const char *metric)
                     metric);
 }
 
+/* Short names of the strategies by rank; icl_strategy_names_free. */
+static icl_status name_strategies(char ***out, const icl_search *search)
+{
+    const size_t count = icl_search_get_summary(search)->candidate_count;
+    const char **lines = calloc(count, sizeof *lines);
+    if (lines == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu strategies", count);
+    for (size_t rank = 0; rank < count; rank++)
+        lines[rank] = icl_search_candidate_at(search, rank).strategy;
+    const icl_status status = icl_strategy_names_new(out, lines, count);
+    free(lines);
+    return status;
+}
+
 /* One strategy as a row, without line break. */
-static void append_row(icl_text *out, size_t rank, const icl_search_candidate *row)
+static void append_row(icl_text *out, size_t rank, const icl_search_candidate *row,
+                       const char *name)
 {
     icl_text_printf(out, "%3zu  ", rank + 1);
     if (row->round_count == 0) {
-        icl_text_printf(out, "%-8s  %-14s  %-22s  %7s  %6s  %s", "-", "", "", "", "", row->brief);
+        icl_text_printf(out, "%-8s  %-14s  %-22s  %7s  %6s  %s", "-", "", "", "", "", name);
         return;
     }
     icl_text_printf(out, "%-8.3f  %.3f .. %.3f  ", row->value, row->value_ci95[0],
@@ -59,25 +75,28 @@ static void append_row(icl_text *out, size_t rank, const icl_search_candidate *r
     else
         icl_text_printf(out, "%+.3f %+.3f .. %+.3f", row->difference, row->difference_ci95[0],
                         row->difference_ci95[1]);
-    icl_text_printf(out, "  %7zu  %6.0f  %s", row->query_count, row->tokens_per_query, row->brief);
+    icl_text_printf(out, "  %7zu  %6.0f  %s", row->query_count, row->tokens_per_query, name);
 }
 
 icl_status icl_report_search_lines(char **out_text, const icl_search *search, size_t count,
                                    size_t columns)
 {
     icl_text text = { 0 };
+    char **names = NULL;
     const size_t all = icl_search_get_summary(search)->candidate_count;
+    ICL_TRY(name_strategies(&names, search));
     append_columns(&text, metric_name(search));
     for (size_t rank = 0; rank < count && rank < all; rank++) {
         const icl_search_candidate row = icl_search_candidate_at(search, rank);
         const size_t start = text.length;
-        append_row(&text, rank, &row);
+        append_row(&text, rank, &row, names[rank]);
         if (!text.failed && text.length - start > columns) {
             text.length = start + columns;
             text.bytes[text.length] = '\0';
         }
         icl_text_append_char(&text, '\n');
     }
+    icl_strategy_names_free(names, all);
     return take(out_text, &text);
 }
 
@@ -140,12 +159,14 @@ icl_status icl_report_search_table(char **out_text, const icl_search *search,
                                    const icl_report_meter *meter)
 {
     icl_text text = { 0 };
+    char **names = NULL;
     const icl_search_summary *summary = icl_search_get_summary(search);
+    ICL_TRY(name_strategies(&names, search));
     append_data(&text, summary);
     append_columns(&text, metric_name(search));
     for (size_t rank = 0; rank < summary->candidate_count; rank++) {
         const icl_search_candidate row = icl_search_candidate_at(search, rank);
-        append_row(&text, rank, &row);
+        append_row(&text, rank, &row, names[rank]);
         icl_text_append_char(&text, '\n');
     }
     icl_text_append_string(&text, "\nrounds         ");
@@ -157,6 +178,7 @@ icl_status icl_report_search_table(char **out_text, const icl_search *search,
     icl_text_append_char(&text, '\n');
     append_notes(&text, search);
     icl_text_printf(&text, "\nbest           %s\n", icl_search_candidate_at(search, 0).brief);
+    icl_strategy_names_free(names, summary->candidate_count);
     return take(out_text, &text);
 }
 
@@ -231,11 +253,6 @@ static icl_status write_markdown(const icl_search *search, const char *folder)
 
 /* ---- JSON ---- */
 
-static json_t *interval(const double bounds[2])
-{
-    return json_pack("[o, o]", icl_report_number(bounds[0]), icl_report_number(bounds[1]));
-}
-
 static json_t *candidate_object(size_t rank, const icl_search_candidate *row)
 {
     json_t *object = json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "rank", (json_int_t)rank + 1,
@@ -254,9 +271,9 @@ static json_t *candidate_object(size_t rank, const icl_search_candidate *row)
                     { "tokens_per_query", row->tokens_per_query } };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         json_object_set_new(object, figures[i].name, icl_report_number(figures[i].value));
-    json_object_set_new(object, "value_ci95", interval(row->value_ci95));
-    json_object_set_new(object, "accuracy_ci95", interval(row->metrics.accuracy_ci95));
-    json_object_set_new(object, "difference_ci95", interval(row->difference_ci95));
+    json_object_set_new(object, "value_ci95", icl_report_interval(row->value_ci95));
+    json_object_set_new(object, "accuracy_ci95", icl_report_interval(row->metrics.accuracy_ci95));
+    json_object_set_new(object, "difference_ci95", icl_report_interval(row->difference_ci95));
     return object;
 }
 
@@ -291,8 +308,8 @@ static json_t *search_object(const icl_search *search)
     json_t *rounds = json_array(), *candidates = json_array(), *unseen = json_array();
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s}", "task", summary->task, "strategy",
                                icl_search_candidate_at(search, 0).brief, "metric",
-                               summary->metric == ICL_METRIC_MACRO_F1 ? "macro_f1" : "accuracy",
-                               "model", summary->model, "model_identity", summary->model_identity);
+                               icl_report_metric_key(summary->metric), "model", summary->model,
+                               "model_identity", summary->model_identity);
     set_counts(object, summary);
     json_object_set_new(object, "gain_of_doubling", icl_report_number(summary->gain_of_doubling));
     json_object_set_new(object, "queries_exhausted", json_boolean(summary->queries_exhausted));
