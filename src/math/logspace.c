@@ -65,6 +65,26 @@ void icl_softmax(double *out, const double *values, size_t count)
     for (size_t i = 0; i < count; i++) out[i] = exp(out[i]);
 }
 
+/* log(mean(exp(column))) of one column. */
+static double log_mean_of_column(const double *column, size_t row_count, size_t stride)
+{
+    double maximum = -INFINITY, total = 0.0, sum = 0.0;
+    for (size_t r = 0; r < row_count; r++) {
+        maximum = fmax(maximum, column[r * stride]);
+        total += column[r * stride];
+    }
+    if (maximum == -INFINITY) return total; /* -inf, or NaN */
+    for (size_t r = 0; r < row_count; r++) sum += exp(column[r * stride] - maximum);
+    return maximum + log(sum) - log((double)row_count);
+}
+
+void icl_log_mixture(double *out, const double *rows, size_t row_count, size_t count)
+{
+    assert(row_count > 0);
+    for (size_t i = 0; i < count; i++) out[i] = log_mean_of_column(rows + i, row_count, count);
+    icl_log_softmax(out, out, count);
+}
+
 double icl_log_margin(const double *values, size_t count, size_t index)
 {
     double other = -INFINITY;

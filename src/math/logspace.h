@@ -21,6 +21,10 @@ double icl_logsumexp(const double *values, size_t count);
 void icl_log_softmax(double *out, const double *values, size_t count);
 void icl_softmax(double *out, const double *values, size_t count);
 
+/* out [count]: log of the mean of the rows' probabilities, then normalised as icl_log_softmax does;
+ * rows [row_count][count] log-probabilities, row_count > 0. */
+void icl_log_mixture(double *out, const double *rows, size_t row_count, size_t count);
+
 /* Index of the maximum, the first one among equals; count > 0. */
 size_t icl_argmax(const double *values, size_t count);
 

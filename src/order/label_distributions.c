@@ -75,18 +75,6 @@ double icl_total_variation(const double *p, const double *q, size_t label_count)
     return sum / 2;
 }
 
-/* nats [ICL_CONTENT_FREE_COUNT][label_count] */
-static void average(double *out, const double *nats, size_t label_count)
-{
-    double column[ICL_CONTENT_FREE_COUNT];
-    for (size_t label = 0; label < label_count; label++) {
-        for (size_t i = 0; i < ICL_CONTENT_FREE_COUNT; i++)
-            column[i] = nats[i * label_count + label];
-        out[label] = icl_logsumexp(column, ICL_CONTENT_FREE_COUNT);
-    }
-    icl_softmax(out, out, label_count);
-}
-
 icl_status icl_content_free_distributions(double *out, const icl_asker *asker, const char *method,
                                           const icl_ask_prompt *prompts, size_t count)
 {
@@ -106,8 +94,12 @@ icl_status icl_content_free_distributions(double *out, const icl_asker *asker, c
                                          .item = i % ICL_CONTENT_FREE_COUNT };
     }
     status = icl_ask_labels(nats, asker, method, questions, asked);
-    for (size_t i = 0; status == ICL_OK && i < count; i++)
-        average(out + i * labels, nats + i * ICL_CONTENT_FREE_COUNT * labels, labels);
+    for (size_t i = 0; status == ICL_OK && i < count; i++) {
+        double *row = out + i * labels;
+        icl_log_mixture(row, nats + i * ICL_CONTENT_FREE_COUNT * labels, ICL_CONTENT_FREE_COUNT,
+                        labels);
+        for (size_t label = 0; label < labels; label++) row[label] = exp(row[label]);
+    }
 
 cleanup:
     free(nats);

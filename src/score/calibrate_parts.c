@@ -11,14 +11,9 @@
 
 /* A label that no row gives any probability gets the smallest normal number instead of 0: dividing
  * by it stays finite. */
-static void log_bias(double *out, const double *rows, size_t row_count, size_t label_count,
-                     double *column)
+static void log_bias(double *out, const double *rows, size_t row_count, size_t label_count)
 {
-    for (size_t label = 0; label < label_count; label++) {
-        for (size_t i = 0; i < row_count; i++) column[i] = rows[i * label_count + label];
-        out[label] = icl_logsumexp(column, row_count) - log((double)row_count);
-    }
-    icl_log_softmax(out, out, label_count);
+    icl_log_mixture(out, rows, row_count, label_count);
     for (size_t label = 0; label < label_count; label++)
         out[label] = fmax(out[label], log(DBL_MIN));
 }
@@ -27,29 +22,19 @@ icl_status icl_calibrate_divide(icl_calibration *out, const icl_calibrate_input 
                                 const double *rows, size_t rows_per_group)
 {
     const size_t labels = input->label_count;
-    icl_status status = ICL_OK;
-    double *column = malloc(rows_per_group * sizeof *column);
     double *biases = malloc(input->group_count * labels * sizeof *biases);
-    if (column == NULL || biases == NULL) {
-        status =
-            icl_error_set(ICL_ENOMEM, "out of memory for %zu calibrations", input->group_count);
-        goto cleanup;
-    }
+    if (biases == NULL)
+        return icl_error_set(ICL_ENOMEM, "out of memory for %zu calibrations", input->group_count);
     for (size_t g = 0; g < input->group_count; g++)
-        log_bias(&biases[g * labels], &rows[g * rows_per_group * labels], rows_per_group, labels,
-                 column);
+        log_bias(&biases[g * labels], &rows[g * rows_per_group * labels], rows_per_group, labels);
     for (size_t q = 0; q < input->query_count; q++) {
         const double *bias = &biases[(input->groups != NULL ? input->groups[q] : 0) * labels];
         double *scores = &out->scores[q * labels];
         icl_log_softmax(scores, &input->logprob_nats[q * labels], labels);
         for (size_t label = 0; label < labels; label++) scores[label] -= bias[label];
     }
-    status = icl_cancel_check(input->cancelled);
-
-cleanup:
     free(biases);
-    free(column);
-    return status;
+    return icl_cancel_check(input->cancelled);
 }
 
 void icl_calibrate_finite_rows(double *out, const double *nats, size_t row_count,

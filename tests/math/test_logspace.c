@@ -123,6 +123,24 @@ static void test_logspace__margin_to_the_best_other(void **state)
     assert_near(icl_log_margin(tied, 1, 0), 0, 0); /* no other */
 }
 
+/* A row of little mass hardly counts; what no row gives anything to has probability 0. */
+static void test_logspace__mixture_is_the_mean_by_mass(void **state)
+{
+    (void)state;
+    double out[3];
+    const double rows[] = { log(.03), log(.01), -INFINITY, log(.4), log(.4), -INFINITY };
+    icl_log_mixture(out, rows, 2, 3);
+    assert_near(out[0], log(.43 / .84), 1e-14);
+    assert_near(out[1], log(.41 / .84), 1e-14);
+    assert_true(out[2] == -INFINITY);
+    const double none[] = { -INFINITY, -INFINITY };
+    icl_log_mixture(out, none, 1, 2);
+    assert_near(out[0], log(.5), 1e-15);
+    const double poisoned[] = { NAN, -1, -INFINITY, -1 };
+    icl_log_mixture(out, poisoned, 2, 2);
+    assert_true(isnan(out[0]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_logspace__mutual_information_has_its_closed_forms),
         cmocka_unit_test(test_logspace__mutual_information_stays_in_its_bounds),
         cmocka_unit_test(test_logspace__margin_to_the_best_other),
+        cmocka_unit_test(test_logspace__mixture_is_the_mean_by_mass),
         cmocka_unit_test(test_logspace__nan_never_wins_and_never_hides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
