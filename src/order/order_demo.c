@@ -33,7 +33,7 @@ static icl_status reserve(trial *t, double share)
 {
     const size_t groups = t->tried.groups.count, orders = t->tried.count;
     const size_t queries = t->input->query_count, labels = t->input->label_count;
-    const size_t kept = t->kept_count = (size_t)fmax(1, ceil(share * (double)orders));
+    const size_t kept = t->kept_count = (size_t)fmax(1, round(share * (double)orders));
     t->neutral = malloc((groups * orders * labels + 1) * sizeof *t->neutral);
     t->kept = malloc((groups * kept + 1) * sizeof *t->kept);
     t->rows = malloc((queries * kept * labels + 1) * sizeof *t->rows);
