@@ -65,6 +65,8 @@ static void describe_needs(char *out, size_t capacity, unsigned needs)
         { ICL_NEEDS_CONTENT_FREE, "content-free prompts" },
         { ICL_NEEDS_TOKEN_VECTORS, "token vectors" },
         { ICL_NEEDS_GRADIENTS, "gradients" },
+        { ICL_NEEDS_DOMAIN_TEXTS, "random texts" },
+        { ICL_NEEDS_VALIDATION, "labelled items" },
     };
     out[0] = '\0';
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

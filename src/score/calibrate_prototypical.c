@@ -8,8 +8,10 @@
  *   score(y) = log(weight * density) at the query's z of the cluster matched with y
  *
  * The published re-implementation keeps the last start, whatever its sum; the paper's best one is
- * meant, and kept here. The estimate set are the queries of the run or items of the pool; labels
- * are not looked at. With fewer rows than labels nothing can be fitted: fell_back is set.
+ * meant, and kept here. The probabilities say which cluster a query falls into, which is nearly
+ * always certain; temperature(of=prototypical) makes them confidences. The estimate set are the
+ * queries of the run or items of the pool; labels are not looked at. With fewer rows than labels
+ * nothing can be fitted: fell_back is set.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -165,7 +167,8 @@ static const icl_option options[] = {
 const icl_calibrate_method icl_calibrate_prototypical = {
     .card = { .name = "prototypical",
               .summary = "Clusters the score vectors into as many Gaussians as there are labels, "
-                         "and answers with the cluster's label.",
+                         "and answers with the cluster's label; probabilities are those of the "
+                         "clusters, nearly 0 or 1.",
               .paper = "Han et al. 2023, \"Prototypical Calibration for Few-shot Learning of "
                        "Language Models\"",
               .cost = "none; `validation` queries where pool items are the estimate set",

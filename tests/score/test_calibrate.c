@@ -11,9 +11,8 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "calibrate_call.h"
 #include "math/logspace.h"
-#include "score/calibrate.h"
+#include "score/calibrate_call.h"
 
 enum { QUERIES = 20, LABELS = 5, GROUPS = 3, INPUTS = 3 };
 
