@@ -46,7 +46,8 @@ typedef struct icl_dataset_options {
     const char *const *input_fields;
     size_t input_field_count;      /**< at least 1 */
     const char *label_field;       /**< NULL: labels are not read */
-    const char *id_field;          /**< a row without it gets "<file stem>-<line number>" */
+    const char *id_field; /**< NULL: none; a row without it gets "<stem>-<line number>" */
+    const char *id_stem;  /**< that stem; NULL: the file's name without folder and extension */
     const icl_label_space *labels; /**< copied; NULL: labels in order of first appearance */
     bool require_label;            /**< a row without a label (absent, null or "") is an error */
 } icl_dataset_options;
@@ -77,6 +78,33 @@ ICL_API icl_status icl_dataset_open(icl_dataset **out, const char *path,
  */
 ICL_API icl_status icl_dataset_read(icl_dataset **out, FILE *stream, const char *name,
                                     const icl_dataset_options *options);
+
+/** Rows of a stream, some at a time, so that memory stays bounded by those. */
+typedef struct icl_dataset_reader icl_dataset_reader;
+
+/**
+ * Begins to read a stream; of CSV and TSV the header line is read.
+ *
+ * @param[out] out  yours: icl_dataset_reader_close; untouched on failure
+ * @param stream  borrowed until icl_dataset_reader_close, left open
+ * @param name  as icl_dataset_read
+ * @param options  NULL: the defaults; what it points to is borrowed until icl_dataset_reader_close
+ */
+ICL_API icl_status icl_dataset_reader_open(icl_dataset_reader **out, FILE *stream, const char *name,
+                                           const icl_dataset_options *options);
+/** NULL is fine. */
+ICL_API void icl_dataset_reader_close(icl_dataset_reader *reader);
+/**
+ * The next rows as a dataset of their own. Ids are compared and labels are inferred within it. A
+ * bad row is reported by the call after the one that gave the rows before it, so that what is read
+ * does not depend on count_max.
+ *
+ * @param[out] out  yours: icl_dataset_close; NULL at the end of the stream and on failure
+ * @param count_max  at least 1; fewer rows are given only before the end or a bad row
+ * @return as icl_dataset_open; no rows are no failure
+ */
+ICL_API icl_status icl_dataset_reader_next(icl_dataset **out, icl_dataset_reader *reader,
+                                           size_t count_max);
 
 /**
  * Some examples of a dataset as one of their own, in the order given, with its label space, name,

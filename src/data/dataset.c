@@ -31,12 +31,17 @@ struct icl_dataset {
     icl_string_map ids; /* of the examples' ids, which it borrows */
 };
 
-/* A dataset being read. */
-typedef struct reading {
-    icl_dataset *dataset;
-    const icl_dataset_options *options;
+struct icl_dataset_reader {
+    icl_dataset *dataset; /* the rows being read */
+    icl_dataset_options options;
+    char *name;
     icl_text stem; /* of made ids */
-} reading;
+    icl_jsonl jsonl;
+    icl_csv *csv;       /* NULL: JSON lines */
+    icl_status failure; /* met behind rows that were given out, and its sentence */
+    char *sentence;
+};
+typedef icl_dataset_reader reading;
 
 icl_dataset_options icl_dataset_options_default(void)
 {
@@ -84,8 +89,8 @@ static icl_status wrong_kind(const reading *in, size_t line, const char *field)
 static icl_status read_input(char **out, const reading *in, const json_t *row, size_t line)
 {
     icl_text input = { 0 };
-    for (size_t i = 0; i < in->options->input_field_count; i++) {
-        const char *field = in->options->input_fields[i];
+    for (size_t i = 0; i < in->options.input_field_count; i++) {
+        const char *field = in->options.input_fields[i];
         const json_t *value = json_object_get(row, field);
         if (i > 0) icl_text_append_char(&input, '\n');
         if (value == NULL || !icl_field_append(&input, value)) {
@@ -125,7 +130,7 @@ static icl_status unknown_label(const reading *in, size_t line, const char *labe
 static icl_status read_label(size_t *out, const reading *in, const json_t *row, size_t line)
 {
     icl_text text = { 0 };
-    const char *field = in->options->label_field;
+    const char *field = in->options.label_field;
     *out = ICL_LABEL_NONE;
     icl_status status = read_optional(&text, in, row, line, field);
     const char *label = icl_text_string(&text);
@@ -134,11 +139,11 @@ static icl_status read_label(size_t *out, const reading *in, const json_t *row, 
         return status;
     }
     if (text.length == 0) {
-        if (in->options->require_label) status = missing_field(in, row, line, field);
-        if (in->options->require_label && json_object_get(row, field) != NULL)
+        if (in->options.require_label) status = missing_field(in, row, line, field);
+        if (in->options.require_label && json_object_get(row, field) != NULL)
             status =
                 icl_error_set(ICL_EPARSE, "%s:%zu: the label is empty", in->dataset->name, line);
-    } else if (in->options->labels == NULL) {
+    } else if (in->options.labels == NULL) {
         status = icl_label_space_add(in->dataset->labels, label, out);
     } else {
         *out = icl_label_space_find(in->dataset->labels, label);
@@ -151,7 +156,7 @@ static icl_status read_label(size_t *out, const reading *in, const json_t *row, 
 static icl_status read_id(char **out, const reading *in, const json_t *row, size_t line)
 {
     icl_text id = { 0 };
-    const icl_status status = read_optional(&id, in, row, line, in->options->id_field);
+    const icl_status status = read_optional(&id, in, row, line, in->options.id_field);
     if (status != ICL_OK) {
         icl_text_deinit(&id);
         return status;
@@ -208,19 +213,6 @@ static icl_status add_row(reading *in, json_t *row_taken, size_t line)
 
 /* --- one file --- */
 
-static icl_status read_jsonl(reading *in, FILE *stream)
-{
-    icl_jsonl reader = { .stream = stream, .name = in->dataset->name };
-    json_t *row = NULL;
-    icl_status status;
-    while ((status = icl_jsonl_next(&reader, &row)) == ICL_OK && row != NULL) {
-        status = add_row(in, row, reader.line);
-        if (status != ICL_OK) break;
-    }
-    icl_jsonl_deinit(&reader);
-    return status;
-}
-
 static icl_status csv_row(json_t **out, const icl_csv *csv)
 {
     json_t *row = json_object();
@@ -236,18 +228,31 @@ static icl_status csv_row(json_t **out, const icl_csv *csv)
     return ICL_OK;
 }
 
-static icl_status read_csv(reading *in, FILE *stream, char separator)
+/* *out_row is NULL at the end of the stream. */
+static icl_status next_row(json_t **out_row, size_t *out_line, reading *in)
 {
-    icl_csv *csv = NULL;
     bool more = true;
-    icl_status status = icl_csv_new(&csv, stream, in->dataset->name, separator);
-    while (status == ICL_OK && (status = icl_csv_next(csv, &more)) == ICL_OK && more) {
-        json_t *row = NULL;
-        status = csv_row(&row, csv);
-        if (status == ICL_OK) status = add_row(in, row, icl_csv_line(csv));
+    *out_row = NULL;
+    if (in->csv == NULL) {
+        ICL_TRY(icl_jsonl_next(&in->jsonl, out_row));
+        *out_line = in->jsonl.line;
+        return ICL_OK;
     }
-    icl_csv_free(csv);
-    return status;
+    ICL_TRY(icl_csv_next(in->csv, &more));
+    *out_line = icl_csv_line(in->csv);
+    return more ? csv_row(out_row, in->csv) : ICL_OK;
+}
+
+static icl_status read_rows(reading *in, size_t count_max)
+{
+    while (in->dataset->count < count_max) {
+        json_t *row = NULL;
+        size_t line = 0;
+        ICL_TRY(next_row(&row, &line, in));
+        if (row == NULL) return ICL_OK;
+        ICL_TRY(add_row(in, row, line));
+    }
+    return ICL_OK;
 }
 
 static icl_status format_of(icl_format *out, const char *name)
@@ -279,44 +284,101 @@ static void append_stem(icl_text *out, const char *path)
     icl_text_append(out, base, dot == NULL || dot == base ? strlen(base) : (size_t)(dot - base));
 }
 
-static icl_status begin(reading *in, const char *name)
+static icl_status begin_rows(reading *in, const char *name)
 {
     icl_dataset *dataset = calloc(1, sizeof *dataset);
     if (dataset == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for the examples");
     in->dataset = dataset;
     dataset->name = icl_string_copy(name, strlen(name));
     if (dataset->name == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for the examples");
-    append_stem(&in->stem, name);
-    ICL_TRY(icl_text_status(&in->stem));
-    if (in->options->labels != NULL)
-        return icl_label_space_copy(&dataset->labels, in->options->labels);
+    if (in->options.labels != NULL)
+        return icl_label_space_copy(&dataset->labels, in->options.labels);
     return icl_label_space_new(&dataset->labels, NULL, 0);
+}
+
+static icl_status begin_stream(reading *in, FILE *stream, const char *name)
+{
+    icl_format format = in->options.format;
+    assert(in->options.input_field_count > 0);
+    if (format == ICL_FORMAT_AUTO) ICL_TRY(format_of(&format, name));
+    in->name = icl_string_copy(name, strlen(name));
+    if (in->name == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for the examples");
+    if (in->options.id_stem != NULL)
+        icl_text_append_string(&in->stem, in->options.id_stem);
+    else
+        append_stem(&in->stem, name);
+    ICL_TRY(icl_text_status(&in->stem));
+    in->jsonl = (icl_jsonl){ .stream = stream, .name = in->name };
+    if (format == ICL_FORMAT_JSONL) return ICL_OK;
+    return icl_csv_new(&in->csv, stream, in->name, format == ICL_FORMAT_CSV ? ',' : '\t');
+}
+
+icl_status icl_dataset_reader_open(icl_dataset_reader **out, FILE *stream, const char *name,
+                                   const icl_dataset_options *options)
+{
+    reading *in = calloc(1, sizeof *in);
+    if (in == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for the examples");
+    in->options = options == NULL ? icl_dataset_options_default() : *options;
+    const icl_status status = begin_stream(in, stream, name);
+    if (status != ICL_OK) {
+        icl_dataset_reader_close(in);
+        return status;
+    }
+    *out = in;
+    return ICL_OK;
+}
+
+void icl_dataset_reader_close(icl_dataset_reader *reader)
+{
+    if (reader == NULL) return;
+    icl_dataset_close(reader->dataset);
+    icl_jsonl_deinit(&reader->jsonl);
+    icl_csv_free(reader->csv);
+    icl_text_deinit(&reader->stem);
+    free(reader->sentence);
+    free(reader->name);
+    free(reader);
+}
+
+/* What went wrong behind rows that go out now is said in their place next time. */
+static icl_status keep_failure(reading *in, icl_status status)
+{
+    if (status == ICL_OK || in->dataset->count == 0) return status;
+    in->failure = status;
+    in->sentence = icl_string_copy(icl_error_message(), strlen(icl_error_message()));
+    return in->sentence != NULL ? ICL_OK : icl_error_set(ICL_ENOMEM, "out of memory");
+}
+
+icl_status icl_dataset_reader_next(icl_dataset **out, icl_dataset_reader *reader, size_t count_max)
+{
+    assert(count_max > 0);
+    *out = NULL;
+    if (reader->failure != ICL_OK) return icl_error_set(reader->failure, "%s", reader->sentence);
+    icl_status status = begin_rows(reader, reader->name);
+    if (status == ICL_OK) status = keep_failure(reader, read_rows(reader, count_max));
+    if (status == ICL_OK && reader->dataset->count > 0) {
+        *out = reader->dataset;
+        reader->dataset = NULL;
+    }
+    icl_dataset_close(reader->dataset);
+    reader->dataset = NULL;
+    return status;
 }
 
 icl_status icl_dataset_read(icl_dataset **out, FILE *stream, const char *name,
                             const icl_dataset_options *options)
 {
-    const icl_dataset_options standard = icl_dataset_options_default();
-    reading in = { .options = options == NULL ? &standard : options };
-    icl_format format = in.options->format;
-    assert(in.options->input_field_count > 0);
-    if (format == ICL_FORMAT_AUTO) ICL_TRY(format_of(&format, name));
-
-    icl_status status = begin(&in, name);
-    if (status != ICL_OK) goto cleanup;
-    if (format == ICL_FORMAT_JSONL)
-        status = read_jsonl(&in, stream);
-    else
-        status = read_csv(&in, stream, format == ICL_FORMAT_CSV ? ',' : '\t');
-    if (status == ICL_OK && in.dataset->count == 0)
+    icl_dataset_reader *in = NULL;
+    ICL_TRY(icl_dataset_reader_open(&in, stream, name, options));
+    icl_status status = begin_rows(in, name);
+    if (status == ICL_OK) status = read_rows(in, SIZE_MAX);
+    if (status == ICL_OK && in->dataset->count == 0)
         status = icl_error_set(ICL_EPARSE, "%s: the file holds no examples", name);
-    if (status != ICL_OK) goto cleanup;
-    *out = in.dataset;
-    in.dataset = NULL;
-
-cleanup:
-    icl_text_deinit(&in.stem);
-    icl_dataset_close(in.dataset);
+    if (status == ICL_OK) {
+        *out = in->dataset;
+        in->dataset = NULL;
+    }
+    icl_dataset_reader_close(in);
     return status;
 }
 
@@ -349,12 +411,10 @@ icl_status icl_dataset_subset(icl_dataset **out, const icl_dataset *dataset, con
                               size_t count)
 {
     assert(count > 0);
-    const icl_dataset_options options = { .labels = dataset->labels };
-    reading in = { .options = &options };
-    icl_status status = begin(&in, dataset->name);
+    reading in = { .options = { .labels = dataset->labels } };
+    icl_status status = begin_rows(&in, dataset->name);
     for (size_t i = 0; i < count && status == ICL_OK; i++)
         status = copy_example(in.dataset, icl_dataset_at(dataset, items[i]));
-    icl_text_deinit(&in.stem);
     if (status == ICL_OK)
         *out = in.dataset;
     else

@@ -14,6 +14,7 @@
 #include <icl/dataset.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/example.h"
 
 /* Reads `length` bytes as if they stood in a file called `name`. */
@@ -349,9 +350,81 @@ static void test_dataset__a_hundred_thousand_rows_are_read(void **state)
     fclose(stream);
 }
 
+static FILE *stream_of(const char *text)
+{
+    FILE *stream = tmpfile();
+    assert_non_null(stream);
+    assert_true(fputs(text, stream) >= 0);
+    rewind(stream);
+    return stream;
+}
+
+/* Reads all in pieces of `size`: "id=input," for each row, "|" behind each piece, then the sentence
+ * of a failure. */
+static void read_pieces(icl_text *out, const char *text, const char *name, size_t size)
+{
+    icl_dataset_options options = icl_dataset_options_default();
+    options.label_field = NULL;
+    options.id_field = NULL;
+    options.id_stem = "row";
+    FILE *stream = stream_of(text);
+    icl_dataset_reader *reader = NULL;
+    assert_int_equal(icl_dataset_reader_open(&reader, stream, name, &options), ICL_OK);
+    icl_dataset *piece = NULL;
+    icl_status status;
+    while ((status = icl_dataset_reader_next(&piece, reader, size)) == ICL_OK && piece != NULL) {
+        assert_true(icl_dataset_count(piece) <= size);
+        for (size_t i = 0; i < icl_dataset_count(piece); i++)
+            icl_text_printf(out, "%s=%s,", icl_example_id(icl_dataset_at(piece, i)),
+                            icl_example_input(icl_dataset_at(piece, i)));
+        icl_text_append_string(out, "|");
+        icl_dataset_close(piece);
+    }
+    assert_null(piece);
+    if (status != ICL_OK) icl_text_append_string(out, icl_error_message());
+    icl_dataset_reader_close(reader);
+    fclose(stream);
+}
+
+static void assert_pieces(const char *text, const char *name, size_t size, const char *expected)
+{
+    icl_text out = { 0 };
+    read_pieces(&out, text, name, size);
+    assert_string_equal(icl_text_string(&out), expected);
+    icl_text_deinit(&out);
+}
+
+static void test_dataset__a_reader_gives_the_same_rows_in_pieces(void **state)
+{
+    (void)state;
+    const char *rows = "{\"text\":\"a\",\"id\":1}\n\n{\"text\":\"b\",\"id\":1}\n{\"text\":\"c\"}";
+    assert_pieces(rows, "x.jsonl", 100, "row-1=a,row-3=b,row-4=c,|");
+    assert_pieces(rows, "x.jsonl", 2, "row-1=a,row-3=b,|row-4=c,|");
+    assert_pieces(rows, "x.jsonl", 1, "row-1=a,|row-3=b,|row-4=c,|");
+    assert_pieces("text\na\nb\nc\n", "x.csv", 2, "row-2=a,row-3=b,|row-4=c,|");
+    assert_pieces("\n", "x.jsonl", 2, "");
+}
+
+static void test_dataset__a_reader_gives_the_rows_before_a_bad_one(void **state)
+{
+    (void)state;
+    const char *rows = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n{\"tex\":\"c\"}\n";
+    const char *sentence = "x.jsonl:3: field \"text\" is missing; the row has \"tex\"";
+    icl_text expected = { 0 };
+    icl_text_printf(&expected, "row-1=a,row-2=b,|%s", sentence);
+    assert_pieces(rows, "x.jsonl", 100, icl_text_string(&expected));
+    assert_pieces(rows, "x.jsonl", 2, icl_text_string(&expected));
+    icl_text_clear(&expected);
+    icl_text_printf(&expected, "row-1=a,|row-2=b,|%s", sentence);
+    assert_pieces(rows, "x.jsonl", 1, icl_text_string(&expected));
+    icl_text_deinit(&expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dataset__a_reader_gives_the_same_rows_in_pieces),
+        cmocka_unit_test(test_dataset__a_reader_gives_the_rows_before_a_bad_one),
         cmocka_unit_test(test_dataset__jsonl_rows_become_examples),
         cmocka_unit_test(test_dataset__labels_stand_in_order_of_first_appearance),
         cmocka_unit_test(test_dataset__numbers_are_compared_by_value),
