@@ -35,30 +35,45 @@ static icl_status check(const double *probabilities, const size_t *gold, size_t 
     return ICL_OK;
 }
 
-/* items [count] with falling confidence. */
-static icl_abstention widest_rule(const answered *items, size_t count, double precision)
+/* What one rule is preferred to another by. */
+typedef bool better_rule(const icl_abstention *rule, const icl_abstention *than, double precision);
+
+static bool answers_more(const icl_abstention *rule, const icl_abstention *than, double precision)
 {
-    icl_abstention widest = { 0 };
+    (void)than; /* a later one answers more */
+    return rule->interval.low >= precision;
+}
+
+static bool is_surer(const icl_abstention *rule, const icl_abstention *than, double precision)
+{
+    (void)precision;
+    return !than->found || rule->interval.low >= than->interval.low;
+}
+
+/* items [count] with falling confidence. */
+static icl_abstention best_rule(const answered *items, size_t count, better_rule *is_better,
+                                double precision)
+{
+    icl_abstention best = { 0 };
     size_t correct = 0;
     for (size_t i = 0; i < count; i++) {
         correct += items[i].right;
         if (i + 1 < count && items[i + 1].confidence == items[i].confidence) continue;
         const size_t kept = i + 1;
-        const icl_interval interval = icl_interval_wilson95(correct, kept);
-        if (interval.low < precision) continue;
-        widest = (icl_abstention){ .found = true,
-                                   .threshold = items[i].confidence,
-                                   .kept = kept,
-                                   .correct = correct,
-                                   .coverage = (double)kept / (double)count,
-                                   .precision = (double)correct / (double)kept,
-                                   .interval = interval };
+        const icl_abstention rule = { .found = true,
+                                      .threshold = items[i].confidence,
+                                      .kept = kept,
+                                      .correct = correct,
+                                      .coverage = (double)kept / (double)count,
+                                      .precision = (double)correct / (double)kept,
+                                      .interval = icl_interval_wilson95(correct, kept) };
+        if (is_better(&rule, &best, precision)) best = rule;
     }
-    return widest;
+    return best;
 }
 
-icl_status icl_abstention_find(icl_abstention *out, const double *probabilities, const size_t *gold,
-                               size_t count, size_t label_count, double precision)
+static icl_status find(icl_abstention *out, const double *probabilities, const size_t *gold,
+                       size_t count, size_t label_count, better_rule *is_better, double precision)
 {
     ICL_TRY(check(probabilities, gold, count, label_count, precision));
     answered *items = malloc((count + 1) * sizeof *items);
@@ -69,7 +84,19 @@ icl_status icl_abstention_find(icl_abstention *out, const double *probabilities,
         items[i] = (answered){ .confidence = row[answer], .right = answer == gold[i] };
     }
     qsort(items, count, sizeof *items, by_falling_confidence);
-    *out = widest_rule(items, count, precision);
+    *out = best_rule(items, count, is_better, precision);
     free(items);
     return ICL_OK;
+}
+
+icl_status icl_abstention_find(icl_abstention *out, const double *probabilities, const size_t *gold,
+                               size_t count, size_t label_count, double precision)
+{
+    return find(out, probabilities, gold, count, label_count, answers_more, precision);
+}
+
+icl_status icl_abstention_surest(icl_abstention *out, const double *probabilities,
+                                 const size_t *gold, size_t count, size_t label_count)
+{
+    return find(out, probabilities, gold, count, label_count, is_surer, 0);
 }

@@ -35,4 +35,9 @@ typedef struct icl_abstention {
 icl_status icl_abstention_find(icl_abstention *out, const double *probabilities, const size_t *gold,
                                size_t count, size_t label_count, double precision);
 
+/* The rule whose interval has the highest lower end, of equals that which answers most: the best
+ * that can be promised. count > 0; otherwise as icl_abstention_find; `found` is set. */
+icl_status icl_abstention_surest(icl_abstention *out, const double *probabilities,
+                                 const size_t *gold, size_t count, size_t label_count);
+
 #endif

@@ -95,6 +95,26 @@ static void test_abstain__is_the_lowest_threshold_that_will_do(void **state)
     }
 }
 
+/* 100 right at 0.9 promise 0.963; all 200 only 0.686; equal promises answer more. */
+static void test_abstain__the_surest_rule_promises_most(void **state)
+{
+    (void)state;
+    double probabilities[2 * COUNT];
+    size_t gold[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        set_item(probabilities, gold, i, i % 2 == 0 ? 0.9 : 0.6, i % 2 == 0 || i % 4 == 1);
+    icl_abstention rule = { 0 };
+    assert_int_equal(icl_abstention_surest(&rule, probabilities, gold, COUNT, 2), ICL_OK);
+    assert_true(rule.found);
+    assert_near(rule.threshold, 0.9, 0);
+    assert_near(rule.interval.low, 0.96300, 1e-5);
+    for (size_t i = 0; i < COUNT; i++)
+        set_item(probabilities, gold, i, i % 2 == 0 ? 0.9 : 0.6, false);
+    assert_int_equal(icl_abstention_surest(&rule, probabilities, gold, COUNT, 2), ICL_OK);
+    assert_near(rule.interval.low, 0, 0);
+    assert_near(rule.coverage, 1, 0);
+}
+
 static void test_abstain__nothing_to_learn_from_and_bad_input(void **state)
 {
     (void)state;
@@ -121,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_abstain__keeps_as_much_as_the_precision_allows),
         cmocka_unit_test(test_abstain__is_the_lowest_threshold_that_will_do),
+        cmocka_unit_test(test_abstain__the_surest_rule_promises_most),
         cmocka_unit_test(test_abstain__nothing_to_learn_from_and_bad_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
