@@ -345,6 +345,12 @@ static icl_status conclude(icl_run *run)
     return name_demonstrations(run);
 }
 
+icl_status icl_run_score(icl_run *run)
+{
+    ICL_TRY(icl_engine_run(run->engine, icl_run_batch(run)));
+    return score(run);
+}
+
 icl_status icl_run_execute(icl_run *run)
 {
     return icl_run_execute_all(&run, 1);

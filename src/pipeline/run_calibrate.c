@@ -205,12 +205,12 @@ icl_status icl_run_add_calibration_rows(icl_run *run)
 
 /* ---- calibrating ---- */
 
-icl_status icl_run_calibrate(icl_calibration *out, const icl_run *run)
+icl_calibrate_input icl_run_calibrate_input(const icl_run *run)
 {
     const run_calibrating *calibrating = &run->calibrating;
     const size_t labels = run->label_count;
     const size_t *groups = calibrating->groups;
-    const icl_calibrate_input input = {
+    return (icl_calibrate_input){
         .query_count = run->query_count,
         .label_count = labels,
         .logprob_nats = run->scores_nats,
@@ -230,6 +230,11 @@ icl_status icl_run_calibrate(icl_calibration *out, const icl_run *run)
         .seed = run->options.seed,
         .cancelled = icl_model_interrupt_flag(icl_engine_model(run->engine)),
     };
+}
+
+icl_status icl_run_calibrate(icl_calibration *out, const icl_run *run)
+{
+    const icl_calibrate_input input = icl_run_calibrate_input(run);
     return icl_calibrate_run(out, run->strategy.calibrate, &input,
                              &run->strategy.options[ICL_STAGE_CALIBRATE]);
 }

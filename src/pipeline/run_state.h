@@ -68,6 +68,9 @@ struct icl_run {
  */
 icl_status icl_run_prepare(icl_run **out, icl_engine *engine, const icl_run_options *options);
 
+/* run.c: asks the engine and fills scores_nats, without calibration and all that follows it. */
+icl_status icl_run_score(icl_run *run);
+
 /* run_select.c: the demonstrations of every query, in order of showing. May ask the model. */
 icl_status icl_run_choose_demonstrations(icl_run *run);
 
@@ -76,10 +79,11 @@ icl_status icl_run_render_inputs(icl_run *run);
 icl_status icl_run_make_requests(icl_run *run);
 
 /* run_calibrate.c: validation items join the queries; the rows that the calibration needs beside
- * those; and the calibrated scores of an answered run, or scores of [query_count] rows as they are.
- */
+ * those; what a run with scores_nats has for the calibration, borrowed from it; and the calibrated
+ * scores of such a run, or scores of [query_count] rows as they are. */
 icl_status icl_run_draw_validation(icl_run *run);
 icl_status icl_run_add_calibration_rows(icl_run *run);
+icl_calibrate_input icl_run_calibrate_input(const icl_run *run);
 icl_status icl_run_calibrate(icl_calibration *out, const icl_run *run);
 icl_status icl_run_leave_uncalibrated(icl_calibration *out, const icl_run *run,
                                       const double *scores);
