@@ -30,7 +30,7 @@ typedef struct icl_order_input {
     const size_t *indices; /* [query_count][k] pool indices, most relevant first */
     const double *scores;  /* [query_count][k] higher = more relevant */
     size_t pool_count, label_count;
-    const char *const *pool_texts;  /* [pool_count] the rendered input, without its label */
+    const char *const *pool_texts;  /* [pool_count] the inputs as the data has them */
     const char *const *query_texts; /* [query_count] */
     const size_t *pool_labels;      /* [pool_count], each < label_count; NULL: unlabelled */
     const char *const *query_ids;   /* [query_count] keys of randomness */

@@ -7,8 +7,8 @@
  *   inputs=pool         prior=pool      FewShotUP
  *
  * With the uniform prior the order of highest entropy wins, as in GlobalE but of probabilities, not
- * of predictions. The paper's null input is an empty text; here it is the mean over all
- * content-free inputs, as wherever bias is measured. */
+ * of predictions. The paper's null input (an empty text, says a review of it; not verified) is here
+ * the mean over all content-free inputs, as wherever bias is measured. */
 #include <stdlib.h>
 
 #include "base/error.h"

@@ -40,7 +40,7 @@ typedef struct icl_token_vectors {
 /* Everything is borrowed. Texts are UTF-8. */
 typedef struct icl_select_input {
     size_t pool_count, query_count, label_count;
-    const char *const *pool_texts;  /* [pool_count] the rendered input, without its label */
+    const char *const *pool_texts;  /* [pool_count] the inputs as the data has them */
     const char *const *query_texts; /* [query_count] */
     const size_t *pool_labels;      /* [pool_count], each < label_count; NULL: unlabelled. For
                                        `pick` alone some may be ICL_LABEL_NONE */
