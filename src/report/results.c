@@ -151,11 +151,12 @@ static json_t *parts_object(const icl_run *run, size_t query)
     for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++) {
         if (row->cells[part] == NULL) continue;
         json_t *blocks = json_array();
-        for (size_t block = 0; block < icl_score_block_count(row, part); block++)
+        for (size_t block = 0; block < icl_score_block_count(row, (icl_score_part)part); block++)
             json_array_append_new(
                 blocks, block_object(labels, asked, &row->cells[part][block * asked->name_count]));
         json_object_set(object, icl_score_part_names[part],
-                        icl_score_part_is_each(part) ? blocks : json_array_get(blocks, 0));
+                        icl_score_part_is_each((icl_score_part)part) ? blocks
+                                                                     : json_array_get(blocks, 0));
         json_decref(blocks);
     }
     return object;

@@ -123,7 +123,7 @@ static icl_status check_row(const icl_score_input *input, size_t row)
     const icl_score_row *of = &input->rows[row];
     for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++) {
         if (of->cells[part] == NULL) continue;
-        const size_t count = icl_score_block_count(of, part) * input->name_count;
+        const size_t count = icl_score_block_count(of, (icl_score_part)part) * input->name_count;
         for (size_t i = 0; i < count; i++)
             if (!icl_log_all_valid(&of->cells[part][i].nats, 1))
                 return icl_error_set(ICL_EMODEL,
