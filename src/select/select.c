@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "base/registry.h"
+#include "select/subset.h"
 
 #define ICL_SELECT_METHOD(name) extern const icl_select_method icl_select_##name;
 #include "select/registry.def"
@@ -131,7 +132,8 @@ icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
         status = icl_error_set(ICL_ENOMEM, "out of memory for %zu selections of k=%zu",
                                input->query_count, k);
     else if (k > 0 && input->query_count > 0)
-        status = method->run(&selection, input, options);
+        status = method->run != NULL ? method->run(&selection, input, options)
+                                     : icl_subset_run(&selection, input, options, method->pick);
     if (status != ICL_OK) {
         icl_selection_deinit(&selection);
         return status;

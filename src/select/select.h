@@ -77,7 +77,8 @@ typedef struct icl_selection {
 typedef struct icl_select_method {
     icl_card card;
     /* Fills the zeroed buffers of `out`. Called only through icl_select_run, which has checked the
-     * input; out->k > 0. Returns ICL_ECANCELLED soon after *input->cancelled turns true. */
+     * input; out->k > 0. Returns ICL_ECANCELLED soon after *input->cancelled turns true. NULL for a
+     * method with `pick`: every query is shown the nearest of the items picked. */
     icl_status (*run)(icl_selection *out, const icl_select_input *input,
                       const icl_options *options);
     /* Corpus-level methods, else NULL: writes out [budget], the pool items most worth labelling,

@@ -223,12 +223,6 @@ static icl_status pick_adaicl(size_t *out, size_t budget, const icl_select_input
     return status;
 }
 
-static icl_status select_adaicl(icl_selection *out, const icl_select_input *input,
-                                const icl_options *options)
-{
-    return icl_subset_run(out, input, options, pick_adaicl);
-}
-
 /* Indexed by VARIANT_*. */
 static const char *const variants[] = { "adaicl", "plus", "base", NULL };
 
@@ -273,6 +267,5 @@ const icl_select_method icl_select_adaicl = {
               .needs = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_LABELS,
               .options = options,
               .option_count = sizeof options / sizeof *options },
-    .run = select_adaicl,
     .pick = pick_adaicl,
 };

@@ -64,12 +64,6 @@ static icl_status pick_diversity(size_t *out, size_t budget, const icl_select_in
     return status;
 }
 
-static icl_status select_diversity(icl_selection *out, const icl_select_input *input,
-                                   const icl_options *options)
-{
-    return icl_subset_run(out, input, options, pick_diversity);
-}
-
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     ICL_SELECT_OPTION_BUDGET,
@@ -84,6 +78,5 @@ const icl_select_method icl_select_diversity = {
               .needs = ICL_NEEDS_EMBEDDINGS,
               .options = options,
               .option_count = sizeof options / sizeof *options },
-    .run = select_diversity,
     .pick = pick_diversity,
 };

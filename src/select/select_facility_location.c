@@ -127,12 +127,6 @@ static icl_status pick_facility_location(size_t *out, size_t budget, const icl_s
     return status;
 }
 
-static icl_status select_facility_location(icl_selection *out, const icl_select_input *input,
-                                           const icl_options *options)
-{
-    return icl_subset_run(out, input, options, pick_facility_location);
-}
-
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     ICL_SELECT_OPTION_BUDGET,
@@ -153,6 +147,5 @@ const icl_select_method icl_select_facility_location = {
               .needs = ICL_NEEDS_EMBEDDINGS,
               .options = options,
               .option_count = sizeof options / sizeof *options },
-    .run = select_facility_location,
     .pick = pick_facility_location,
 };

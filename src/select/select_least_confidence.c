@@ -35,12 +35,6 @@ static icl_status pick_least_confidence(size_t *out, size_t budget, const icl_se
     return status;
 }
 
-static icl_status select_least_confidence(icl_selection *out, const icl_select_input *input,
-                                          const icl_options *options)
-{
-    return icl_subset_run(out, input, options, pick_least_confidence);
-}
-
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     ICL_SELECT_OPTION_BUDGET,
@@ -64,6 +58,5 @@ const icl_select_method icl_select_least_confidence = {
               .needs = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_LABELS,
               .options = options,
               .option_count = sizeof options / sizeof *options },
-    .run = select_least_confidence,
     .pick = pick_least_confidence,
 };

@@ -16,12 +16,6 @@ static icl_status pick_votek(size_t *out, size_t budget, const icl_select_input 
     return status;
 }
 
-static icl_status select_votek(icl_selection *out, const icl_select_input *input,
-                               const icl_options *options)
-{
-    return icl_subset_run(out, input, options, pick_votek);
-}
-
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     ICL_SELECT_OPTION_BUDGET,
@@ -38,6 +32,5 @@ const icl_select_method icl_select_votek = {
               .needs = ICL_NEEDS_EMBEDDINGS,
               .options = options,
               .option_count = sizeof options / sizeof *options },
-    .run = select_votek,
     .pick = pick_votek,
 };

@@ -86,12 +86,6 @@ static icl_status pick_votek_full(size_t *out, size_t budget, const icl_select_i
     return status;
 }
 
-static icl_status select_votek_full(icl_selection *out, const icl_select_input *input,
-                                    const icl_options *options)
-{
-    return icl_subset_run(out, input, options, pick_votek_full);
-}
-
 static const icl_option options[] = {
     ICL_SELECT_OPTION_K,
     ICL_SELECT_OPTION_BUDGET,
@@ -119,6 +113,5 @@ const icl_select_method icl_select_votek_full = {
               .needs = ICL_NEEDS_EMBEDDINGS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_LABELS,
               .options = options,
               .option_count = sizeof options / sizeof *options },
-    .run = select_votek_full,
     .pick = pick_votek_full,
 };

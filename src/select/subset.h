@@ -1,11 +1,5 @@
-/* select/subset.h - demonstrations from the items that a budget labels: what a corpus-level method
- * shows in a run.
- *
- *   static icl_status select_votek(icl_selection *out, const icl_select_input *input,
- *                                  const icl_options *options)
- *   {
- *       return icl_subset_run(out, input, options, pick_votek);
- *   }
+/* select/subset.h - demonstrations from the items that a budget labels: what a corpus-level method,
+ * one with `pick` and without `run`, shows in a run.
  *
  * The items are picked once, without a look at the queries, so an answer does not depend on which
  * queries share a batch. Each query is shown the k nearest of them by cosine, never itself; where
