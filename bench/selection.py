@@ -2,11 +2,14 @@
 """Every selection method on the same draws: accuracy against random, paired, and what it costs.
 
     python3 bench/selection.py --data DIR --out lines.jsonl
-    python3 bench/selection.py --table lines.jsonl
+    python3 bench/selection.py --data DIR --out cost.jsonl --alone --sets trec --seeds 1
+    python3 bench/selection.py --table lines.jsonl --cost cost.jsonl
 
 DIR holds a folder for each set with train.jsonl and test.jsonl. A seed draws a pool from the
 training file; the test items are the same for all seeds and methods. Every line is one run, and
-lines that are there already are not run again. Learned methods are fitted first, on the pool. A
+lines that are there already are not run again. Learned methods are fitted first, on the pool. The
+methods of a draw share a journal, so what one has asked is free for the next; --alone gives each
+its own, for the costs. A
 difference is the mean over seeds and items of (method right) - (random right), with a 95 % interval
 from a bootstrap over seeds and items.
 """
@@ -113,13 +116,15 @@ def fit(args, method, task, folder, seed):
 def run(args, method, learned, name, seed):
     folder = place(args, name, seed)
     task, out = os.path.join(folder, "task.yaml"), os.path.join(folder, "out")
-    shutil.rmtree(out, ignore_errors=True)
+    if args.alone:
+        shutil.rmtree(out, ignore_errors=True)
+    shared = ["--resume"] if os.path.exists(os.path.join(out, "journal.sqlite")) else []
     options, fit_seconds = {}, 0.0
     if learned:
         options["file"], fit_seconds = fit(args, method, task, folder, seed)
     seconds = icl(args, "run", task, "--strategy", f"select={call(method, args, **options)} "
                   "order=nearest-last score=direct calibrate=none", "--seed", str(seed),
-                  "--no-zero-shot", "--no-eta", "--out", out)
+                  "--no-zero-shot", "--no-eta", "--out", out, *shared)
     with open(os.path.join(out, "meter.json"), encoding="utf-8") as meter:
         cost = json.load(meter)
     return {"set": name, "seed": seed, "method": method, "shots": args.shots, "pool": args.pool,
@@ -152,10 +157,11 @@ def measure(args):
                         out.flush()
 
 
-def table(path):
+def table(path, cost_path):
     runs, cost = collections.defaultdict(dict), collections.defaultdict(list)
     for entry in read(path):
         runs[entry["method"], entry["set"]][entry["seed"]] = entry["correct"]
+    for entry in read(cost_path) if cost_path else []:
         cost[entry["method"]].append(entry)
     sets = [name for name in WORDS if any(key[1] == name for key in runs)]
     methods = list(dict.fromkeys(key[0] for key in runs))
@@ -178,7 +184,7 @@ def table(path):
         print(f"| {method} | " + " | ".join(cells) + " |")
     print("\n| method | options beyond k | requests | trie tokens | seconds | fit, seconds | runs |\n"
           "| --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    for method in methods:
+    for method in [m for m in methods if m in cost]:
         mean = {key: sum(e[key] for e in cost[method]) / len(cost[method])
                 for key in ("requests", "tokens_trie", "seconds", "fit_seconds")}
         options = ", ".join(f"{k}={v}" for k, v in OPTIONS.get(method, {}).items())
@@ -200,12 +206,14 @@ def main():
     parser.add_argument("--words", type=int, default=32, help="cut inputs to so many words")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--alone", action="store_true", help="no journal of another method's")
     parser.add_argument("--work", default="/tmp/icl-selection")
     parser.add_argument("--out", help="append result lines to this file")
     parser.add_argument("--table", help="print the tables of a file of result lines")
+    parser.add_argument("--cost", help="lines made with --alone, for the table of costs")
     args = parser.parse_args()
     if args.table:
-        table(args.table)
+        table(args.table, args.cost)
     elif args.data and args.out:
         measure(args)
     else:
