@@ -44,8 +44,8 @@ static const icl_option options[] = {
       .fallback = "24",
       .minimum = 1,
       .maximum = 1e6,
-      .help = "what a search may cost for one set, the start's value and engine exact apart; a "
-              "beam is at least one wide" },
+      .help = "what a search may cost for one set, the start included; engine exact costs what it "
+              "costs, and a beam is at least one wide" },
     { .name = "unit",
       .type = ICL_OPTION_CHOICE,
       .fallback = "orders",

@@ -25,7 +25,7 @@ typedef struct icl_search {
     double best_value;
     double left;               /* of the budget, in its unit */
     size_t turn;               /* calls of the engine before this one */
-    icl_search_round answered; /* in turn 0 the start alone */
+    icl_search_round answered; /* none in turn 0; the start stands before the first whole orders */
     icl_search_round proposed; /* empty when the engine is called */
     void *state;               /* the engine's own */
 } icl_search;

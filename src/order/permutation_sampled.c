@@ -36,13 +36,14 @@ static icl_status draw(icl_permutations *out, icl_search *search)
         return icl_permutations_sample_tree(out, k, 0, count, search->rng);
     }
     const size_t left = icl_search_orders_left(search);
-    /* The start is among all orders, and paid. */
+    /* The start is among all orders, and paid for. */
     return icl_permutations_sample(out, k, left + 1 >= all ? all : left, search->rng);
 }
 
 static icl_status next_sampled(icl_search *search)
 {
-    if (search->turn > 0) return ICL_OK;
+    const bool exact = search->options->engine == ICL_ENGINE_EXACT;
+    if (search->turn > 0 || (!exact && icl_search_orders_left(search) == 0)) return ICL_OK;
     icl_permutations orders = { 0 };
     ICL_TRY(draw(&orders, search));
     const icl_status status = icl_search_propose_all(search, &orders);

@@ -113,6 +113,12 @@ icl_status icl_search_propose_all(icl_search *search, const icl_permutations *or
     return ICL_OK;
 }
 
+/* What the budget pays for one whole order at most. */
+static double order_price(const icl_search *search)
+{
+    return search->options->unit == ICL_BUDGET_DEMONSTRATIONS ? (double)search->k : 1;
+}
+
 size_t icl_search_orders_left(const icl_search *search)
 {
     const double price = search->options->unit == ICL_BUDGET_DEMONSTRATIONS ? (double)search->k : 1;
@@ -149,9 +155,18 @@ typedef struct problem {
     icl_search search;
     known_values known;
     size_t asked_from; /* slots from here on wait for their values */
+    size_t start_slot; /* SIZE_MAX until the start was asked with the first whole orders */
     bool over;         /* nothing more will be proposed */
     icl_search_outcome outcome;
 } problem;
+
+static icl_status propose(icl_search *search)
+{
+    search->proposed.count = 0;
+    ICL_TRY(engines[search->options->engine]->next(search));
+    search->turn++;
+    return ICL_OK;
+}
 
 static icl_status problem_init(problem *p, const size_t *start,
                                const icl_order_objective *objective,
@@ -169,8 +184,9 @@ static icl_status problem_init(problem *p, const size_t *start,
     if (p->search.best == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for an order of k=%zu", problems->k);
     memcpy(p->search.best, start, problems->k * sizeof *p->search.best);
-    icl_search_open(&p->search, problems->k, objective->item_count);
-    return icl_search_propose(&p->search, start);
+    p->search.left -= order_price(&p->search); /* for the start */
+    p->start_slot = SIZE_MAX;
+    return problems->k == 1 ? ICL_OK : propose(&p->search); /* one thing has one order */
 }
 
 static void round_deinit(icl_search_round *round)
@@ -215,23 +231,51 @@ static icl_status count_demonstrations(size_t *out, const problem *p)
     return status;
 }
 
-/* Finds the slots of all proposals, those from asked_from on are new, and pays for the new ones. */
-static icl_status take_proposals(problem *p)
+static bool is_whole(const icl_search_round *round, const icl_search *search)
+{
+    return round->places == search->k && round->items == search->item_count;
+}
+
+/* Before the first whole orders, so that it is asked with them and stays where they are no better.
+ * Nothing was valued yet, so the start is still the best. */
+static icl_status put_start_first(icl_search *search)
+{
+    icl_search_round *round = &search->proposed;
+    const size_t k = search->k;
+    ICL_TRY(round_reserve(round, round->count + 1, k));
+    memmove(round->orders + k, round->orders, round->count * k * sizeof *round->orders);
+    memcpy(round->orders, search->best, k * sizeof *round->orders);
+    round->count++;
+    search->left += order_price(search);
+    return ICL_OK;
+}
+
+static icl_status pay(problem *p)
 {
     icl_search *search = &p->search;
-    icl_search_round *round = &search->proposed;
-    p->asked_from = p->known.count;
-    for (size_t i = 0; i < round->count; i++)
-        ICL_TRY(known_slot(&round->slots[i], &p->known, &round->orders[i * search->k],
-                           round->places, round->items));
-    const double orders = (double)(p->known.count - p->asked_from) * (double)round->items /
-                          (double)search->item_count;
+    const double orders = (double)(p->known.count - p->asked_from) *
+                          (double)search->proposed.items / (double)search->item_count;
     size_t demonstrations = 0;
     ICL_TRY(count_demonstrations(&demonstrations, p));
     p->outcome.orders += orders;
     p->outcome.demonstrations += demonstrations;
     search->left -= search->options->unit == ICL_BUDGET_ORDERS ? orders : (double)demonstrations;
     return ICL_OK;
+}
+
+/* Finds the slots of all proposals, those from asked_from on are new, and pays for the new ones. */
+static icl_status take_proposals(problem *p)
+{
+    icl_search *search = &p->search;
+    icl_search_round *round = &search->proposed;
+    const bool starts = p->start_slot == SIZE_MAX && is_whole(round, search);
+    if (starts) ICL_TRY(put_start_first(search));
+    p->asked_from = p->known.count;
+    for (size_t i = 0; i < round->count; i++)
+        ICL_TRY(known_slot(&round->slots[i], &p->known, &round->orders[i * search->k],
+                           round->places, round->items));
+    if (starts) p->start_slot = round->slots[0];
+    return pay(p);
 }
 
 /* Proposals with values become the answered round. */
@@ -244,20 +288,10 @@ static void answer(problem *p)
     for (size_t i = 0; i < answered.count; i++) {
         const double value = p->known.values[answered.slots[i]];
         answered.values[i] = value;
-        if (answered.places < search->k || answered.items < search->item_count ||
-            value >= search->best_value)
-            continue;
+        if (!is_whole(&answered, search) || value >= search->best_value) continue;
         search->best_value = value;
         memcpy(search->best, &answered.orders[i * search->k], search->k * sizeof *search->best);
     }
-}
-
-static icl_status propose(icl_search *search)
-{
-    search->proposed.count = 0;
-    ICL_TRY(engines[search->options->engine]->next(search));
-    search->turn++;
-    return ICL_OK;
 }
 
 /* Asks the engine until it proposes something whose value is not known, or nothing. */
@@ -304,12 +338,10 @@ static icl_status gather(asked_trials *asked, const problem *p, size_t number)
 /* Values come in the order in which slots were made. */
 static icl_status hand_out(problem *p, const double **values)
 {
-    icl_search *search = &p->search;
     for (size_t slot = p->asked_from; slot < p->known.count; slot++)
         p->known.values[slot] = *(*values)++;
     answer(p);
-    if (search->turn == 0) p->outcome.start_value = search->best_value;
-    return propose(search);
+    return propose(&p->search);
 }
 
 /* One round; asked->count 0 says that every search is over. */
@@ -329,6 +361,15 @@ static icl_status ask_round(asked_trials *asked, problem *all, size_t count,
     for (size_t i = 0; i < count; i++)
         if (!all[i].over) ICL_TRY(hand_out(&all[i], &values));
     return ICL_OK;
+}
+
+static icl_search_outcome outcome_of(const problem *p)
+{
+    icl_search_outcome outcome = p->outcome;
+    const bool asked = p->start_slot != SIZE_MAX;
+    outcome.start_value = asked ? p->known.values[p->start_slot] : NAN;
+    outcome.value = asked ? p->search.best_value : NAN;
+    return outcome;
 }
 
 icl_status icl_permutation_search(size_t *orders, icl_search_outcome *outcomes,
@@ -351,8 +392,7 @@ icl_status icl_permutation_search(size_t *orders, icl_search_outcome *outcomes,
     } while (status == ICL_OK && asked.count > 0);
     for (size_t i = 0; status == ICL_OK && i < count; i++) {
         memcpy(&orders[i * k], all[i].search.best, k * sizeof *orders);
-        all[i].outcome.value = all[i].search.best_value;
-        if (outcomes != NULL) outcomes[i] = all[i].outcome;
+        if (outcomes != NULL) outcomes[i] = outcome_of(&all[i]);
     }
     for (size_t i = 0; i < count; i++) problem_deinit(&all[i]);
     free(all);

@@ -57,7 +57,7 @@ typedef enum icl_budget_unit {
 
 typedef struct icl_search_options {
     icl_engine_name engine;
-    size_t budget; /* for each problem, at least 1; the start's own value is always asked */
+    size_t budget; /* for each problem, at least 1, the start included */
     icl_budget_unit unit;
     size_t width;   /* of the beam; 0: as wide as the budget allows */
     bool from_last; /* the beam grows from the last place to the first */
@@ -70,9 +70,10 @@ typedef struct icl_search_problems {
 } icl_search_problems;
 
 typedef struct icl_search_outcome {
-    double start_value, value;
-    double orders;         /* valued, parts by their share of the items */
-    size_t demonstrations; /* read, see icl_budget_unit */
+    double start_value, value; /* NAN where the budget pays for nothing but the start, which is then
+                                  not asked */
+    double orders;             /* valued, parts by their share of the items */
+    size_t demonstrations;     /* read, see icl_budget_unit */
 } icl_search_outcome;
 
 /* orders [problems->count][k] hold the starts, then the best; outcomes [problems->count] or NULL.

@@ -135,6 +135,11 @@ static void assert_lawful(const landscape *l, const found *result)
         uint64_t seen = 0;
         for (size_t i = 0; i < l->k; i++) seen |= UINT64_C(1) << order[i];
         assert_true(seen == (UINT64_C(1) << l->k) - 1);
+        if (isnan(outcome->value)) { /* nothing was asked */
+            assert_memory_equal(order, start, l->k * sizeof *order);
+            assert_near(outcome->orders, 0, 0);
+            continue;
+        }
         assert_near(outcome->value, value_of(l, p, order, l->k, l->items), 0);
         assert_near(outcome->start_value, value_of(l, p, start, l->k, l->items), 0);
         assert_true(outcome->value <= outcome->start_value);
@@ -184,7 +189,7 @@ static void test_permutation_search__exact_and_a_paid_sample_find_the_least(void
 {
     (void)state;
     static landscape l;
-    for (size_t k = 1; k <= 6; k++) {
+    for (size_t k = 2; k <= 6; k++) {
         fill(&l, k, 1, 1, 1, 1, k);
         const size_t all = icl_factorial(k);
         const icl_search_options exact = { .engine = ICL_ENGINE_EXACT, .budget = 1 };
@@ -203,7 +208,7 @@ static void test_permutation_search__a_beam_that_drops_nothing_is_exact(void **s
 {
     (void)state;
     static landscape l;
-    for (size_t k = 1; k <= 5; k++)
+    for (size_t k = 2; k <= 5; k++)
         for (int from_last = 0; from_last < 2; from_last++) {
             fill(&l, k, 1, 1, 1, 1, k);
             const icl_search_options beam = { .engine = ICL_ENGINE_BEAM,
