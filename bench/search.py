@@ -8,10 +8,10 @@ DIR holds a folder for each set with train.jsonl and test.jsonl. A seed draws a 
 test items are the same for all seeds. The grid is `icl compare` of the whole space on the test
 items. The search has a quarter of the tokens that the grid took, sees the training file alone, and
 its choice is then run on the test items. Every line is one set and seed, and lines that are there
-already are not run again. Regret is the best test accuracy in the grid less the choice's, in points. The
-best of many on one draw owes some of it to luck, so a second regret takes one strategy for all
-seeds of a set, the one with the best mean. Differences to the fixed strategy are paired, with 95 %
-intervals from a bootstrap over seeds and items.
+already are not run again. Regret is the best test accuracy in the grid less the choice's, in
+points. The best of many on one draw owes some of it to luck, so a second regret takes one strategy
+for all seeds of a set, the one with the best mean. Differences to the fixed strategy are paired,
+with 95 % intervals from a bootstrap over seeds and items.
 """
 import argparse
 import json
@@ -128,8 +128,8 @@ def table(path):
               f"{share:.2f} | "
               + "; ".join(f"`{e['choice']}`" for e in mine) + " |")
     means = [sum(column) / len(regrets) for column in zip(*regrets)]
-    print(f"\nMean regret over {len(regrets)} sets: {means[0]:.2f} points to the best of each grid, "
-          f"{means[1]:.2f} to the best strategy for all seeds.")
+    print(f"\nMean regret over {len(regrets)} sets: {means[0]:.2f} points to the best of each "
+          f"grid, {means[1]:.2f} to the best strategy for all seeds.")
 
 
 def main():
