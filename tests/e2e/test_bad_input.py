@@ -171,6 +171,12 @@ class BadWords(Case):
         self.strategy("select=kmn(k=4)", "kmn", "knn")
         self.strategy("order=nearest-lats", "nearest-lats", "nearest-last")
 
+    def test_unknown_part_to_record(self):
+        self.refused(["run", "tiny", "--record", "whole,inputs"], "inputs", "input")
+
+    def test_label_without_words(self):
+        self.refused(["run", "tiny", "--labels", "negative=,positive=good"], "negative")
+
     def test_unknown_stage(self):
         self.strategy("selct=knn", "selct", "select")
 
@@ -232,6 +238,17 @@ class BadWords(Case):
 class BadTemplate(Case):
     def template(self, text, *parts):
         self.refused(["run", "tiny", "--template", text, *FAST], *parts)
+
+    def scored(self, template, score):
+        return ["run", "tiny", "--template", template, "--no-eta", "--threads", "1",
+                "--strategy", f"select=bm25(k=2) score={score}"]
+
+    def test_no_final_words_for_a_premise(self):
+        self.refused(self.scored("{{ text }}", "pmi-dc"), "score=pmi-dc", "final words")
+
+    def test_no_slot_for_content_free_text(self):
+        self.refused(self.scored("Which?\\nLabel:", "direct-plus"), "score=direct-plus",
+                     "none of the input fields")
 
     def test_syntax_error_has_line_and_column(self):
         self.template("Review: {{ text }}\\nX: {{ text", "2", "4")

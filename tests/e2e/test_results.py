@@ -113,6 +113,24 @@ class Files(Case):
         share = sum(row["probabilities"][first["label"]] for row in rows) - first["gold"]
         self.assertAlmostEqual(first["bias"], share / len(rows))
 
+    def test_recorded_parts_give_the_scores_of_other_methods(self):
+        rules = {"ppl": lambda part: part["whole"]["nats"] / part["whole"]["tokens"],
+                 "channel(reduce=sum)": lambda part: part["input"]["nats"],
+                 "direct(normalise=chars)": lambda part: part["answer"]["nats"] /
+                                                         part["answer"]["chars"],
+                 'pmi(text="")': lambda part: part["answer"]["nats"] -
+                                              part["unconditional"]["nats"]}
+        shown = "select=bm25(k=4) calibrate=none score="
+        _, recorded = self.run_into("all", "--record", "whole,input,unconditional", "--strategy",
+                                    shown + "direct")
+        for number, (score, rule) in enumerate(rules.items()):
+            _, alone = self.run_into(f"alone{number}", "--strategy", shown + score)
+            for row, want in zip(recorded.splitlines(), alone.splitlines()):
+                row, want = json.loads(row), json.loads(want)
+                for label, value in want["scores"].items():
+                    part = {name: names[label][0] for name, names in row["parts"].items()}
+                    self.assertAlmostEqual(rule(part), value, places=9, msg=score)
+
     def test_same_seed_same_bytes(self):
         strategy = ["--strategy", "select=random(k=4,per_query=true) order=random"]
         first = self.run_into("a", *strategy, "--seed", 3)
