@@ -85,5 +85,40 @@ class ParityScores(unittest.TestCase):
                                      (len(words), len(words.encode())))
 
 
+class ParityHarness(unittest.TestCase):
+    """lm-evaluation-harness' multiple choice: golden/lm_eval.jsonl, made by make_lm_eval.py."""
+
+    def test_acc_and_acc_norm_choose_alike(self):
+        worst = 0.0
+        with open(os.path.join(SOURCE, "tests", "golden", "lm_eval.jsonl"), encoding="utf-8") as f:
+            how, *golden = map(json.loads, f)
+        names, words = list(how["choices"]), list(how["choices"].values())
+        labels = ",".join(f"{name}={text}" for name, text in how["choices"].items())
+        for normalise, counted in (("sum", "acc"), ("chars", "acc_norm")):
+            with self.subTest(normalise=normalise), tempfile.TemporaryDirectory() as folder:
+                write_lines(os.path.join(folder, "train.jsonl"),
+                            [{"text": "unused", "label": name} for name in names])
+                write_lines(os.path.join(folder, "test.jsonl"),
+                            [{"text": row["text"], "label": names[row["gold"]]} for row in golden])
+                done = subprocess.run(
+                    [BIN, "run", "--train", "train.jsonl", "--test", "test.jsonl", "--labels",
+                     labels, "--template", how["template"], "--no-eta", "--quiet", "--threads",
+                     "1", "--out", "out", "--strategy",
+                     f"select=random(k=0) score=direct(normalise={normalise}) calibrate=none"],
+                    cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                self.assertEqual(done.returncode, 0, done.stderr.decode())
+                with open(os.path.join(folder, "out", "samples.jsonl"), encoding="utf-8") as f:
+                    samples = [json.loads(line) for line in f]
+                self.assertEqual(len(samples), len(golden))
+                for want, got in zip(golden, samples):
+                    self.assertEqual(got["correct"], bool(want[counted]), want["text"])
+                    for name, text, ll in zip(names, words, want["lls"]):
+                        (cell,) = got["parts"]["answer"][name]
+                        worst = max(worst, abs(cell["nats"] - ll))
+                        self.assertEqual(cell["chars"], len(text))
+        print(f"largest difference {worst:.3g} nats")
+        self.assertLessEqual(worst, TOLERANCE)
+
+
 if __name__ == "__main__":
     unittest.main()
