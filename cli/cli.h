@@ -18,8 +18,8 @@ enum {
     CLI_CANCELLED = 130, /* Ctrl-C */
 };
 
-extern const cli_verb verb_run, verb_plan, verb_search, verb_compare, verb_select, verb_fit,
-    verb_score, verb_train, verb_methods, verb_tasks, verb_doctor, verb_help;
+extern const cli_verb verb_run, verb_plan, verb_search, verb_compare, verb_annotate, verb_select,
+    verb_fit, verb_score, verb_train, verb_methods, verb_tasks, verb_doctor, verb_help;
 
 /* All verbs, in the order help shows them. */
 const cli_verb *const *cli_verbs(size_t *out_count);

@@ -9,9 +9,10 @@
 
 #include "cli.h"
 
-static const cli_verb *const verbs[] = { &verb_run,     &verb_plan,  &verb_search, &verb_compare,
-                                         &verb_select,  &verb_fit,   &verb_score,  &verb_train,
-                                         &verb_methods, &verb_tasks, &verb_doctor, &verb_help };
+static const cli_verb *const verbs[] = { &verb_run,      &verb_plan,    &verb_search, &verb_compare,
+                                         &verb_annotate, &verb_select,  &verb_fit,    &verb_score,
+                                         &verb_train,    &verb_methods, &verb_tasks,  &verb_doctor,
+                                         &verb_help };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
 const cli_verb *const *cli_verbs(size_t *out_count)

@@ -39,6 +39,7 @@ set(ICL_HEADER_FOLDERS
     order.h order
     instruct.h instruct
     train.h train
+    annotate.h apply
     methods.h report
     report.h report)
 
