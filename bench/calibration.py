@@ -6,8 +6,9 @@
 
 DIR holds a folder for each set with train.jsonl and test.jsonl. Draws are those of selection.py: a
 seed draws a pool, the test items are the same for all seeds. Demonstrations are fixed for all
-queries of a run (select=balanced), so that all calibrations judge the same scores. Every line is
-one run with its probabilities, and lines that are there already are not run again.
+queries of a run (select=balanced), so that all calibrations judge the same scores; those of a draw
+share a journal, so what one has asked is free for the next. Every line is one run with its
+probabilities, and lines that are there already are not run again.
 
 A figure is the mean over seeds of a run's: accuracy, expected calibration error (10 bins of the
 highest probability), label bias (half the sum over labels of |mean probability - share|), Brier
@@ -20,14 +21,13 @@ import json
 import math
 import os
 import random
-import shutil
 import sys
 
 from lines import read
 from selection import WORDS, icl, place
 
 CALIBRATIONS = ["none", "contextual", "domain", "batch", "batch(validation=100)", "prototypical",
-                "linear", "temperature(of=none)", "temperature", "prior"]
+                "linear(validation=200)", "temperature(of=none)", "temperature", "prior"]
 SETS = ["agnews", "sst2", "trec", "snips", "tweet_sentiment"]
 BASELINE = "none"
 BINS, DRAWS = 10, 1000
@@ -36,22 +36,22 @@ BINS, DRAWS = 10, 1000
 def run(args, calibration, name, seed):
     folder = place(args, name, seed)
     out = os.path.join(folder, "out")
-    shutil.rmtree(out, ignore_errors=True)
-    seconds = icl(args, "run", os.path.join(folder, "task.yaml"), "--strategy",
-                  f"select=balanced(k={args.shots}) order=random score=direct "
-                  f"calibrate={calibration}", "--seed", str(seed), "--no-zero-shot", "--no-eta",
-                  "--out", out)
+    shared = ["--resume"] if os.path.exists(os.path.join(out, "journal.sqlite")) else []
+    icl(args, "run", os.path.join(folder, "task.yaml"), "--strategy",
+        f"select=balanced(k={args.shots}) order=random score=direct calibrate={calibration}",
+        "--seed", str(seed), "--no-zero-shot", "--no-eta", "--out", out, *shared)
     with open(os.path.join(out, "meter.json"), encoding="utf-8") as meter:
         cost = json.load(meter)
+    with open(os.path.join(out, "results.json"), encoding="utf-8") as results:
+        model = json.load(results)["model_identity"]
     samples = read(os.path.join(out, "samples.jsonl"))
     labels = list(samples[0]["probabilities"])
     return {"set": name, "seed": seed, "calibration": calibration, "shots": args.shots,
-            "pool": args.pool, "labels": labels,
+            "pool": args.pool, "model": model, "labels": labels,
             "gold": [labels.index(s["gold"]) for s in samples],
             "predicted": [labels.index(s["predicted"]) for s in samples],
             "probabilities": [[round(s["probabilities"][y], 9) for y in labels] for s in samples],
-            "requests": cost["requests"], "tokens_trie": cost["tokens_trie"],
-            "seconds": round(seconds, 3)}
+            "requests": cost["requests"] + cost["requests_cached"]}
 
 
 def measure(args):
@@ -119,9 +119,12 @@ def compare(mine, base):
 
 def table(path):
     runs, cost = collections.defaultdict(dict), collections.defaultdict(list)
-    for entry in read(path):
+    lines = read(path)
+    if len({entry["model"] for entry in lines}) > 1:
+        sys.exit(f"{path}: lines of several models")
+    for entry in lines:
         runs[entry["calibration"], entry["set"]][entry["seed"]] = Outcomes(entry)
-        cost[entry["calibration"]].append(entry)
+        cost[entry["calibration"]].append(entry["requests"])
     sets = [name for name in WORDS if any(key[1] == name for key in runs)]
     calibrations = list(dict.fromkeys(key[0] for key in runs))
     found = {key: compare(mine, runs[BASELINE, key[1]]) for key, mine in runs.items()
@@ -144,13 +147,10 @@ def table(path):
                                                        f"{mark} [{low:+.3f}, {high:+.3f}]"))
             mean = f"{sum(values) / len(values):.3f}" if len(values) == len(sets) else ""
             print(f"| {calibration} | " + " | ".join(cells) + f" | {mean} |")
-    print("\n| calibration | requests | trie tokens | seconds | runs |\n"
-          "| --- | ---: | ---: | ---: | ---: |")
+    print("\n| calibration | requests a run | runs |\n| --- | ---: | ---: |")
     for calibration in calibrations:
-        mean = {key: sum(e[key] for e in cost[calibration]) / len(cost[calibration])
-                for key in ("requests", "tokens_trie", "seconds")}
-        print(f"| {calibration} | {mean['requests']:.0f} | {mean['tokens_trie']:.0f} | "
-              f"{mean['seconds']:.1f} | {len(cost[calibration])} |")
+        asked = cost[calibration]
+        print(f"| {calibration} | {sum(asked) / len(asked):.0f} | {len(asked)} |")
     sizes = {(len(v), len(next(iter(v.values())).gold)) for v in runs.values()}
     print(f"\n(seeds, test items) of the cells: {sorted(sizes)}")
 

@@ -49,7 +49,8 @@ static void test_strategy__order_of_parts_and_blanks_do_not_matter(void **state)
            "select=knn(k=3,metric=l2) order=given " REST);
     expect("calibrate=batch select=bm25(k=2)\n",
            "select=bm25(k=2,case=keep,k1=1.5,b=0.75) order=nearest-last "
-           "score=direct(normalise=sum) calibrate=batch(space=log)");
+           "score=direct(normalise=sum) "
+           "calibrate=batch(space=log,strength=1,validation=0)");
 }
 
 static void test_strategy__mistakes_get_the_nearest_name(void **state)
