@@ -31,7 +31,7 @@ _icl() {
         *,-*)
             mapfile -t COMPREPLY < <(compgen -W "$(_icl_options "$command") --help" -- "$word")
             ;;
-        run,* | plan,* | search,* | compare,* | select,* | fit,*)
+        run,* | plan,* | search,* | compare,* | annotate,* | select,* | fit,*)
             mapfile -t COMPREPLY < <(
                 compgen -W "$(_icl_tasks)" -- "$word"
                 compgen -f -X '!*.y*ml' -- "$word"

@@ -8,7 +8,8 @@ import unittest
 
 from program import BIN, Case, SOURCE
 
-COMMANDS = ["run", "plan", "search", "compare", "select", "fit", "score", "train", "methods", "tasks", "doctor", "help"]
+COMMANDS = ["run", "plan", "search", "compare", "annotate", "select", "fit", "score", "train",
+            "methods", "tasks", "doctor", "help"]
 
 
 class Manual(Case):
@@ -72,6 +73,7 @@ class Completion(Case):
         self.assertEqual(self.complete("run", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("select", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("search", ""), {"snips", "tiny", "own.yaml"})
+        self.assertEqual(self.complete("annotate", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("compare", "tiny", ""), {"snips", "tiny", "own.yaml"})
         self.assertEqual(self.complete("methods", "s"), {"select", "score", "source", "start"})
         self.assertEqual(self.complete("train", ""), {"own.yaml"})
