@@ -27,7 +27,8 @@ static void print_round(const icl_search *search, size_t round)
 {
     const icl_search_round figures = icl_search_round_at(search, round);
     fprintf(stderr,
-            "round %zu: %zu strategies on %zu queries, %" PRIu64 " of %" PRIu64 " tokens left\n",
+            "round %zu: %zu strategies on %zu queries, for %" PRIu64 " of the %" PRIu64
+            " tokens left\n",
             round + 1, figures.candidate_count, figures.query_count, figures.tokens_planned,
             figures.tokens_left);
 }

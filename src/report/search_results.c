@@ -78,6 +78,17 @@ static void append_row(icl_text *out, size_t rank, const icl_search_candidate *r
     icl_text_printf(out, "  %7zu  %6.0f  %s", row->query_count, row->tokens_per_query, name);
 }
 
+/* The same in fewer columns. */
+static void append_short_row(icl_text *out, size_t rank, const icl_search_candidate *row,
+                             const char *name)
+{
+    if (row->round_count == 0)
+        icl_text_printf(out, "%3zu  %-8s  %-14s  %7s  %s", rank + 1, "-", "", "", name);
+    else
+        icl_text_printf(out, "%3zu  %-8.3f  %.3f .. %.3f  %7zu  %s", rank + 1, row->value,
+                        row->value_ci95[0], row->value_ci95[1], row->query_count, name);
+}
+
 icl_status icl_report_search_lines(char **out_text, const icl_search *search, size_t count,
                                    size_t columns)
 {
@@ -85,11 +96,11 @@ icl_status icl_report_search_lines(char **out_text, const icl_search *search, si
     char **names = NULL;
     const size_t all = icl_search_get_summary(search)->candidate_count;
     ICL_TRY(name_strategies(&names, search));
-    append_columns(&text, metric_name(search));
+    icl_text_printf(&text, "  #  %-8s  95 %% interval   queries  strategy\n", metric_name(search));
     for (size_t rank = 0; rank < count && rank < all; rank++) {
         const icl_search_candidate row = icl_search_candidate_at(search, rank);
         const size_t start = text.length;
-        append_row(&text, rank, &row, names[rank]);
+        append_short_row(&text, rank, &row, names[rank]);
         if (!text.failed && text.length - start > columns) {
             text.length = start + columns;
             text.bytes[text.length] = '\0';

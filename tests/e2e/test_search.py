@@ -45,7 +45,8 @@ class Search(OwnData):
             self.assertIn(part, table)
         # Where no terminal is, every round says what it will cost and who leads.
         lines = done.stderr.decode().splitlines()
-        self.assertRegex(lines[0], r"^round 1: 5 strategies on \d+ queries, \d+ of 9000 tokens left")
+        self.assertRegex(lines[0], r"^round 1: 5 strategies on \d+ queries, for \d+ of the 9000 "
+                                   r"tokens left$")
         self.assertRegex(lines[1], r"^round 1: 0\.\d+ leads, \d dropped: select=")
         self.assertNotIn("\x1b", done.stderr.decode())
         self.succeeds("run", "snips", "--limit", 3, "--no-eta", "--threads", 1, "--quiet",
@@ -142,7 +143,8 @@ class Resume(OwnData):
         self.assertEqual([self.read(f"{folder}/{name}") for name in FILES], self.whole)
 
     def test_ctrl_c_keeps_answers_and_resume_ends_in_the_same_bytes(self):
-        stderr = self.interrupt_at_work("out/journal.sqlite", *self.words, "--quiet", "--out", "out")
+        stderr = self.interrupt_at_work("out/journal.sqlite", *self.words, "--quiet", "--out",
+                                        "out")
         self.one_sentence(stderr, "search", '"out"', "--resume")
         self.assertFalse(os.path.exists(self.path("out/search.json")))
         self.refused([*self.words, "--out", "out"], '"out"', "--resume")
