@@ -1,5 +1,7 @@
 /* A random order, keyed by the selected sequence itself: queries that were given the same
  * demonstrations show them in the same order and so share a prefix. */
+#include <stdio.h>
+
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/rng.h"
@@ -18,6 +20,9 @@ static icl_status order_random(icl_ordering *out, const icl_order_input *input,
                                const icl_options *options)
 {
     const bool per_query = icl_options_bool(options, "per_query");
+    char purpose[64];
+    snprintf(purpose, sizeof purpose, "order-random/%lld",
+             (long long)icl_options_int(options, "draw"));
     icl_text key = { 0 };
     icl_status status = ICL_OK;
     for (size_t q = 0; status == ICL_OK && q < input->query_count; q++) {
@@ -25,7 +30,7 @@ static icl_status order_random(icl_ordering *out, const icl_order_input *input,
         if (status != ICL_OK) break;
         icl_rng rng =
             icl_rng_new(input->seed, input->task,
-                        per_query ? input->query_ids[q] : icl_text_string(&key), "order-random");
+                        per_query ? input->query_ids[q] : icl_text_string(&key), purpose);
         size_t *line = &out->permutations[q * input->k];
         for (size_t i = 0; i < input->k; i++) line[i] = i;
         icl_rng_shuffle(&rng, line, input->k);
@@ -40,6 +45,12 @@ static const icl_option options[] = {
       .type = ICL_OPTION_BOOL,
       .fallback = "false",
       .help = "true: a new order for each query; false: one for each set of demonstrations" },
+    { .name = "draw",
+      .type = ICL_OPTION_INT,
+      .fallback = "0",
+      .minimum = 0,
+      .maximum = 1e6,
+      .help = "another number gives another order of the same demonstrations" },
 };
 
 const icl_order_method icl_order_random = {
