@@ -97,7 +97,9 @@ ICL_API icl_status icl_annotator_plan(icl_annotator *annotator, const icl_annota
  * Asks the validation rows, fits the temperature and finds the threshold. After
  * icl_annotator_plan.
  *
- * The temperature divides the scores that the strategy's calibration gave; the threshold is the
+ * The temperature divides the scores that the strategy's calibration gave and minimises their log
+ * loss, each row counted as if 1 / (rows + 2) of it belonged to the other labels, so that rows that
+ * are all right do not make everything certain (Platt 1999). The threshold is the
  * least confidence from which on the lower end of the precision's 95 % interval is at least the
  * wanted one.
  *

@@ -170,7 +170,7 @@ static icl_status fit_temperature(icl_annotator *annotator, validated *rows, con
     const size_t labels = rows->label_count;
     icl_annotate_summary *summary = &annotator->summary;
     ICL_TRY(icl_temperature_fit(&summary->temperature, run->calibration.scores, rows->gold,
-                                rows->count, labels));
+                                rows->count, labels, 1 / ((double)rows->count + 2)));
     memcpy(rows->probabilities, run->calibration.scores,
            rows->count * labels * sizeof *rows->probabilities);
     for (size_t i = 0; i < rows->count; i++)

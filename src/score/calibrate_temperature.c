@@ -20,7 +20,7 @@ static icl_status fit_temperature(double *out, const icl_calibrate_input *input,
     icl_status status = icl_cancel_check(input->cancelled);
     if (status == ICL_OK)
         status = icl_temperature_fit(out, inner.scores, input->validation_labels,
-                                     input->validation_count, input->label_count);
+                                     input->validation_count, input->label_count, 0);
     icl_calibration_deinit(&inner);
     return status;
 }

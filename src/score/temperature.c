@@ -15,8 +15,24 @@ typedef struct labelled_rows {
     const double *scores; /* [count][label_count] */
     const size_t *labels; /* [count] */
     size_t count, label_count;
+    double doubt;
     double *scaled; /* [label_count] */
 } labelled_rows;
+
+/* What an item's target distribution gives its scores on average; impossible labels take no part.
+ */
+static double target_score(const labelled_rows *rows, const double *scores, size_t gold)
+{
+    double sum = 0;
+    size_t others = 0;
+    for (size_t y = 0; y < rows->label_count; y++) {
+        if (y == gold || !isfinite(scores[y])) continue;
+        sum += scores[y];
+        others++;
+    }
+    if (others == 0) return scores[gold];
+    return (1 - rows->doubt) * scores[gold] + rows->doubt * sum / (double)others;
+}
 
 static double loss_at(const labelled_rows *rows, double log_temperature)
 {
@@ -24,10 +40,10 @@ static double loss_at(const labelled_rows *rows, double log_temperature)
     double sum = 0;
     for (size_t i = 0; i < rows->count; i++) {
         const double *scores = &rows->scores[i * rows->label_count];
-        const double gold = scores[rows->labels[i]];
-        if (!isfinite(gold)) continue;
+        if (!isfinite(scores[rows->labels[i]])) continue;
         for (size_t y = 0; y < rows->label_count; y++) rows->scaled[y] = factor * scores[y];
-        sum += icl_logsumexp(rows->scaled, rows->label_count) - factor * gold;
+        sum += icl_logsumexp(rows->scaled, rows->label_count) -
+               factor * target_score(rows, scores, rows->labels[i]);
     }
     return sum;
 }
@@ -57,7 +73,7 @@ static double find_log_temperature(const labelled_rows *rows)
 }
 
 icl_status icl_temperature_fit(double *out, const double *scores, const size_t *gold, size_t count,
-                               size_t label_count)
+                               size_t label_count, double doubt)
 {
     double *scaled = malloc(label_count * sizeof *scaled);
     if (scaled == NULL)
@@ -66,6 +82,7 @@ icl_status icl_temperature_fit(double *out, const double *scores, const size_t *
                                                       .labels = gold,
                                                       .count = count,
                                                       .label_count = label_count,
+                                                      .doubt = doubt,
                                                       .scaled = scaled }));
     free(scaled);
     return ICL_OK;
