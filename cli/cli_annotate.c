@@ -303,7 +303,7 @@ static icl_status label(annotate_state *state)
     const icl_annotate_stream stream = { .in = source(state),
                                          .out = state->direct ? state->out.stream : state->part.out,
                                          .done = state->part.done,
-                                         .review = state->review.stream,
+                                         .review = state->arguments->review != NULL,
                                          .say = say_rows,
                                          .user = state };
     const icl_status status = icl_annotator_label(state->annotator, &stream);
@@ -313,12 +313,14 @@ static icl_status label(annotate_state *state)
 
 /* ---- files ---- */
 
-static bool open_outputs(annotate_state *state)
+/* False: it has said why. */
+static bool write_review(annotate_state *state)
 {
-    const annotate_arguments *arguments = state->arguments;
-    return (!state->direct || outfile_open(&state->out, state->verb, arguments->out)) &&
-           (arguments->review == NULL ||
-            outfile_open(&state->review, state->verb, arguments->review));
+    if (state->arguments->review == NULL) return true;
+    if (!outfile_open(&state->review, state->verb, state->arguments->review)) return false;
+    const icl_status status = icl_annotator_write_review(state->annotator, state->review.stream);
+    if (status != ICL_OK) cli_fail(state->verb, status, true);
+    return status == ICL_OK;
 }
 
 /* All rows are labelled: the files take their places. */
@@ -326,6 +328,7 @@ static bool finish_outputs(annotate_state *state)
 {
     bool done = state->direct || (outfile_open(&state->out, state->verb, state->arguments->out) &&
                                   partfile_copy(&state->part, state->verb, state->out.stream));
+    done = done && write_review(state);
     done = outfile_close(&state->review, state->verb, done) && done;
     done = outfile_close(&state->out, state->verb, done) && done;
     state->complete = done;
@@ -423,7 +426,8 @@ static int annotate(annotate_state *state)
     status = price(state);
     if (status != ICL_OK) return fail(state, status, false);
     if (state->arguments->plan) return print_plan(state);
-    if (!open_outputs(state)) return CLI_FAILED;
+    if (state->direct && !outfile_open(&state->out, state->verb, state->arguments->out))
+        return CLI_FAILED;
     status = validate(state);
     if (status == ICL_OK) status = label(state);
     if (status != ICL_OK) return fail(state, status, true);

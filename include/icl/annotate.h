@@ -123,10 +123,7 @@ typedef struct icl_annotate_stream {
     /** Lines that an interrupted call wrote, for the first rows of `in`; they are compared with
      *  these and not asked again, and do not go to `out`. NULL: none. */
     FILE *done;
-    /** Once all rows are labelled: the lines of those abstained from, least confident first, of
-     *  equals the earlier. Memory: 24 bytes for each, their lines wait in a temporary file. NULL:
-     *  not wanted. */
-    FILE *review;
+    bool review; /**< keep the lines of rows abstained from, for icl_annotator_write_review */
     /** Called after each chunk; may be NULL. */
     void (*say)(void *user, const struct icl_annotate_summary *summary);
     void *user; /**< given to say */
@@ -141,6 +138,15 @@ typedef struct icl_annotate_stream {
  *   the lines in `done`; ICL_EIO; ICL_EMODEL; ICL_ECANCELLED
  */
 ICL_API icl_status icl_annotator_label(icl_annotator *annotator, const icl_annotate_stream *stream);
+
+/**
+ * The lines of the rows that the last icl_annotator_label abstained from, least confident first, of
+ * equals the earlier. Until then they wait in a temporary file; memory holds 24 bytes for each.
+ *
+ * @param out  borrowed, left open, flushed
+ * @return ICL_OK; ICL_EIO
+ */
+ICL_API icl_status icl_annotator_write_review(icl_annotator *annotator, FILE *out);
 
 /** What rows cost. */
 typedef struct icl_annotate_cost {

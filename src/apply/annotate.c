@@ -178,6 +178,7 @@ icl_status icl_annotator_new(icl_annotator **out, icl_engine *engine,
 void icl_annotator_free(icl_annotator *annotator)
 {
     if (annotator == NULL) return;
+    icl_review_close(&annotator->review);
     icl_run_free(annotator->validation);
     icl_dataset_close(annotator->split.test);
     icl_dataset_close(annotator->split.train);

@@ -55,8 +55,9 @@ static icl_status copy_line(icl_review *review, const icl_review_entry *entry, F
     return ICL_OK;
 }
 
-icl_status icl_review_write(icl_review *review, FILE *out)
+icl_status icl_annotator_write_review(icl_annotator *annotator, FILE *out)
 {
+    icl_review *review = &annotator->review;
     if (review->spool == NULL) return ICL_OK;
     if (fflush(review->spool) != 0) return spool_failed();
     if (review->count > 0)

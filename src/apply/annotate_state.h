@@ -7,6 +7,22 @@
 
 #include "data/example.h"
 
+/* annotate_review.c: the lines of rows that were abstained from. */
+typedef struct icl_review_entry {
+    double confidence;
+    long at, length; /* of the line in the spool */
+} icl_review_entry;
+
+typedef struct icl_review {
+    FILE *spool; /* NULL: nobody wants them */
+    icl_review_entry *entries;
+    size_t count, capacity;
+} icl_review;
+
+icl_status icl_review_open(icl_review *out, bool wanted);
+icl_status icl_review_add(icl_review *review, double confidence, const char *line);
+void icl_review_close(icl_review *review);
+
 struct icl_annotator {
     icl_engine *engine;
     icl_annotate_options options;
@@ -16,6 +32,7 @@ struct icl_annotator {
     const char **fields;         /* input fields of the task */
     icl_dataset_options reading; /* of a stream's rows */
     icl_run *validation;
+    icl_review review;
     icl_annotate_summary summary;
 };
 
@@ -48,22 +65,5 @@ icl_status icl_annotate_answers(icl_annotate_answer *out, const icl_annotator *a
                                 const icl_run *run);
 /* Temperature and threshold, from the validation run's answers. */
 icl_status icl_annotate_fit(icl_annotator *annotator);
-
-/* annotate_review.c: the lines of rows that were abstained from. */
-typedef struct icl_review_entry {
-    double confidence;
-    long at, length; /* of the line in the spool */
-} icl_review_entry;
-
-typedef struct icl_review {
-    FILE *spool; /* NULL: nobody wants them */
-    icl_review_entry *entries;
-    size_t count, capacity;
-} icl_review;
-
-icl_status icl_review_open(icl_review *out, bool wanted);
-icl_status icl_review_add(icl_review *review, double confidence, const char *line);
-icl_status icl_review_write(icl_review *review, FILE *out);
-void icl_review_close(icl_review *review);
 
 #endif

@@ -110,7 +110,6 @@ typedef struct labelling {
     icl_annotator *annotator;
     const icl_annotate_stream *stream;
     icl_annotate_rows rows;
-    icl_review review;
     icl_jsonl done; /* lines of an earlier call */
 } labelling;
 
@@ -180,7 +179,7 @@ static icl_status count_row(labelling *work, double confidence, bool abstains, c
     work->annotator->summary.rows++;
     if (!abstains) return ICL_OK;
     work->annotator->summary.abstained++;
-    return icl_review_add(&work->review, confidence, line);
+    return icl_review_add(&work->annotator->review, confidence, line);
 }
 
 /* The line of a row; its label and confidence may be those of an earlier call. */
@@ -303,12 +302,11 @@ static icl_status label_all(labelling *work)
     for (;;) {
         icl_dataset *chunk = NULL;
         ICL_TRY(icl_annotate_rows_next(&chunk, &work->rows, work->annotator->options.chunk_rows));
-        if (chunk == NULL) break;
+        if (chunk == NULL) return ICL_OK;
         const icl_status status = label_chunk(work, chunk);
         icl_dataset_close(chunk);
         if (status != ICL_OK) return status;
     }
-    return icl_review_write(&work->review, work->stream->review);
 }
 
 icl_status icl_annotator_label(icl_annotator *annotator, const icl_annotate_stream *stream)
@@ -318,11 +316,11 @@ icl_status icl_annotator_label(icl_annotator *annotator, const icl_annotate_stre
                        .stream = stream,
                        .done = { .stream = stream->done, .name = "lines labelled before" } };
     annotator->summary.rows = annotator->summary.done_rows = annotator->summary.abstained = 0;
-    icl_status status = icl_review_open(&work.review, stream->review != NULL);
+    icl_review_close(&annotator->review);
+    icl_status status = icl_review_open(&annotator->review, stream->review);
     if (status == ICL_OK) status = icl_annotate_rows_open(&work.rows, annotator, &stream->in);
     if (status == ICL_OK) status = label_all(&work);
     icl_annotate_rows_close(&work.rows);
-    icl_review_close(&work.review);
     icl_jsonl_deinit(&work.done);
     return status;
 }

@@ -165,17 +165,21 @@ static char *rows_text(size_t count)
 static char *label(icl_status expected, const test_world *world, const char *rows, const char *done,
                    char **out_review)
 {
-    FILE *in = stream_of(rows), *out = tmpfile(), *review = out_review != NULL ? tmpfile() : NULL;
+    FILE *in = stream_of(rows), *out = tmpfile(), *review = tmpfile();
     FILE *before = done != NULL ? stream_of(done) : NULL;
-    const icl_annotate_stream stream = {
-        .in = { .stream = in, .name = "rows.jsonl" }, .out = out, .done = before, .review = review
-    };
+    const icl_annotate_stream stream = { .in = { .stream = in, .name = "rows.jsonl" },
+                                         .out = out,
+                                         .done = before,
+                                         .review = out_review != NULL };
     assert_int_equal(icl_annotator_label(world->annotator, &stream), expected);
     char *text = text_of(out);
-    if (out_review != NULL) *out_review = text_of(review);
+    if (out_review != NULL) {
+        assert_int_equal(icl_annotator_write_review(world->annotator, review), ICL_OK);
+        *out_review = text_of(review);
+    }
     fclose(in);
     fclose(out);
-    if (review != NULL) fclose(review);
+    fclose(review);
     if (before != NULL) fclose(before);
     return text;
 }
