@@ -46,12 +46,13 @@ static icl_status add_fitted(icl_hash_state *state, const icl_strategy *strategy
     return path[0] != '\0' ? add_file(state, path) : ICL_OK; /* k=0 needs none */
 }
 
-/* Examples that no file holds in this order: what they are and how they read. */
-static void add_examples(icl_hash_state *state, const icl_ask_items *items,
+/* Examples that no file holds in this order, the first `count` items: what they are and how they
+ * read. */
+static void add_examples(icl_hash_state *state, const icl_ask_items *items, size_t count,
                          const icl_dataset *dataset, const char *const *texts)
 {
-    add_number(state, items->count);
-    for (size_t i = 0; i < items->count; i++) {
+    add_number(state, count);
+    for (size_t i = 0; i < count; i++) {
         add_text(state, items->ids[i]);
         add_text(state, texts[i]);
         add_text(state, items->inputs[i]);
@@ -66,8 +67,8 @@ static icl_status add_data(icl_hash_state *state, const icl_run *run)
         ICL_TRY(add_file(state, icl_task_text(task, ICL_TASK_TRAIN_PATH)));
         return add_file(state, icl_task_text(task, ICL_TASK_TEST_PATH));
     }
-    add_examples(state, &run->source.pool, run->data.train, run->pool_texts);
-    add_examples(state, &run->source.queries, run->data.test, run->query_texts);
+    add_examples(state, &run->source.pool, run->pool_count, run->data.train, run->pool_texts);
+    add_examples(state, &run->source.queries, run->query_count, run->data.test, run->query_texts);
     return ICL_OK;
 }
 
