@@ -20,27 +20,15 @@
 
 #include "apply/annotate_state.h"
 #include "base/text.h"
+#include "copying_model.h"
 #include "math/logspace.h"
 #include "near.h"
 
-enum { VOCAB_COUNT = 257, EXAMPLES = 90, ROWS = 20 };
+enum { EXAMPLES = 90, ROWS = 20 };
 
 #define BY_WORDS "select=bm25(k=1) order=nearest-last score=direct "
 
 /* ---- the world ---- */
-
-/* Position after the last "Label: " that has a letter behind it, or 0. */
-static size_t last_label(const int32_t *context, size_t count)
-{
-    static const char mark[] = "Label: ";
-    const size_t length = sizeof mark - 1;
-    for (size_t at = count; at >= length + 1; at--) {
-        size_t i = 0;
-        while (i < length && context[at - 1 - length + i] == (unsigned char)mark[i]) i++;
-        if (i == length) return at - 1;
-    }
-    return 0;
-}
 
 static bool query_doubts(const int32_t *context, size_t count)
 {
@@ -54,13 +42,7 @@ static bool query_doubts(const int32_t *context, size_t count)
 static void copying_logits(void *user, float *out, const int32_t *context, size_t count)
 {
     (void)user;
-    memset(out, 0, VOCAB_COUNT * sizeof *out);
-    if (context[count - 1] != ' ') {
-        out[' '] += 20;
-        return;
-    }
-    const size_t label = last_label(context, count);
-    if (label > 0) out[context[label]] += query_doubts(context, count) ? 0.5F : 4.0F;
+    copy_last_label(out, context, count, query_doubts(context, count) ? 0.5F : 4.0F);
 }
 
 typedef struct test_world {

@@ -13,21 +13,9 @@
 #include <icl/engine.h>
 #include <icl/sys/model.h>
 
-#include "base/hash.h"
 #include "base/rng.h"
+#include "hashed_model.h"
 #include "near.h"
-
-enum { VOCAB_COUNT = 257 };
-
-/* Pseudo-random logits keyed by the whole context. */
-static void hashed_logits(void *user, float *out, const int32_t *context, size_t count)
-{
-    size_t *evaluations = user;
-    if (evaluations != NULL) (*evaluations)++;
-    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
-    icl_rng rng = icl_rng_new(hash.low, NULL, NULL, NULL);
-    for (size_t i = 0; i < VOCAB_COUNT; i++) out[i] = (float)(icl_rng_unit(&rng) * 8 - 4);
-}
 
 /* log P(token | context), straight from the definition in double precision. */
 static double reference_logprob(const int32_t *context, size_t count, int32_t token)
@@ -379,16 +367,7 @@ static void test_engine__distribution_matches_the_definition(void **state)
 
 /* ---- whole distributions and hidden states ---- */
 
-enum { STATE_SIZE = 7, ASKED = 3 };
-
-/* A pseudo-random state keyed by the whole context. */
-static void hashed_state(void *user, float *out, const int32_t *context, size_t count)
-{
-    (void)user;
-    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
-    icl_rng rng = icl_rng_new(hash.high, NULL, NULL, NULL);
-    for (size_t d = 0; d < STATE_SIZE; d++) out[d] = (float)(icl_rng_unit(&rng) - 0.5);
-}
+enum { ASKED = 3 };
 
 static icl_model *open_with_states(icl_table_hidden states)
 {

@@ -17,9 +17,9 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/rng.h"
 #include "engine/batch.h"
 #include "engine/journal.h"
+#include "hashed_model.h"
 
 typedef struct scratch_folder {
     char path[64];
@@ -209,23 +209,7 @@ static void test_journal__a_missing_folder_is_named(void **state)
 
 /* ---- runs ---- */
 
-enum { VOCAB_COUNT = 257, STATE_SIZE = 4, PREFIXES = 12, LABELS = 5, QUESTIONS = LABELS + 3 };
-
-static void hashed_logits(void *user, float *out, const int32_t *context, size_t count)
-{
-    size_t *evaluations = user;
-    (*evaluations)++;
-    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
-    icl_rng rng = icl_rng_new(hash.low, NULL, NULL, NULL);
-    for (size_t i = 0; i < VOCAB_COUNT; i++) out[i] = (float)(icl_rng_unit(&rng) * 8 - 4);
-}
-
-static void hashed_state(void *user, float *out, const int32_t *context, size_t count)
-{
-    (void)user;
-    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
-    for (size_t d = 0; d < STATE_SIZE; d++) out[d] = (float)(hash.high >> 8 * d & 0xFF);
-}
+enum { PREFIXES = 12, LABELS = 5, QUESTIONS = LABELS + 3 };
 
 static icl_status add_question(icl_batch *batch, size_t prefix, int32_t question)
 {

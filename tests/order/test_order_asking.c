@@ -9,13 +9,13 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "fake_asker.h"
 #include "math/logspace.h"
 #include "order/groups.h"
 #include "order/label_distributions.h"
 #include "order/permutations.h"
 #include "order/pool_probes.h"
 #include "order_call.h"
+#include "order_world.h"
 
 enum { POOL = 9, QUERIES = 3, K = 3, LABELS = 3, ORDERS = 6, PROBES = POOL - K - 1 };
 
@@ -28,25 +28,9 @@ static const size_t selves[QUERIES] = { SIZE_MAX, SIZE_MAX, 8 };
 /* Queries 0 and 1 see the same set. */
 static const size_t selected[QUERIES * K] = { 7, 2, 4, /**/ 4, 7, 2, /**/ 1, 0, 5 };
 
-typedef struct world {
-    icl_order_input input;
-    fake_asker fake;
-} world;
-
 static void world_init(world *w, fake_model *model)
 {
-    w->input = (icl_order_input){ .query_count = QUERIES,
-                                  .k = K,
-                                  .indices = selected,
-                                  .pool_count = POOL,
-                                  .label_count = LABELS,
-                                  .pool_texts = pool_texts,
-                                  .query_texts = query_texts,
-                                  .pool_labels = pool_labels,
-                                  .query_ids = query_ids,
-                                  .query_self = selves,
-                                  .task = "asking",
-                                  .seed = 5 };
+    w->input = ORDER_INPUT(.query_self = selves, .task = "asking", .seed = 5);
     fake_asker_serve(&w->fake, &w->input, model, NULL);
 }
 

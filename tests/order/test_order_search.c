@@ -13,13 +13,13 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "fake_asker.h"
 #include "math/logspace.h"
 #include "near.h"
 #include "order/groups.h"
 #include "order/permutations.h"
 #include "order/pool_probes.h"
 #include "order_call.h"
+#include "order_world.h"
 
 enum { POOL = 14, QUERIES = 4, K = 4, LABELS = 3, ORDERS = 24, ITEMS = 6 };
 
@@ -37,26 +37,9 @@ static const size_t selected[QUERIES * K] = { 7,      2, 4, 6,  /**/ 4, 6, 7, 2,
 static const double scores[QUERIES * K] = { .9,     .5, .5, .1, /**/ 4,  3,  2,  1,
                                             /**/ 0, 0,  0,  0,  /**/ -1, -2, -2, -3 };
 
-typedef struct world {
-    icl_order_input input;
-    fake_asker fake;
-} world;
-
 static void world_init(world *w, fake_model *model)
 {
-    w->input = (icl_order_input){ .query_count = QUERIES,
-                                  .k = K,
-                                  .indices = selected,
-                                  .scores = scores,
-                                  .pool_count = POOL,
-                                  .label_count = LABELS,
-                                  .pool_texts = pool_texts,
-                                  .query_texts = query_texts,
-                                  .pool_labels = pool_labels,
-                                  .query_ids = query_ids,
-                                  .query_self = selves,
-                                  .task = "searching",
-                                  .seed = 5 };
+    w->input = ORDER_INPUT(.scores = scores, .query_self = selves, .task = "searching", .seed = 5);
     fake_asker_serve(&w->fake, &w->input, model, NULL);
 }
 

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "fake_asker.h"
 #include "order/probing_set.h"
 #include "order_call.h"
+#include "order_world.h"
 
 enum { POOL = 4, QUERIES = 2, K = 2, LABELS = 2, DRAWS_MAX = 64 };
 
@@ -58,16 +58,7 @@ static void stage_init(stage *s, const char *const *texts, const char *const *fr
 {
     const icl_order_method *method = NULL;
     *s = (stage){ .writer = { .texts = texts } };
-    s->input = (icl_order_input){ .query_count = QUERIES,
-                                  .k = K,
-                                  .indices = selected,
-                                  .pool_count = POOL,
-                                  .label_count = LABELS,
-                                  .pool_texts = pool_texts,
-                                  .query_texts = query_texts,
-                                  .pool_labels = pool_labels,
-                                  .query_ids = query_ids,
-                                  .task = "probing" };
+    s->input = ORDER_INPUT(.task = "probing");
     fake_asker_serve(&s->fake, &s->input, writes, &s->writer);
     s->fake.asker.frame = frame;
     s->fake.asker.frame_count = frame_count;

@@ -12,20 +12,12 @@
 
 #include <icl/sys/model.h>
 
-#include "base/hash.h"
-#include "base/rng.h"
 #include "data/verbalizer.h"
+#include "hashed_model.h"
 #include "near.h"
 #include "pipeline/scoring.h"
 
-enum { VOCAB_COUNT = 257, BOS = 256, POOL = 3, NAMES = 3 };
-
-static void hashed_logits(void *user, float *out, const int32_t *context, size_t count)
-{
-    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
-    icl_rng rng = icl_rng_new(hash.low, NULL, NULL, NULL);
-    for (size_t i = 0; i < VOCAB_COUNT; i++) out[i] = (float)(icl_rng_unit(&rng) * 8 - 4);
-}
+enum { BOS = 256, POOL = 3, NAMES = 3 };
 
 /* log P(after | BOS before), from the definition. */
 static double reference_nats(const char *before, const char *after)

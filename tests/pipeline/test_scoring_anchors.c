@@ -12,29 +12,13 @@
 
 #include <icl/sys/model.h>
 
-#include "base/hash.h"
-#include "base/rng.h"
 #include "data/label_space.h"
 #include "data/verbalizer.h"
+#include "hashed_model.h"
 #include "near.h"
 #include "pipeline/scoring.h"
 
-enum { VOCAB_COUNT = 257, BOS = 256, POOL = 9, STATE_SIZE = 4 };
-
-static void hashed_logits(void *user, float *out, const int32_t *context, size_t count)
-{
-    (void)user;
-    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
-    icl_rng rng = icl_rng_new(hash.low, NULL, NULL, NULL);
-    for (size_t i = 0; i < VOCAB_COUNT; i++) out[i] = (float)(icl_rng_unit(&rng) * 8 - 4);
-}
-
-static void hashed_state(void *user, float *out, const int32_t *context, size_t count)
-{
-    (void)user;
-    const icl_hash128 hash = icl_hash(context, count * sizeof *context);
-    for (size_t d = 0; d < STATE_SIZE; d++) out[d] = (float)(hash.high >> 8 * d & 0xFF);
-}
+enum { BOS = 256, POOL = 9 };
 
 /* Labels a and b; template "{{ text }}=", so that a prompt reads "x0=a x3=b x7=". */
 typedef struct world {
