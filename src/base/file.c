@@ -2,12 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
+
+static icl_status too_large(const char *path, size_t bytes_max)
+{
+    return icl_error_set(ICL_EPARSE, "\"%s\" is larger than %zu bytes", path, bytes_max);
+}
 
 icl_status icl_file_read(icl_text *out, const char *path, size_t bytes_max)
 {
@@ -24,9 +30,19 @@ icl_status icl_file_read(icl_text *out, const char *path, size_t bytes_max)
     fclose(file);
     if (read_error != 0)
         return icl_error_set(ICL_EIO, "cannot read \"%s\": %s", path, strerror(read_error));
-    if (total > bytes_max)
-        return icl_error_set(ICL_EPARSE, "\"%s\" is larger than %zu bytes", path, bytes_max);
+    if (total > bytes_max) return too_large(path, bytes_max);
     return icl_text_status(out);
+}
+
+icl_status icl_file_read_regular(icl_text *out, const char *path, size_t bytes_max)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return icl_error_set(ICL_EIO, "cannot open \"%s\": %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return icl_error_set(ICL_EPARSE, "\"%s\" is not a regular file", path);
+    if ((uintmax_t)info.st_size > bytes_max) return too_large(path, bytes_max);
+    return icl_file_read(out, path, bytes_max);
 }
 
 char *icl_file_folder(const char *path)

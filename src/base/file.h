@@ -14,6 +14,10 @@
  * ICL_EPARSE. */
 icl_status icl_file_read(icl_text *out, const char *path, size_t bytes_max);
 
+/* The same of a file of a format of ours, whose limit is large: refuses devices, pipes and what is
+ * too large before any byte is read. ICL_EPARSE. */
+icl_status icl_file_read_regular(icl_text *out, const char *path, size_t bytes_max);
+
 /* A file that takes shape beside its place: readers of `path` see the old bytes or the new ones,
  * never a part. After a successful open, either icl_file_commit or icl_file_abandon. */
 typedef struct icl_file_draft {

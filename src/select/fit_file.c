@@ -369,7 +369,7 @@ icl_status icl_fit_file_parse(icl_fit_file **out, const char *bytes, size_t leng
 icl_status icl_fit_file_open(icl_fit_file **out, const char *path)
 {
     icl_text bytes = { 0 };
-    icl_status status = icl_file_read(&bytes, path, file_bytes_max);
+    icl_status status = icl_file_read_regular(&bytes, path, file_bytes_max);
     if (status == ICL_OK)
         status = icl_fit_file_parse(out, icl_text_string(&bytes), bytes.length, path);
     icl_text_deinit(&bytes);

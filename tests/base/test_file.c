@@ -69,6 +69,31 @@ static void test_file__reading_refuses_what_is_too_large_or_missing(void **state
     icl_text_deinit(&text);
 }
 
+/* Opening a pipe would wait for a writer; a file of holes has a size without taking room. */
+static void test_file__only_regular_files_of_the_size_are_read(void **state)
+{
+    (void)state;
+    icl_text text = { 0 };
+    assert_int_equal(icl_file_write_atomic("a.txt", "12345678", 8), ICL_OK);
+    assert_int_equal(icl_file_read_regular(&text, "a.txt", 8), ICL_OK);
+    assert_int_equal(truncate("a.txt", (off_t)1 << 40), 0);
+    assert_int_equal(icl_file_read_regular(&text, "a.txt", 8), ICL_EPARSE);
+    assert_string_equal(icl_error_message(), "\"a.txt\" is larger than 8 bytes");
+    assert_int_equal(icl_file_read_regular(&text, "none.txt", 8), ICL_EIO);
+    assert_string_equal(icl_error_message(), "cannot open \"none.txt\": No such file or directory");
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    const char *const others[] = { "pipe", ".", "/dev/zero" };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char sentence[64];
+        snprintf(sentence, sizeof sentence, "\"%s\" is not a regular file", others[i]);
+        assert_int_equal(icl_file_read_regular(&text, others[i], 8), ICL_EPARSE);
+        assert_string_equal(icl_error_message(), sentence);
+    }
+    assert_int_equal(unlink("pipe"), 0);
+    assert_int_equal(text.length, 8);
+    icl_text_deinit(&text);
+}
+
 static void test_file__a_failed_write_leaves_the_old_file_and_no_litter(void **state)
 {
     assert_int_equal(mkdir("taken", 0777), 0);
@@ -186,6 +211,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file__what_is_written_is_read_back, enter_scratch,
                                         leave_scratch),
         cmocka_unit_test_setup_teardown(test_file__reading_refuses_what_is_too_large_or_missing,
+                                        enter_scratch, leave_scratch),
+        cmocka_unit_test_setup_teardown(test_file__only_regular_files_of_the_size_are_read,
                                         enter_scratch, leave_scratch),
         cmocka_unit_test_setup_teardown(test_file__a_failed_write_leaves_the_old_file_and_no_litter,
                                         enter_scratch, leave_scratch),

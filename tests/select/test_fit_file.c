@@ -192,6 +192,15 @@ static void test_fit_file__what_is_wrong_is_said(void **state)
     }
 }
 
+static void test_fit_file__a_device_is_refused_unread(void **state)
+{
+    (void)state;
+    icl_fit_file *file = NULL;
+    assert_int_equal(icl_fit_file_open(&file, "/dev/full"), ICL_EPARSE);
+    assert_string_equal(icl_error_message(), "\"/dev/full\" is not a regular file");
+    assert_null(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_fit_file__arrays_are_asked_for_by_name_and_size),
         cmocka_unit_test(test_fit_file__every_cut_and_every_flipped_byte_is_refused),
         cmocka_unit_test(test_fit_file__what_is_wrong_is_said),
+        cmocka_unit_test(test_fit_file__a_device_is_refused_unread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
