@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "math/matrix.h"
 
 icl_adamw_options icl_adamw_options_default(void)
 {
@@ -29,9 +30,7 @@ void icl_adamw_deinit(icl_adamw *self)
 static double clip_factor(const double *gradient, size_t count, double clip_norm)
 {
     if (clip_norm <= 0.0) return 1.0;
-    double squares = 0.0;
-    for (size_t i = 0; i < count; i++) squares += gradient[i] * gradient[i];
-    const double norm = sqrt(squares);
+    const double norm = sqrt(icl_vector_dot_doubles(gradient, gradient, count));
     return norm > clip_norm ? clip_norm / norm : 1.0;
 }
 

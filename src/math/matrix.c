@@ -28,6 +28,13 @@ double icl_vector_dot(const float *a, const float *b, size_t count)
     return sum;
 }
 
+double icl_vector_dot_doubles(const double *a, const double *b, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += a[i] * b[i];
+    return sum;
+}
+
 static float dot_single(const float *a, const float *b, size_t count)
 {
     icl_lanes sums = { 0 };

@@ -16,6 +16,7 @@ void icl_matrix_multiply_transposed(float *out, const float *a, size_t a_rows, c
 
 /* Dot product summed from the first element to the last in double: the same bits everywhere. */
 double icl_vector_dot(const float *a, const float *b, size_t count);
+double icl_vector_dot_doubles(const double *a, const double *b, size_t count);
 
 /* out[i] = rows[i] . vector for rows [count][columns], in single precision; the order of summing
  * depends on `columns` alone, so the bits are the same everywhere. */

@@ -11,6 +11,7 @@
 #include "math/cholesky.h"
 #include "math/kmeans.h"
 #include "math/logspace.h"
+#include "math/matrix.h"
 
 enum { KMEANS_ROUNDS_MAX = 300 };
 
@@ -111,10 +112,9 @@ void icl_mixture_log_joint(double *out, icl_mixture *mixture, const double *row)
     double *apart = mixture->scratch + mixture->k;
     for (size_t g = 0; g < mixture->k; g++) {
         const double *factor = &mixture->factors[g * columns * columns];
-        double square = 0;
         for (size_t c = 0; c < columns; c++) apart[c] = row[c] - mixture->means[g * columns + c];
         icl_cholesky_solve_lower(apart, factor, columns);
-        for (size_t c = 0; c < columns; c++) square += apart[c] * apart[c];
+        const double square = icl_vector_dot_doubles(apart, apart, columns);
         out[g] = log(mixture->weights[g]) - 0.5 * ((double)columns * log_two_pi + square +
                                                    icl_cholesky_log_det(factor, columns));
     }

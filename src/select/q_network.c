@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "math/logspace.h"
+#include "math/matrix.h"
 
 /* Of leaky ReLU below 0, and what is added to variances. */
 static const double leak = 0.01, variance_floor = 1e-5;
@@ -77,13 +78,6 @@ void icl_q_network_start(icl_q_network *out, icl_rng *rng)
 
 /* --- values --- */
 
-static double dot(const double *a, const double *b, size_t count)
-{
-    double sum = 0.0;
-    for (size_t i = 0; i < count; i++) sum += a[i] * b[i];
-    return sum;
-}
-
 /* 1 / (1 - dropout) or 0; draws nothing without dropout. */
 static double keep(double dropout, icl_rng *rng)
 {
@@ -102,16 +96,18 @@ static double forward_row(icl_q_pass *pass, const icl_q_network *network,
         pass->input_slope[i] = kept / deviation(&network->norm, i);
     }
     for (size_t i = 0; i < ICL_Q_HIDDEN; i++) {
-        const double sum = w->first_bias[i] + dot(w->first[i], pass->input, ICL_Q_INPUT);
+        const double sum =
+            w->first_bias[i] + icl_vector_dot_doubles(w->first[i], pass->input, ICL_Q_INPUT);
         pass->first_slope[i] = (sum > 0.0 ? 1.0 : leak) * keep(dropout, rng);
         pass->first[i] = sum * pass->first_slope[i];
     }
     for (size_t i = 0; i < ICL_Q_HIDDEN; i++) {
-        const double sum = w->second_bias[i] + dot(w->second[i], pass->first, ICL_Q_HIDDEN);
+        const double sum =
+            w->second_bias[i] + icl_vector_dot_doubles(w->second[i], pass->first, ICL_Q_HIDDEN);
         pass->second_slope[i] = sum > 0.0 ? 1.0 : leak;
         pass->second[i] = sum * pass->second_slope[i];
     }
-    return w->last_bias + dot(w->last, pass->second, ICL_Q_HIDDEN);
+    return w->last_bias + icl_vector_dot_doubles(w->last, pass->second, ICL_Q_HIDDEN);
 }
 
 void icl_q_forward(double *values, icl_q_pass *passes, const icl_q_network *network,

@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "math/logspace.h"
+#include "math/matrix.h"
 #include "math/topk.h"
 
 enum { SWAP_CHOICES = 4 }; /* candidates that a place is drawn from */
@@ -27,17 +28,11 @@ static void standardise(double *values, size_t count)
     for (size_t i = 0; i < count; i++) values[i] = equal ? 0 : (values[i] - mean) / deviation;
 }
 
-static double dot(const double *a, const double *b, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += a[i] * b[i];
-    return sum;
-}
-
 static double cosine(const double *a, const double *b, size_t count)
 {
-    const double lengths = sqrt(dot(a, a, count)) * sqrt(dot(b, b, count));
-    return lengths > 0 ? dot(a, b, count) / lengths : 0;
+    const double lengths =
+        sqrt(icl_vector_dot_doubles(a, a, count)) * sqrt(icl_vector_dot_doubles(b, b, count));
+    return lengths > 0 ? icl_vector_dot_doubles(a, b, count) / lengths : 0;
 }
 
 icl_status icl_set_features_new(icl_set_features *out, const icl_infoscore *scored,

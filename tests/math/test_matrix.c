@@ -89,6 +89,9 @@ static void test_matrix__vector_kernels_have_closed_forms(void **state)
     assert_true(icl_vector_dot(a, b, 3) == 12);
     assert_true(icl_vector_distance_squared(a, b, 3) == 9 + 49 + 9);
     assert_true(icl_vector_dot(a, b, 0) == 0);
+    assert_true(
+        icl_vector_dot_doubles((const double[]){ 1, 2, 3 }, (const double[]){ 4, -5, 6 }, 3) == 12);
+    assert_true(icl_vector_dot_doubles(NULL, NULL, 0) == 0);
 }
 
 static void test_matrix__first_row_that_is_not_finite_is_found(void **state)
