@@ -128,6 +128,21 @@ static void test_select_misconfidence__a_round_replaces_as_many_as_asked(void **
     icl_selection_deinit(&start);
 }
 
+/* psi: 2 of an answer that is wrong, 1 at a tie, below where it is right. */
+static void test_select_misconfidence__a_tie_is_between_right_and_wrong(void **state)
+{
+    world w;
+    setup_world(&w);
+    for (size_t i = 0; i < POOL; i++) w.misconfidence[i] = i < 4 ? 0 : -1e-9;
+    icl_selection tied = run(&w, "misconfidence(k=4, rounds=100)");
+    for (size_t i = 0; i < 4; i++) assert_in_range(tied.indices[i], 0, 3);
+    for (size_t i = 20; i < POOL; i++) w.misconfidence[i] = log(2);
+    icl_selection wrong = run(&w, "misconfidence(k=4, rounds=100)");
+    for (size_t i = 0; i < 4; i++) assert_in_range(wrong.indices[i], 20, POOL - 1);
+    icl_selection_deinit(&wrong);
+    icl_selection_deinit(&tied);
+}
+
 /* log P of all labels higher or lower by the same, as normalising over labels does. */
 static void test_select_misconfidence__normalising_changes_nothing(void **state)
 {
@@ -160,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_select_misconfidence__ends_with_the_most_misconfident),
         cmocka_unit_test(test_select_misconfidence__without_classes_the_best_of_all),
         cmocka_unit_test(test_select_misconfidence__a_round_replaces_as_many_as_asked),
+        cmocka_unit_test(test_select_misconfidence__a_tie_is_between_right_and_wrong),
         cmocka_unit_test(test_select_misconfidence__normalising_changes_nothing),
         cmocka_unit_test(test_select_misconfidence__one_label_is_no_error),
     };

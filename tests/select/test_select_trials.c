@@ -174,8 +174,6 @@ static void test_select_trials__hidden_values_are_recovered(void **state)
     }
 }
 
-/* Every prompt has the same accuracy and margins: nobody is better, and the lowest indices are
- * taken of those that were drawn. */
 /* Sums are fitted exactly, so the best examples have nothing but positive weights. */
 static void test_select_trials__the_best_have_only_positive_weights(void **state)
 {
@@ -192,6 +190,8 @@ static void test_select_trials__the_best_have_only_positive_weights(void **state
     icl_selection_deinit(&selection);
 }
 
+/* Every prompt has the same accuracy and margins: nobody is better, and the lowest indices are
+ * taken of those that were drawn. */
 static void test_select_trials__equal_scores_fall_to_the_lowest_index(void **state)
 {
     (void)state;
@@ -214,6 +214,32 @@ static void test_select_trials__equal_scores_fall_to_the_lowest_index(void **sta
         assert_int_equal(selection.indices[0], split.candidates[0]);
         icl_selection_deinit(&selection);
         icl_split_deinit(&split);
+    }
+}
+
+/* Answers that depend on nothing but chance: over many seeds the four best of 60 are each item as
+ * often, 0.067 of the time. The bound is four standard deviations of a binomial. */
+static void test_select_trials__symmetric_data_prefer_nobody(void **state)
+{
+    (void)state;
+    enum { SEEDS = 300 };
+    static const char *const methods[] = {
+        "influence(k=4, subsets=40, dev=20, candidates=0)",
+        "condacc(k=4, subsets=40, dev=20, candidates=0, draw_from=0)",
+    };
+    for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+        world w;
+        double counts[POOL] = { 0 };
+        setup_world(&w, LABELS);
+        for (w.input.seed = 0; w.input.seed < SEEDS; w.input.seed++) {
+            w.input.query_count = 1;
+            icl_selection selection = run(&w, fake_hashed, methods[m]);
+            for (size_t i = 0; i < 4; i++) counts[selection.indices[i]]++;
+            icl_selection_deinit(&selection);
+        }
+        const double share = 4.0 / POOL;
+        for (size_t i = 0; i < POOL; i++)
+            assert_near(counts[i], SEEDS * share, 4 * sqrt(SEEDS * share * (1 - share)));
     }
 }
 
@@ -325,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_select_trials__hidden_values_are_recovered),
         cmocka_unit_test(test_select_trials__the_best_have_only_positive_weights),
         cmocka_unit_test(test_select_trials__equal_scores_fall_to_the_lowest_index),
+        cmocka_unit_test(test_select_trials__symmetric_data_prefer_nobody),
         cmocka_unit_test(test_select_trials__what_was_never_sampled_comes_last),
         cmocka_unit_test(test_select_trials__influence_needs_prompts_without_the_example),
         cmocka_unit_test(test_select_trials__draws_stay_among_the_best),
