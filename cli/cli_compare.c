@@ -58,7 +58,8 @@ static const char details[] =
     "All strategies see the same queries and share what their prompts have in common.\n"
     "Intervals are bootstrapped over queries and seeds, differences are paired; p is\n"
     "McNemar's exact test, with Holm's correction for all pairs of a task.\n"
-    "DIR receives compare.json, compare.md, compare.svg, meter.json, journal.sqlite.";
+    "DIR receives report.html, compare.json, compare.md, compare.svg, meter.json and\n"
+    "journal.sqlite.";
 
 typedef struct compare_state {
     const cli_verb *verb;
@@ -140,7 +141,8 @@ static icl_status print_results(const compare_state *state)
     if (json)
         putchar('\n');
     else
-        printf("results    %s/compare.md\n", state->outdir.path);
+        printf("results    %s/compare.md\nreport     %s/report.html\n", state->outdir.path,
+               state->outdir.path);
     free(text);
     return ICL_OK;
 }

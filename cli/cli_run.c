@@ -41,7 +41,7 @@ static const arg_spec specs[] = {
 
 static const char details[] =
     "TASK is one of \"icl tasks\" or a task file; --train and --test do without.\n"
-    "DIR receives results.json, samples.jsonl, meter.json and journal.sqlite.";
+    "DIR receives report.html, results.json, samples.jsonl, meter.json and journal.sqlite.";
 
 typedef struct run_state {
     const cli_verb *verb;
@@ -129,8 +129,8 @@ static icl_status print_results(const run_state *state)
     if (json)
         putchar('\n');
     else
-        printf("\nresults  %s/results.json\nsamples  %s/samples.jsonl\n", state->outdir.path,
-               state->outdir.path);
+        printf("\nresults  %s/results.json\nsamples  %s/samples.jsonl\nreport   %s/report.html\n",
+               state->outdir.path, state->outdir.path, state->outdir.path);
     free(text);
     return ICL_OK;
 }

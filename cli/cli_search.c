@@ -58,7 +58,7 @@ static const char details[] =
     "is never opened. All strategies are asked a few queries, those that are behind are\n"
     "dropped, the others are asked more, until one is left, the queries are used up or\n"
     "the budget is. The last line is the strategy for icl run --strategy.\n"
-    "DIR receives search.json, leaderboard.md, meter.json and journal.sqlite.";
+    "DIR receives report.html, search.json, leaderboard.md, meter.json and journal.sqlite.";
 
 typedef struct search_state {
     const cli_verb *verb;
@@ -139,7 +139,8 @@ static icl_status print_results(const search_state *state)
     if (json)
         putchar('\n');
     else
-        printf("results        %s/leaderboard.md\n", state->outdir.path);
+        printf("results        %s/leaderboard.md\nreport         %s/report.html\n",
+               state->outdir.path, state->outdir.path);
     free(text);
     return ICL_OK;
 }

@@ -35,7 +35,7 @@ static char *default_path(const char *name)
 static const char *const file_names[] = {
     "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "results.json",
     "samples.jsonl",  "meter.json",         "compare.json",       "compare.md",
-    "compare.svg",    "search.json",        "leaderboard.md"
+    "compare.svg",    "search.json",        "leaderboard.md",     "report.html",
 };
 enum { FILE_COUNT = sizeof file_names / sizeof file_names[0], JOURNAL_FILES = 3 };
 

@@ -71,6 +71,24 @@ typedef struct icl_class_metrics {
  */
 ICL_API icl_status icl_metrics_compute(icl_metrics *out, const icl_predictions *predictions);
 
+/** Bins of the highest probability. */
+#define ICL_RELIABILITY_BINS 10
+
+/** Queries whose highest probability lies in one bin. */
+typedef struct icl_reliability_bin {
+    size_t count, correct; /**< queries; those answered right */
+    double probability;    /**< sum of their highest probabilities */
+} icl_reliability_bin;
+
+/**
+ * The bins that the calibration error is computed from, see icl_metrics_compute.
+ * @param[out] out  [ICL_RELIABILITY_BINS]
+ * @param predictions  with probabilities (asserted)
+ * @return as icl_metrics_compute
+ */
+ICL_API icl_status icl_metrics_reliability(icl_reliability_bin *out,
+                                           const icl_predictions *predictions);
+
 /**
  * Precision, recall, F1 and bias of each label.
  * @param[out] out  [label_count]

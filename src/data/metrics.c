@@ -108,21 +108,37 @@ static double macro_f1(const icl_class_metrics *classes, size_t label_count)
     return sum / (double)present;
 }
 
-static double calibration_error(const icl_predictions *in)
+static void fill_bins(icl_reliability_bin bins[ICL_RELIABILITY_BINS], const icl_predictions *in)
 {
-    enum { BINS = 10 };
-    double confidence[BINS] = { 0 };
-    size_t correct[BINS] = { 0 };
+    for (size_t i = 0; i < ICL_RELIABILITY_BINS; i++) bins[i] = (icl_reliability_bin){ 0 };
     for (size_t q = 0; q < in->count; q++) {
         const double *row = in->probabilities + q * in->label_count;
         const double highest = row[icl_argmax(row, in->label_count)];
         size_t bin = 0;
-        while (bin + 1 < BINS && highest > (double)(bin + 1) / BINS) bin++;
-        confidence[bin] += highest;
-        correct[bin] += in->gold[q] == in->predicted[q];
+        while (bin + 1 < ICL_RELIABILITY_BINS && highest > (double)(bin + 1) / ICL_RELIABILITY_BINS)
+            bin++;
+        bins[bin].count++;
+        bins[bin].correct += in->gold[q] == in->predicted[q];
+        bins[bin].probability += highest;
     }
+}
+
+icl_status icl_metrics_reliability(icl_reliability_bin *out, const icl_predictions *in)
+{
+    assert(in->probabilities != NULL);
+    ICL_TRY(check_indices(in));
+    ICL_TRY(check_probabilities(in));
+    fill_bins(out, in);
+    return ICL_OK;
+}
+
+static double calibration_error(const icl_predictions *in)
+{
+    icl_reliability_bin bins[ICL_RELIABILITY_BINS];
+    fill_bins(bins, in);
     double error = 0.0;
-    for (size_t bin = 0; bin < BINS; bin++) error += fabs((double)correct[bin] - confidence[bin]);
+    for (size_t i = 0; i < ICL_RELIABILITY_BINS; i++)
+        error += fabs((double)bins[i].correct - bins[i].probability);
     return error / (double)in->count;
 }
 

@@ -103,6 +103,11 @@ icl_status icl_batch_add_hidden(icl_batch *batch, size_t prefix, size_t *out_req
 
 /* ---- merging ---- */
 
+uint64_t icl_request_tokens(const icl_batch *batch, const icl_request *request)
+{
+    return batch->prefixes[request->prefix].count + (request->count > 0 ? request->count - 1 : 0);
+}
+
 icl_status icl_batch_append(icl_batch *out, const icl_batch *batch)
 {
     const size_t prefixes_before = out->prefix_count;

@@ -42,6 +42,9 @@ struct icl_batch {
     size_t value_count, value_capacity;
 };
 
+/* Tokens to evaluate for one request alone; a continuation's last one is only read off. */
+uint64_t icl_request_tokens(const icl_batch *batch, const icl_request *request);
+
 /* Adds the requests of `batch` that are not answered, in their order. */
 icl_status icl_batch_append(icl_batch *out, const icl_batch *batch);
 

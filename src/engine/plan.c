@@ -231,8 +231,7 @@ static void count_stats(icl_plan *plan, const icl_batch *batch)
         stats->request_count++;
         stats->whole_distributions += request->kind == REQUEST_WHOLE_DISTRIBUTION;
         stats->hidden_states += request->kind == REQUEST_HIDDEN;
-        stats->tokens_asked +=
-            batch->prefixes[request->prefix].count + (request->count > 0 ? request->count - 1 : 0);
+        stats->tokens_asked += icl_request_tokens(batch, request);
     }
     stats->prefix_count = batch->prefix_count;
     stats->tokens_trie = plan->trie.node_count - 1;

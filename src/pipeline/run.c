@@ -251,6 +251,11 @@ const icl_score_input *icl_run_answers(const icl_run *run)
     return icl_scoring_answers(run->scoring);
 }
 
+icl_status icl_run_cost(icl_batch_cost *out, const icl_run *run)
+{
+    return icl_batch_cost_of(out, icl_scoring_batch(run->scoring));
+}
+
 /* ---- executing ---- */
 
 static double *scores_from(const icl_run *run, size_t row)

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "data/example.h"
 #include "pipeline/prompting.h"
+#include "pipeline/run_answers.h"
 #include "pipeline/run_state.h"
 
 icl_status icl_run_render_inputs(icl_run *run)
@@ -27,7 +28,7 @@ static icl_status at_query(icl_status status, const icl_run *run, size_t query)
                             icl_example_line(icl_dataset_at(data, index)));
 }
 
-static icl_status build_prompt(icl_prompt *out, icl_run *run, size_t query)
+static icl_status build_prompt(icl_prompt *out, const icl_run *run, size_t query)
 {
     const run_query *item = &run->queries[query];
     const icl_status status = icl_shown_build(out, run->prompter, &run->source,
@@ -177,4 +178,30 @@ icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t query)
     }
     *out_text = icl_text_take(&text, NULL);
     return ICL_OK;
+}
+
+icl_status icl_run_prompt_text(char **out_text, const icl_run *run, size_t query)
+{
+    assert(query < run->query_count);
+    icl_prompt prompt = { 0 };
+    ICL_TRY(build_prompt(&prompt, run, query));
+    *out_text = prompt.text;
+    prompt.text = NULL;
+    icl_prompt_deinit(&prompt);
+    return ICL_OK;
+}
+
+const char *icl_run_query_input(const icl_run *run, size_t query)
+{
+    assert(query < run->query_count);
+    return run->query_inputs[query];
+}
+
+icl_run_demonstration icl_run_demonstration_at(const icl_run *run, size_t query, size_t index)
+{
+    assert(query < run->query_count && index < run->queries[query].shown_count);
+    const size_t item = run->queries[query].shown[index];
+    return (icl_run_demonstration){ .id = run->pool_ids[item],
+                                    .input = run->pool_inputs[item],
+                                    .label = run->pool_labels[item] };
 }

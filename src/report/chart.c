@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "report/markup.h"
 #include "report/svg.h"
 
 enum {
@@ -117,15 +118,15 @@ static void append_labels(icl_text *out, const icl_chart *chart)
     const int middle = PLOT_LEFT + PLOT_WIDTH / 2, centre = PLOT_TOP + PLOT_HEIGHT / 2;
     icl_text_printf(out, "<text x=\"%d\" y=\"24\" font-size=\"16\" font-weight=\"600\">",
                     PLOT_LEFT);
-    icl_svg_escape(out, chart->title);
+    icl_markup_escape(out, chart->title);
     icl_text_printf(out, "</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", middle,
                     PLOT_TOP + PLOT_HEIGHT + 40);
-    icl_svg_escape(out, chart->x_label);
+    icl_markup_escape(out, chart->x_label);
     icl_text_printf(out,
                     "</text>\n<text transform=\"translate(16 %d) rotate(-90)\" "
                     "text-anchor=\"middle\">",
                     centre);
-    icl_svg_escape(out, chart->y_label);
+    icl_markup_escape(out, chart->y_label);
     icl_text_append_string(out, "</text>\n");
 }
 

@@ -10,6 +10,7 @@
 #include "report/dot_plot.h"
 #include "report/figures.h"
 #include "report/folder.h"
+#include "report/html_pages.h"
 #include "report/strategy_names.h"
 
 uint64_t icl_compare_tokens_apart(const icl_compare *compare, size_t task)
@@ -177,7 +178,7 @@ static icl_status number_names(char **labels, char *const *names, size_t count)
     return ICL_OK;
 }
 
-static icl_status draw(icl_text *out, const icl_compare *compare, char *const *names)
+icl_status icl_compare_draw(icl_text *out, const icl_compare *compare, char *const *names)
 {
     const icl_compare_summary *summary = icl_compare_get_summary(compare);
     const size_t tasks = summary->task_count, count = summary->strategy_count;
@@ -215,7 +216,7 @@ static icl_status write_markdown(const icl_compare *compare, char *const *names,
 static icl_status write_picture(const icl_compare *compare, char *const *names, const char *folder)
 {
     icl_text text = { 0 };
-    icl_status status = draw(&text, compare, names);
+    icl_status status = icl_compare_draw(&text, compare, names);
     if (status == ICL_OK) status = icl_report_write_text(folder, "compare.svg", &text);
     icl_text_deinit(&text);
     return status;
@@ -236,6 +237,7 @@ icl_status icl_report_compare_write(const icl_compare *compare, const icl_report
     ICL_TRY(icl_strategy_names_new(&names, summary->strategies, summary->strategy_count));
     icl_status status = write_markdown(compare, names, folder);
     if (status == ICL_OK) status = write_picture(compare, names, folder);
+    if (status == ICL_OK) status = icl_html_write_compare(compare, names, folder);
     if (status == ICL_OK)
         status = write_object(folder, "meter.json", icl_report_meter_object(meter));
     /* Last: where it stands, the rest is complete. */

@@ -10,7 +10,7 @@
 #include "report/figures.h"
 #include "report/strategy_names.h"
 
-static void append_p(icl_text *out, double p, int width)
+void icl_compare_append_p(icl_text *out, double p, int width)
 {
     if (p >= 0.001)
         icl_text_printf(out, "%*.3f", width, p);
@@ -18,7 +18,7 @@ static void append_p(icl_text *out, double p, int width)
         icl_text_printf(out, "%*.0e", width, p);
 }
 
-static void append_seeds(icl_text *out, const icl_compare_summary *summary)
+void icl_compare_append_seeds(icl_text *out, const icl_compare_summary *summary)
 {
     icl_text_printf(out, "seed%s %" PRIu64, summary->seed_count == 1 ? "" : "s", summary->seed);
     if (summary->seed_count > 1)
@@ -31,7 +31,7 @@ static void append_head(icl_text *out, const icl_compare_summary *summary, char 
 {
     icl_text_printf(out, "model     %s\n", summary->model);
     icl_text_printf(out, "compared  %zu strategies, ", summary->strategy_count);
-    append_seeds(out, summary);
+    icl_compare_append_seeds(out, summary);
     icl_text_append_string(out, ", 95 % intervals over queries and seeds\n\n");
     for (size_t s = 0; s < summary->strategy_count; s++)
         icl_text_printf(out, "%4zu  %s\n", s + 1, names[s]);
@@ -66,9 +66,9 @@ static void append_pairs(icl_text *out, const icl_compare_task *task)
         icl_text_printf(out, "%4zu - %-2zu %+10.3f  %+.3f .. %+.3f  %6zu %7zu  ", pair->first + 1,
                         pair->second + 1, pair->difference, pair->ci95[0], pair->ci95[1],
                         pair->first_only, pair->second_only);
-        append_p(out, pair->p, 7);
+        icl_compare_append_p(out, pair->p, 7);
         icl_text_append_string(out, "  ");
-        append_p(out, pair->p_holm, 8);
+        icl_compare_append_p(out, pair->p_holm, 8);
         icl_text_append_string(out, pair->decided ? " *\n" : "\n");
     }
 }
@@ -135,7 +135,7 @@ static void append_page_head(icl_text *out, const icl_compare_summary *summary, 
 {
     icl_text_printf(out, "# %zu strategies compared\n\nModel %s (`%s`), ", summary->strategy_count,
                     summary->model, summary->model_identity);
-    append_seeds(out, summary);
+    icl_compare_append_seeds(out, summary);
     icl_text_printf(out, ", %zu resamples.\n\n", summary->resample_count);
     for (size_t s = 0; s < summary->strategy_count; s++)
         icl_text_printf(out, "%zu. %s: `%s`\n", s + 1, names[s], summary->strategies[s]);
@@ -175,9 +175,9 @@ static void append_page_pairs(icl_text *out, const icl_compare_task *task)
         icl_text_printf(out, "| %zu - %zu | %+.4f | %+.4f to %+.4f | %zu | %zu | ", pair->first + 1,
                         pair->second + 1, pair->difference, pair->ci95[0], pair->ci95[1],
                         pair->first_only, pair->second_only);
-        append_p(out, pair->p, 0);
+        icl_compare_append_p(out, pair->p, 0);
         icl_text_append_string(out, " | ");
-        append_p(out, pair->p_holm, 0);
+        icl_compare_append_p(out, pair->p_holm, 0);
         icl_text_append_string(out, pair->decided ? " | yes |\n" : " | no |\n");
     }
 }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "report/markup.h"
 #include "report/svg.h"
 
 enum {
@@ -58,7 +59,7 @@ static void append_axis(icl_text *out, const icl_svg_axis *axis, const char *lab
     }
     icl_text_printf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">",
                     PLOT_LEFT + PLOT_WIDTH / 2, bottom + 36);
-    icl_svg_escape(out, label);
+    icl_markup_escape(out, label);
     icl_text_append_string(out, "</text>\n");
 }
 
@@ -70,7 +71,7 @@ static void append_mark(icl_text *out, const icl_svg_axis *axis, const icl_dot_p
                     "<path class=\"axis\" stroke-dasharray=\"4 4\" d=\"M%.1f %dV%d\"/>"
                     "<text x=\"%.1f\" y=\"%d\" font-size=\"11\" text-anchor=\"%s\">",
                     x, top, bottom, x, top - 4, x < PLOT_LEFT + PLOT_WIDTH / 2 ? "start" : "end");
-    icl_svg_escape(out, panel->mark_label);
+    icl_markup_escape(out, panel->mark_label);
     icl_text_append_string(out, "</text>\n");
 }
 
@@ -96,7 +97,7 @@ static void append_panel(icl_text *out, const icl_dot_panel *panel, int top)
     const int rows = top + HEAD, bottom = rows + ROW * (int)panel->count;
     icl_text_printf(out, "<text x=\"%d\" y=\"%d\" font-size=\"16\" font-weight=\"600\">", NAME_LEFT,
                     top + 24);
-    icl_svg_escape(out, panel->title);
+    icl_markup_escape(out, panel->title);
     icl_text_append_string(out, "</text>\n");
     append_axis(out, &axis, panel->x_label, rows, bottom);
     if (panel->mark_label != NULL) append_mark(out, &axis, panel, rows, bottom);

@@ -1,6 +1,8 @@
 #include "report/figures.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 double icl_report_eta_trie(const icl_report_meter *meter)
 {
@@ -18,6 +20,18 @@ double icl_report_eta_machine(const icl_report_meter *meter)
 {
     if (!(meter->prefill_tokens_per_second > 0)) return 0;
     return icl_report_tokens_per_second(meter) / meter->prefill_tokens_per_second;
+}
+
+void icl_report_group_digits(char out[REPORT_DIGITS], uint64_t count)
+{
+    char digits[REPORT_DIGITS];
+    const int length = snprintf(digits, sizeof digits, "%" PRIu64, count);
+    size_t used = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) out[used++] = ' ';
+        out[used++] = digits[i];
+    }
+    out[used] = '\0';
 }
 
 const char *icl_report_metric_name(icl_metric metric)

@@ -13,6 +13,10 @@ const char *icl_report_metric_name(icl_metric metric); /* for people */
 const char *icl_report_metric_key(icl_metric metric);  /* as a task file has it */
 json_t *icl_report_interval(const double bounds[2]);   /* [low, high] */
 
+/* 1234567 as "1 234 567". */
+enum { REPORT_DIGITS = 32 };
+void icl_report_group_digits(char out[REPORT_DIGITS], uint64_t count);
+
 /* Tokens evaluated per second; 0 when nothing was evaluated. */
 double icl_report_tokens_per_second(const icl_report_meter *meter);
 

@@ -3,14 +3,14 @@
 #include <icl/report.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "math/logspace.h"
 #include "pipeline/run_answers.h"
 #include "report/figures.h"
 #include "report/folder.h"
+#include "report/html_pages.h"
+#include "report/outcome.h"
 
 static icl_status out_of_memory(void)
 {
@@ -35,62 +35,17 @@ static json_t *class_object(const char *name, const icl_class_metrics *figures,
     return object;
 }
 
-/* What was answered, and the probabilities with and without calibration. */
-typedef struct answers {
-    size_t *gold, *predicted;         /* [n] */
-    double *calibrated, *as_they_are; /* [n][label_count] */
-    icl_class_metrics *figures;       /* [2][label_count] of each */
-} answers;
-
-static icl_status answers_init(answers *out, const icl_run *run)
-{
-    const icl_run_summary *summary = icl_run_get_summary(run);
-    const size_t n = summary->query_count, labels = summary->label_count;
-    out->gold = calloc(2 * n, sizeof *out->gold);
-    out->calibrated = calloc(2 * n * labels, sizeof *out->calibrated);
-    out->figures = calloc(2 * labels, sizeof *out->figures);
-    if (out->gold == NULL || out->calibrated == NULL || out->figures == NULL)
-        return out_of_memory();
-    out->predicted = out->gold + n;
-    out->as_they_are = out->calibrated + n * labels;
-    for (size_t q = 0; q < n; q++) {
-        const icl_run_sample sample = icl_run_sample_at(run, q);
-        out->gold[q] = sample.gold;
-        out->predicted[q] = sample.predicted;
-        memcpy(&out->calibrated[q * labels], sample.probabilities,
-               labels * sizeof *out->calibrated);
-        icl_softmax(&out->as_they_are[q * labels], sample.logprobs_nats, labels);
-    }
-    return ICL_OK;
-}
-
-static void answers_deinit(answers *self)
-{
-    free(self->figures);
-    free(self->calibrated);
-    free(self->gold);
-}
-
 /* Appends the labels' figures to `list`. */
 static icl_status add_classes(json_t *list, const icl_run *run)
 {
     const icl_label_space *labels = icl_run_labels(run);
-    const size_t count = icl_label_space_count(labels);
-    answers found = { 0 };
-    icl_status status = answers_init(&found, run);
-    icl_predictions predictions = { .gold = found.gold,
-                                    .predicted = found.predicted,
-                                    .probabilities = found.calibrated,
-                                    .count = icl_run_get_summary(run)->query_count,
-                                    .label_count = count };
-    if (status == ICL_OK) status = icl_metrics_per_class(found.figures, &predictions);
-    predictions.probabilities = found.as_they_are;
-    if (status == ICL_OK) status = icl_metrics_per_class(found.figures + count, &predictions);
-    for (size_t label = 0; status == ICL_OK && label < count; label++)
-        json_array_append_new(list,
-                              class_object(icl_label_space_name(labels, label),
-                                           &found.figures[label], &found.figures[count + label]));
-    answers_deinit(&found);
+    icl_outcome outcome = { 0 };
+    const icl_status status = icl_outcome_init(&outcome, run);
+    for (size_t label = 0; status == ICL_OK && label < icl_label_space_count(labels); label++)
+        json_array_append_new(list, class_object(icl_label_space_name(labels, label),
+                                                 &outcome.classes[label],
+                                                 &outcome.classes_uncalibrated[label]));
+    icl_outcome_deinit(&outcome);
     return status;
 }
 
@@ -214,10 +169,10 @@ icl_status icl_report_write(const icl_run *run, const icl_report_meter *meter, c
     /* results.json last: where it stands, the rest is complete. */
     ICL_TRY(write_samples(run, folder));
     json_t *object = icl_report_meter_object(meter);
-    const icl_status status = icl_report_write_object(folder, "meter.json", object);
+    icl_status status = icl_report_write_object(folder, "meter.json", object);
     json_decref(object);
-    if (status != ICL_OK) return status;
-    return write_results(run, folder);
+    if (status == ICL_OK) status = icl_html_write_run(run, folder);
+    return status == ICL_OK ? write_results(run, folder) : status;
 }
 
 icl_status icl_report_json(char **out_json, const icl_run *run, const icl_report_meter *meter)

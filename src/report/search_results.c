@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "report/figures.h"
 #include "report/folder.h"
+#include "report/html_pages.h"
+#include "report/search_parts.h"
 #include "report/strategy_names.h"
 
 static const char *metric_name(const icl_search *search)
@@ -17,7 +19,7 @@ static const char *metric_name(const icl_search *search)
     return icl_report_metric_name(icl_search_get_summary(search)->metric);
 }
 
-static const char *fate_name(icl_search_fate fate)
+const char *icl_search_fate_name(icl_search_fate fate)
 {
     static const char *const names[] = { [ICL_SEARCH_LEADS] = "leads",
                                          [ICL_SEARCH_REMAINS] = "remains",
@@ -46,8 +48,7 @@ static void append_columns(icl_text *out, const char *metric)
                     metric);
 }
 
-/* Short names of the strategies by rank; icl_strategy_names_free. */
-static icl_status name_strategies(char ***out, const icl_search *search)
+icl_status icl_search_names_new(char ***out, const icl_search *search)
 {
     const size_t count = icl_search_get_summary(search)->candidate_count;
     const char **lines = calloc(count, sizeof *lines);
@@ -95,7 +96,7 @@ icl_status icl_report_search_lines(char **out_text, const icl_search *search, si
     icl_text text = { 0 };
     char **names = NULL;
     const size_t all = icl_search_get_summary(search)->candidate_count;
-    ICL_TRY(name_strategies(&names, search));
+    ICL_TRY(icl_search_names_new(&names, search));
     icl_text_printf(&text, "  #  %-8s  95 %% interval   queries  strategy\n", metric_name(search));
     for (size_t rank = 0; rank < count && rank < all; rank++) {
         const icl_search_candidate row = icl_search_candidate_at(search, rank);
@@ -131,8 +132,7 @@ static void append_rounds(icl_text *out, const icl_search *search)
     }
 }
 
-/* What spending twice as much would bring, as a sentence. */
-static void append_gain(icl_text *out, const icl_search *search)
+void icl_search_append_gain(icl_text *out, const icl_search *search)
 {
     const icl_search_summary *summary = icl_search_get_summary(search);
     icl_text_printf(out, "%.3f more %s expected of as many queries again",
@@ -141,7 +141,7 @@ static void append_gain(icl_text *out, const icl_search *search)
         icl_text_append_string(out, "; all are used, so that takes more labelled examples");
 }
 
-static void append_unseen(icl_text *out, const icl_search_summary *summary)
+void icl_search_append_unseen(icl_text *out, const icl_search_summary *summary)
 {
     enum { SHOWN_MAX = 5 };
     icl_text_printf(out, "%zu of %zu labels no query has:", summary->unseen_count,
@@ -156,7 +156,7 @@ static void append_notes(icl_text *out, const icl_search *search)
     const icl_search_summary *summary = icl_search_get_summary(search);
     if (summary->unseen_count > 0) {
         icl_text_append_string(out, "note           ");
-        append_unseen(out, summary);
+        icl_search_append_unseen(out, summary);
         icl_text_append_char(out, '\n');
     }
     for (size_t rank = 0; rank < summary->candidate_count; rank++) {
@@ -172,7 +172,7 @@ icl_status icl_report_search_table(char **out_text, const icl_search *search,
     icl_text text = { 0 };
     char **names = NULL;
     const icl_search_summary *summary = icl_search_get_summary(search);
-    ICL_TRY(name_strategies(&names, search));
+    ICL_TRY(icl_search_names_new(&names, search));
     append_data(&text, summary);
     append_columns(&text, metric_name(search));
     for (size_t rank = 0; rank < summary->candidate_count; rank++) {
@@ -185,7 +185,7 @@ icl_status icl_report_search_table(char **out_text, const icl_search *search,
     icl_text_printf(&text, "\ntokens         %" PRIu64 " of a budget of %" PRIu64 ", %.1f s\n",
                     summary->tokens_spent, summary->budget_tokens, meter->meter.seconds);
     icl_text_append_string(&text, "twice as much  ");
-    append_gain(&text, search);
+    icl_search_append_gain(&text, search);
     icl_text_append_char(&text, '\n');
     append_notes(&text, search);
     icl_text_printf(&text, "\nbest           %s\n", icl_search_candidate_at(search, 0).brief);
@@ -209,7 +209,7 @@ static void append_markdown_row(icl_text *out, size_t rank, const icl_search_can
     icl_text_printf(out, "| %zu | `", rank + 1);
     append_cell(out, row->brief);
     if (row->round_count == 0) {
-        icl_text_printf(out, "` | | | | | | %s: ", fate_name(row->fate));
+        icl_text_printf(out, "` | | | | | | %s: ", icl_search_fate_name(row->fate));
         append_cell(out, row->reason);
         icl_text_append_string(out, " |\n");
         return;
@@ -220,7 +220,7 @@ static void append_markdown_row(icl_text *out, size_t rank, const icl_search_can
         icl_text_printf(out, "%+.3f (%+.3f .. %+.3f)", row->difference, row->difference_ci95[0],
                         row->difference_ci95[1]);
     icl_text_printf(out, " | %zu | %.0f | %s |\n", row->query_count, row->tokens_per_query,
-                    fate_name(row->fate));
+                    icl_search_fate_name(row->fate));
 }
 
 static void append_markdown_facts(icl_text *out, const icl_search *search)
@@ -234,11 +234,11 @@ static void append_markdown_facts(icl_text *out, const icl_search *search)
     append_rounds(out, search);
     icl_text_printf(out, ".\n- Tokens: %" PRIu64 " of a budget of %" PRIu64 ".\n- Twice as much: ",
                     summary->tokens_spent, summary->budget_tokens);
-    append_gain(out, search);
+    icl_search_append_gain(out, search);
     icl_text_append_string(out, ".\n");
     if (summary->unseen_count == 0) return;
     icl_text_append_string(out, "- ");
-    append_unseen(out, summary);
+    icl_search_append_unseen(out, summary);
     icl_text_append_string(out, ".\n");
 }
 
@@ -268,7 +268,7 @@ static json_t *candidate_object(size_t rank, const icl_search_candidate *row)
 {
     json_t *object = json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "rank", (json_int_t)rank + 1,
                                "strategy", row->strategy, "brief", row->brief, "fate",
-                               fate_name(row->fate), "reason", row->reason, "rounds",
+                               icl_search_fate_name(row->fate), "reason", row->reason, "rounds",
                                (json_int_t)row->round_count, "n", (json_int_t)row->query_count);
     if (row->round_count == 0) return object;
     const struct {
@@ -357,6 +357,7 @@ icl_status icl_report_search_write(const icl_search *search, const icl_report_me
     icl_status status = icl_report_write_object(folder, "meter.json", object);
     json_decref(object);
     if (status == ICL_OK) status = write_markdown(search, folder);
+    if (status == ICL_OK) status = icl_html_write_search(search, folder);
     if (status != ICL_OK) return status;
     object = search_object(search);
     status = icl_report_write_object(folder, "search.json", object);

@@ -1,8 +1,8 @@
 #include "report/svg.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <string.h>
+
+#include "report/markup.h"
 
 /* Told apart by people with any colour vision (Wong 2011, "Color blindness"), darker for light
  * backgrounds and lighter for dark ones. */
@@ -51,7 +51,7 @@ void icl_svg_begin(icl_text *out, int width, int height, const char *title)
                     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
                     "height=\"%d\" role=\"img\">\n<title>",
                     width, height, width, height);
-    icl_svg_escape(out, title);
+    icl_markup_escape(out, title);
     icl_text_append_string(out, "</title>\n");
     append_style(out);
     icl_text_printf(out, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>\n", width, height);
@@ -62,35 +62,10 @@ void icl_svg_end(icl_text *out)
     icl_text_append_string(out, "</svg>\n");
 }
 
-void icl_svg_escape(icl_text *out, const char *text)
-{
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at == '<')
-            icl_text_append_string(out, "&lt;");
-        else if (*at == '>')
-            icl_text_append_string(out, "&gt;");
-        else if (*at == '&')
-            icl_text_append_string(out, "&amp;");
-        else
-            icl_text_append_char(out, *at);
-    }
-}
-
 void icl_svg_clip(icl_text *out, const char *text, size_t bytes_max)
 {
-    size_t length = strlen(text);
-    const bool whole = length <= bytes_max;
-    if (!whole) {
-        length = bytes_max;
-        while (((unsigned char)text[length] & 0xC0) == 0x80) length--;
-    }
-    icl_text shown = { 0 };
-    icl_text_append(&shown, text, length);
-    if (!whole) icl_text_append_string(&shown, "...");
-    icl_svg_escape(out, icl_text_string(&shown));
-    out->failed |= shown.failed;
-    icl_text_deinit(&shown);
+    icl_markup_escape_start(out, text, bytes_max);
     icl_text_append_string(out, "<title>");
-    icl_svg_escape(out, text);
+    icl_markup_escape(out, text);
     icl_text_append_string(out, "</title>");
 }

@@ -20,9 +20,8 @@ icl_svg_axis icl_svg_axis_over(double low, double high);
 void icl_svg_begin(icl_text *out, int width, int height, const char *title);
 void icl_svg_end(icl_text *out);
 
-/* Text for the inside of an element. */
-void icl_svg_escape(icl_text *out, const char *text);
-/* The same, ended by "..." beyond so many bytes; the whole shows when pointed at. */
+/* Text for the inside of an element, ended by "..." beyond so many bytes; the whole shows when
+ * pointed at. */
 void icl_svg_clip(icl_text *out, const char *text, size_t bytes_max);
 
 #endif

@@ -2,7 +2,6 @@
 #include <icl/report.h>
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -77,16 +76,10 @@ static void append_metrics(icl_text *out, const icl_run_summary *summary)
 /* 1234567 as "1 234 567", in a column of its own. */
 static void append_count(icl_text *out, const char *name, uint64_t count)
 {
-    char digits[32], grouped[48];
-    const int length = snprintf(digits, sizeof digits, "%" PRIu64, count);
-    size_t used = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) grouped[used++] = ' ';
-        grouped[used++] = digits[i];
-    }
-    grouped[used] = '\0';
+    char digits[REPORT_DIGITS];
+    icl_report_group_digits(digits, count);
     append_name(out, name);
-    icl_text_printf(out, "%13s", grouped);
+    icl_text_printf(out, "%13s", digits);
 }
 
 static void append_tokens(icl_text *out, const icl_report_meter *report)

@@ -14,7 +14,7 @@ STRATEGIES = """# three
 select={bm25(k=4)|random(k=4)} calibrate=batch
 select=random(k=0)   # without demonstrations
 """
-FILES = ("compare.json", "compare.md", "compare.svg")
+FILES = ("compare.json", "compare.md", "compare.svg", "report.html")
 
 
 class Compare(Case):

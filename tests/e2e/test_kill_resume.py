@@ -14,7 +14,7 @@ import unittest
 from program import Case, FAST
 
 KILLS = int(os.environ.get("ICL_KILLS", "12"))
-FILES = ("results.json", "samples.jsonl")
+FILES = ("results.json", "samples.jsonl", "report.html")
 # Small calls, so that answers become durable many times during a run.
 WORK = ["run", "snips", *FAST, "--quiet", "--limit", "10", "--call-tokens", "24"]
 # Most of its time goes into choosing demonstrations.

@@ -24,7 +24,7 @@ METER = {
     "tokens_evaluated": int, "logits_rows": int, "rows_padding": int, "visible_cells": int,
     "calls": int, "seconds": NUMBER, "tokens_per_second": NUMBER, "eta_trie": NUMBER,
     "eta_machine": NUMBER, "peak_bytes": int}
-FILES = ("results.json", "samples.jsonl")
+FILES = ("results.json", "samples.jsonl", "report.html")
 
 
 class Json(Case):
@@ -73,7 +73,7 @@ class Files(Case):
         return [self.read(f"{folder}/{name}") for name in FILES]
 
     def test_samples_hold_every_query_with_its_decision(self):
-        results, samples = self.run_into("out")
+        results, samples, _ = self.run_into("out")
         results = json.loads(results)
         rows = [json.loads(line) for line in samples.splitlines()]
         with open(os.path.join(TINY, "test.jsonl"), encoding="utf-8") as f:
@@ -97,8 +97,8 @@ class Files(Case):
         self.assertEqual(sum(c["gold"] for c in results["classes"]), len(rows))
 
     def test_calibration_is_judged_before_and_after(self):
-        results, samples = self.run_into("out", "--strategy",
-                                         "select=balanced(k=4) calibrate=batch")
+        results, samples, _ = self.run_into("out", "--strategy",
+                                            "select=balanced(k=4) calibrate=batch")
         results = json.loads(results)
         rows = [json.loads(line) for line in samples.splitlines()]
         right = sum(max(row["logprobs"], key=row["logprobs"].get) == row["gold"] for row in rows)
@@ -121,10 +121,10 @@ class Files(Case):
                  'pmi(text="")': lambda part: part["answer"]["nats"] -
                                               part["unconditional"]["nats"]}
         shown = "select=bm25(k=4) calibrate=none score="
-        _, recorded = self.run_into("all", "--record", "whole,input,unconditional", "--strategy",
+        _, recorded, _ = self.run_into("all", "--record", "whole,input,unconditional", "--strategy",
                                     shown + "direct")
         for number, (score, rule) in enumerate(rules.items()):
-            _, alone = self.run_into(f"alone{number}", "--strategy", shown + score)
+            _, alone, _ = self.run_into(f"alone{number}", "--strategy", shown + score)
             for row, want in zip(recorded.splitlines(), alone.splitlines()):
                 row, want = json.loads(row), json.loads(want)
                 for label, value in want["scores"].items():
@@ -152,7 +152,8 @@ class Files(Case):
             meter = json.loads(self.read("icl-out/tiny/meter.json"))
             self.assertEqual(meter["requests_cached"], 0)
         self.assertEqual(sorted(os.listdir(self.path("icl-out/tiny"))),
-                         ["journal.sqlite", "meter.json", "results.json", "samples.jsonl"])
+                         ["journal.sqlite", "meter.json", "report.html", "results.json",
+                          "samples.jsonl"])
 
     def test_a_refused_run_keeps_the_earlier_one(self):
         self.succeeds("run", "tiny", *FAST, "--quiet")

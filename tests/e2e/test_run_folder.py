@@ -13,7 +13,7 @@ import unittest
 
 from program import Case, FAST
 
-FILES = ("results.json", "samples.jsonl")
+FILES = ("results.json", "samples.jsonl", "report.html")
 WORK = ["run", "snips", *FAST, "--limit", "25", "--call-tokens", "32"]
 QUICK = ["run", "tiny", *FAST, "--quiet"]
 

@@ -14,7 +14,7 @@ SPACE = """# two that differ, one that is behind
 select=bm25(k={2|4}) calibrate={none|batch}
 select=random(k=0)
 """
-FILES = ("search.json", "leaderboard.md")
+FILES = ("search.json", "leaderboard.md", "report.html")
 BUDGET = 9000
 
 

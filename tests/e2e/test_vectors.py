@@ -7,7 +7,7 @@ from program import Case
 
 KNN = ["--strategy", "select=knn(k=4) order=nearest-last score=direct calibrate=batch", "--no-eta",
        "--threads", "1", "--quiet"]
-FILES = ("results.json", "samples.jsonl")
+FILES = ("results.json", "samples.jsonl", "report.html")
 
 
 class Vectors(Case):

@@ -71,8 +71,8 @@ static void open_run(finished_run *self, const char *queries)
 
 static void close_run(finished_run *self)
 {
-    static const char *const names[] = { "train.jsonl", "test.jsonl", "results.json",
-                                         "samples.jsonl", "meter.json" };
+    static const char *const names[] = { "train.jsonl",   "test.jsonl", "results.json",
+                                         "samples.jsonl", "meter.json", "report.html" };
     char path[128];
     icl_run_free(self->run);
     icl_engine_close(self->engine);
@@ -194,8 +194,8 @@ static void test_report__files_hold_every_sample_and_class(void **state)
 
 static void test_report__files_are_the_same_bytes_whatever_the_run_cost(void **state)
 {
-    static const char *const names[] = { "results.json", "samples.jsonl" };
-    icl_text first[2] = { { 0 }, { 0 } };
+    static const char *const names[] = { "results.json", "samples.jsonl", "report.html" };
+    icl_text first[3] = { { 0 } };
     for (int round = 0; round < 2; round++) {
         finished_run fixture;
         icl_report_meter meter = known_meter();
@@ -203,7 +203,7 @@ static void test_report__files_are_the_same_bytes_whatever_the_run_cost(void **s
         meter.meter.tokens_evaluated += (uint64_t)round;
         open_run(&fixture, labelled);
         assert_int_equal(icl_report_write(fixture.run, &meter, fixture.folder), ICL_OK);
-        for (int f = 0; f < 2; f++) {
+        for (int f = 0; f < 3; f++) {
             icl_text now = { 0 };
             read_file(round == 0 ? &first[f] : &now, &fixture, names[f]);
             if (round > 0) assert_string_equal(first[f].bytes, now.bytes);
@@ -211,8 +211,7 @@ static void test_report__files_are_the_same_bytes_whatever_the_run_cost(void **s
         }
         close_run(&fixture);
     }
-    icl_text_deinit(&first[0]);
-    icl_text_deinit(&first[1]);
+    for (int f = 0; f < 3; f++) icl_text_deinit(&first[f]);
 }
 
 static void test_report__unlabelled_queries_have_predictions_but_no_metrics(void **state)
