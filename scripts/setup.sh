@@ -35,6 +35,9 @@ python3-jinja2|py jinja2
 python3-yaml|py yaml
 scdoc|cmd scdoc
 doxygen|cmd doxygen'
+# What a test can do without, and then says that it was skipped.
+packages_browser='
+chromium-headless-shell|cmd chromium-headless-shell'
 packages_format='
 clang-format-14|cmd clang-format-14'
 
@@ -116,6 +119,7 @@ demo | bench | install)
     ;;
 test)
     ensure_packages "$packages_build$packages_test"
+    (ensure_packages "$packages_browser") || say "pages are not opened in a browser by the tests"
     ensure_llama
     "$here/encoder.sh" build
     ;;

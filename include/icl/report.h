@@ -27,9 +27,9 @@ ICL_API double icl_report_eta_trie(const icl_report_meter *meter);
 ICL_API double icl_report_eta_machine(const icl_report_meter *meter);
 
 /**
- * Writes DIR/results.json (summary and per-class figures) and DIR/samples.jsonl (a line per query),
- * each atomically. Both hold only what the inputs determine, so they are byte-equal between runs;
- * what a run cost goes to DIR/meter.json.
+ * Writes DIR/results.json (summary and per-class figures), DIR/samples.jsonl (a line per query) and
+ * DIR/report.html (a page that needs no other file), each atomically. They hold only what the
+ * inputs determine, so they are byte-equal between runs; what a run cost goes to DIR/meter.json.
  */
 ICL_API icl_status icl_report_write(const icl_run *run, const icl_report_meter *meter,
                                     const char *folder);
@@ -43,9 +43,9 @@ ICL_API icl_status icl_report_table(char **out_text, const icl_run *run,
                                     const icl_report_meter *meter);
 
 /**
- * Writes DIR/compare.json (every figure), DIR/compare.md (tables) and DIR/compare.svg (dots with
- * intervals), each atomically and byte-equal between comparisons of the same inputs, and
- * DIR/meter.json; of an executed comparison.
+ * Writes DIR/compare.json (every figure), DIR/compare.md (tables), DIR/compare.svg (dots with
+ * intervals) and DIR/report.html (all of it on one page), each atomically and byte-equal between
+ * comparisons of the same inputs, and DIR/meter.json; of an executed comparison.
  */
 ICL_API icl_status icl_report_compare_write(const icl_compare *compare,
                                             const icl_report_meter *meter, const char *folder);
@@ -60,8 +60,8 @@ ICL_API icl_status icl_report_compare_table(char **out_text, const icl_compare *
                                             const icl_report_meter *meter);
 
 /**
- * Writes DIR/leaderboard.md and DIR/search.json, which are byte-equal between equal searches, and
- * DIR/meter.json, each atomically; search.json comes last.
+ * Writes DIR/leaderboard.md, DIR/report.html and DIR/search.json, which are byte-equal between
+ * equal searches, and DIR/meter.json, each atomically; search.json comes last.
  */
 ICL_API icl_status icl_report_search_write(const icl_search *search, const icl_report_meter *meter,
                                            const char *folder);

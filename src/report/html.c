@@ -91,17 +91,25 @@ void icl_html_figure_end(icl_text *out, const char *caption)
     icl_text_append_string(out, "</figcaption>\n</figure>\n");
 }
 
+static void append_column(icl_text *out, const char *name)
+{
+    const bool words = name[0] == '<';
+    if (name[0] == '\0') {
+        icl_text_append_string(out, "<td></td>");
+        return;
+    }
+    icl_text_append_string(out, words ? "<th scope=\"col\" class=\"text\">" : "<th scope=\"col\">");
+    icl_markup_escape(out, name + words);
+    icl_text_append_string(out, "</th>");
+}
+
 void icl_html_small_table_begin(icl_text *out, const char *caption, const char *const *columns,
                                 size_t count)
 {
     icl_text_append_string(out, "<table>\n<caption>");
     icl_markup_escape(out, caption);
     icl_text_append_string(out, "</caption>\n<thead>\n<tr>");
-    for (size_t i = 0; i < count; i++) {
-        icl_text_append_string(out, columns[i][0] == '\0' ? "<td>" : "<th scope=\"col\">");
-        icl_markup_escape(out, columns[i]);
-        icl_text_append_string(out, columns[i][0] == '\0' ? "</td>" : "</th>");
-    }
+    for (size_t i = 0; i < count; i++) append_column(out, columns[i]);
     icl_text_append_string(out, "</tr>\n</thead>\n<tbody>\n");
 }
 

@@ -38,7 +38,8 @@ void icl_html_figure_end(icl_text *out, const char *caption);
 void icl_html_scroll_begin(icl_text *out, const char *name);
 void icl_html_scroll_end(icl_text *out);
 
-/* A table that scrolls, down to its body; "" is a column without a name. */
+/* A table that scrolls, down to its body. A column of words has "<" before its name; "" is one
+ * without a name. */
 void icl_html_table_begin(icl_text *out, const char *caption, const char *const *columns,
                           size_t count);
 void icl_html_table_end(icl_text *out);

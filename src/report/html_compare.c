@@ -23,7 +23,7 @@ static void append_facts(icl_text *out, const icl_compare_summary *summary)
 
 static void append_strategies(icl_text *out, const icl_compare_summary *summary, char *const *names)
 {
-    static const char *const columns[] = { "number", "short", "strategy" };
+    static const char *const columns[] = { "number", "<short", "<strategy" };
     icl_text_append_string(out, "<h2>Strategies</h2>\n");
     icl_html_table_begin(out, "Strategies by number; one click selects a line", columns,
                          sizeof columns / sizeof *columns);
@@ -59,14 +59,17 @@ static void append_row_head(icl_text *out, size_t number, const char *name)
     icl_text_append_string(out, "</th>");
 }
 
+/* The metric that strategies are not compared by stands beside. */
 static void append_figures(icl_text *out, const icl_compare_task *task, size_t count,
                            char *const *names)
 {
-    const char *const columns[] = { "strategy",      icl_report_metric_name(task->metric),
-                                    "95 % interval", "accuracy",
-                                    "macro-F1",      "ECE",
-                                    "Brier",         "shots",
-                                    "trie tokens",   "tokens before" };
+    const bool f1 = task->metric == ICL_METRIC_MACRO_F1;
+    const icl_metric other = f1 ? ICL_METRIC_ACCURACY : ICL_METRIC_MACRO_F1;
+    const char *const columns[] = { "<strategy",     icl_report_metric_name(task->metric),
+                                    "95 % interval", icl_report_metric_name(other),
+                                    "ECE",           "Brier",
+                                    "shots",         "trie tokens",
+                                    "tokens before" };
     icl_html_table_begin(out, "Figures of each strategy, means over seeds", columns,
                          sizeof columns / sizeof *columns);
     for (size_t s = 0; s < count; s++) {
@@ -74,8 +77,8 @@ static void append_figures(icl_text *out, const icl_compare_task *task, size_t c
         append_row_head(out, s + 1, names[s]);
         icl_text_printf(out, "<td>%.3f</td>", figures->value);
         icl_html_interval_cell(out, figures->ci95, false);
-        icl_text_printf(out, "<td>%.3f</td><td>%.3f</td><td>%.3f</td><td>%.3f</td><td>%zu</td><td>",
-                        figures->accuracy, figures->macro_f1, figures->ece, figures->brier,
+        icl_text_printf(out, "<td>%.3f</td><td>%.3f</td><td>%.3f</td><td>%zu</td><td>",
+                        f1 ? figures->accuracy : figures->macro_f1, figures->ece, figures->brier,
                         figures->shots);
         icl_html_count(out, figures->tokens_trie);
         icl_text_append_string(out, "</td><td>");
@@ -100,14 +103,10 @@ static void append_pair(icl_text *out, const icl_compare_pair *pair)
 
 static void append_pairs(icl_text *out, const icl_compare_task *task)
 {
-    static const char *const columns[] = { "strategies",
-                                           "difference",
-                                           "95 % interval",
-                                           "only the first right",
-                                           "only the second right",
-                                           "p",
-                                           "p (Holm)",
-                                           "decided" };
+    static const char *const columns[] = {
+        "<strategies",           "difference", "95 % interval", "only the first right",
+        "only the second right", "p",          "p (Holm)",      "decided"
+    };
     icl_html_table_begin(out, "Differences", columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < task->pair_count; i++) append_pair(out, &task->pairs[i]);
     icl_html_table_end(out);

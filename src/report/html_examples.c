@@ -34,7 +34,7 @@ static void append_score_rows(icl_text *out, const icl_run *run, const icl_run_s
 
 static icl_status append_scores(icl_text *out, const icl_run *run, const icl_run_sample *sample)
 {
-    static const char *const columns[] = { "label", "score", "probability" };
+    static const char *const columns[] = { "<label", "score", "probability" };
     const size_t count = icl_run_get_summary(run)->label_count;
     const size_t shown = count < LABELS_SHOWN ? count : LABELS_SHOWN;
     icl_scored *ranked = calloc(count, sizeof *ranked);

@@ -43,7 +43,7 @@ static void append_confusions(icl_text *out, const icl_label_space *labels,
                               const confusion *confusions, size_t count,
                               const icl_class_metrics *classes)
 {
-    static const char *const columns[] = { "label", "answered", "queries", "of the label's" };
+    static const char *const columns[] = { "<label", "<answered", "queries", "of the label's" };
     if (count == 0) {
         icl_text_append_string(out, "<p>Every query was answered right.</p>\n");
         return;
@@ -144,7 +144,7 @@ static double largest_bias(const icl_outcome *outcome)
 
 void icl_html_labels(icl_text *out, const icl_run *run, const icl_outcome *outcome)
 {
-    static const char *const columns[] = { "label",     "queries",
+    static const char *const columns[] = { "<label",    "queries",
                                            "answered",  "right",
                                            "precision", "recall",
                                            "F1",        "bias before calibration",

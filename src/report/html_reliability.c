@@ -92,7 +92,7 @@ static void append_bin_cells(icl_text *out, const icl_reliability_bin *bin)
 static void append_bin_table(icl_text *out, const icl_reliability_bin *before,
                              const icl_reliability_bin *after)
 {
-    static const char *const columns[] = { "probability",  "queries before", "mean before",
+    static const char *const columns[] = { "<probability", "queries before", "mean before",
                                            "right before", "queries after",  "mean after",
                                            "right after" };
     icl_text_append_string(out, "<details>\n<summary>The bins as numbers</summary>\n");

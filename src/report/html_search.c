@@ -51,7 +51,7 @@ static void append_candidate(icl_text *out, size_t rank, const icl_search_candid
         append_difference_cells(out, row);
         icl_text_printf(out, "<td>%zu</td><td>%.0f</td>", row->query_count, row->tokens_per_query);
     }
-    icl_text_printf(out, "<td class=\"wide\">%s", icl_search_fate_name(row->fate));
+    icl_text_printf(out, "<td class=\"text\">%s", icl_search_fate_name(row->fate));
     if (row->reason[0] != '\0') {
         icl_text_append_string(out, ": ");
         icl_html_user(out, row->reason);
@@ -63,9 +63,9 @@ static void append_leaderboard(icl_text *out, const icl_search *search)
 {
     const icl_search_summary *summary = icl_search_get_summary(search);
     const char *const columns[] = {
-        "rank",          "strategy",       icl_report_metric_name(summary->metric),
+        "rank",          "<strategy",      icl_report_metric_name(summary->metric),
         "95 % interval", "less the best",  "95 % interval of that",
-        "queries",       "tokens a query", "what became of it"
+        "queries",       "tokens a query", "<what became of it"
     };
     icl_html_table_begin(out, "Leaderboard; figures are of a strategy's last round", columns,
                          sizeof columns / sizeof *columns);
