@@ -4,7 +4,7 @@
     python3 bench/calibration.py --data DIR --out lines.jsonl
     python3 bench/calibration.py --table lines.jsonl
 
-DIR holds a folder for each set with train.jsonl and test.jsonl. Draws are those of selection.py: a
+DIR holds a folder for each set with train.jsonl and test.jsonl. Draws are those of draws.py: a
 seed draws a pool, the test items are the same for all seeds. Demonstrations are fixed for all
 queries of a run (select=balanced), so that all calibrations judge the same scores; those of a draw
 share a journal, so what one has asked is free for the next. Every line is one run with its
@@ -15,16 +15,13 @@ highest probability), label bias (half the sum over labels of |mean probability 
 score and log loss. Calibration error and bias of a run are the larger the fewer its queries. In
 brackets the 95 % interval of the difference to none, from a bootstrap over seeds and items.
 """
-import argparse
 import collections
-import json
 import math
-import os
 import random
 import sys
 
+from draws import WORDS, main, measure, options, output, place, run
 from lines import read
-from selection import WORDS, icl, place
 
 CALIBRATIONS = ["none", "contextual", "domain", "batch", "batch(validation=100)", "prototypical",
                 "linear(validation=200)", "temperature(of=none)", "temperature", "prior"]
@@ -33,38 +30,22 @@ BASELINE = "none"
 BINS, DRAWS = 10, 1000
 
 
-def run(args, calibration, name, seed):
+def line(args, name, seed, calibration):
     folder = place(args, name, seed)
-    out = os.path.join(folder, "out")
-    shared = ["--resume"] if os.path.exists(os.path.join(out, "journal.sqlite")) else []
-    icl(args, "run", os.path.join(folder, "task.yaml"), "--strategy",
-        f"select=balanced(k={args.shots}) order=random score=direct calibrate={calibration}",
-        "--seed", str(seed), "--no-zero-shot", "--no-eta", "--out", out, *shared)
-    with open(os.path.join(out, "meter.json"), encoding="utf-8") as meter:
-        cost = json.load(meter)
-    with open(os.path.join(out, "results.json"), encoding="utf-8") as results:
-        model = json.load(results)["model_identity"]
-    samples = read(os.path.join(out, "samples.jsonl"))
+    run(args, folder, f"select=balanced(k={args.shots}) order=random score=direct "
+        f"calibrate={calibration}", seed)
+    cost, samples = output(folder, "meter.json"), output(folder, "samples.jsonl")
     labels = list(samples[0]["probabilities"])
     return {"set": name, "seed": seed, "calibration": calibration, "shots": args.shots,
-            "pool": args.pool, "model": model, "labels": labels,
-            "gold": [labels.index(s["gold"]) for s in samples],
+            "pool": args.pool, "model": output(folder, "results.json")["model_identity"],
+            "labels": labels, "gold": [labels.index(s["gold"]) for s in samples],
             "predicted": [labels.index(s["predicted"]) for s in samples],
             "probabilities": [[round(s["probabilities"][y], 9) for y in labels] for s in samples],
             "requests": cost["requests"] + cost["requests_cached"]}
 
 
-def measure(args):
-    known = set()
-    if os.path.exists(args.out):
-        known = {(e["set"], e["seed"], e["calibration"]) for e in read(args.out)}
-    with open(args.out, "a", encoding="utf-8") as out:
-        for seed in range(args.seeds):
-            for name in args.sets:
-                for calibration in args.calibrations:
-                    if (name, seed, calibration) not in known:
-                        out.write(json.dumps(run(args, calibration, name, seed)) + "\n")
-                        out.flush()
+def measure_all(args):
+    measure(args, line, "calibration", args.calibrations)
 
 
 class Outcomes:
@@ -117,11 +98,11 @@ def compare(mine, base):
                    for key, d in differences.items()}
 
 
-def table(path):
+def table(args):
     runs, cost = collections.defaultdict(dict), collections.defaultdict(list)
-    lines = read(path)
+    lines = read(args.table)
     if len({entry["model"] for entry in lines}) > 1:
-        sys.exit(f"{path}: lines of several models")
+        sys.exit(f"{args.table}: lines of several models")
     for entry in lines:
         runs[entry["calibration"], entry["set"]][entry["seed"]] = Outcomes(entry)
         cost[entry["calibration"]].append(entry["requests"])
@@ -155,29 +136,12 @@ def table(path):
     print(f"\n(seeds, test items) of the cells: {sorted(sizes)}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--icl", default="build/icl")
-    parser.add_argument("--data", help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", default=SETS, choices=list(WORDS))
-    parser.add_argument("--calibrations", nargs="+", default=CALIBRATIONS)
-    parser.add_argument("--shots", type=int, default=8)
-    parser.add_argument("--pool", type=int, default=200)
-    parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--words", type=int, default=32, help="cut inputs to so many words")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--work", default="/tmp/icl-calibration")
-    parser.add_argument("--out", help="append result lines to this file")
-    parser.add_argument("--table", help="print the tables of a file of result lines")
-    args = parser.parse_args()
-    if args.table:
-        table(args.table)
-    elif args.data and args.out:
-        measure(args)
-    else:
-        parser.error("--data with --out, or --table, is needed")
+def parser():
+    made = options(__doc__, "/tmp/icl-calibration", SETS, pool=200, queries=200)
+    made.add_argument("--calibrations", nargs="+", default=CALIBRATIONS)
+    made.add_argument("--shots", type=int, default=8)
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    main(parser(), measure_all, table)

@@ -11,57 +11,40 @@ differ, and what the best of so many would be. A difference is the mean over see
 (method right) - (mean over the random orders of right), with a 95 % interval from a bootstrap over
 seeds and items.
 """
-import argparse
 import collections
-import json
-import os
 import statistics
-import sys
 
-import selection
+from draws import WORDS, correct, main, measure, options, place, run
 from lines import interval, read
 
+SETS = ["agnews", "trec", "snips", "sst2", "tweet_sentiment"]
 ORDERS = ["interleaved", "iccl(difficulty=ppl-label)", "iccl(difficulty=ppl-all)", "perplexity",
           "global-e(probes=pool)", "local-e(probes=pool)", "pdo", "pdo(inputs=pool)", "mdl",
           "t-fair", "g-fair", "demo", "position", "pero",
           "search(objective=dev-loss,engine=beam)", "search(objective=dev-loss,engine=annealing)"]
 
 
-def run(args, order, name, seed):
-    folder = selection.place(args, name, seed)
-    out = os.path.join(folder, "out")
-    shared = ["--resume"] if os.path.exists(os.path.join(out, "journal.sqlite")) else []
-    selection.icl(args, "run", os.path.join(folder, "task.yaml"), "--strategy",
-                  f"select=balanced(k={args.shots}) order={order} score=direct "
-                  f"calibrate={args.calibrate}", "--seed", str(seed), "--no-zero-shot", "--no-eta",
-                  "--out", out, *shared)
+def line(args, name, seed, order):
+    folder = place(args, name, seed)
+    run(args, folder, f"select=balanced(k={args.shots}) order={order} score=direct "
+        f"calibrate={args.calibrate}", seed)
     return {"set": name, "seed": seed, "order": order, "shots": args.shots,
-            "calibrate": args.calibrate,
-            "correct": [int(s["correct"]) for s in read(os.path.join(out, "samples.jsonl"))]}
+            "calibrate": args.calibrate, "correct": correct(folder)}
 
 
-def measure(args):
-    known = set()
-    if os.path.exists(args.out):
-        known = {(e["set"], e["seed"], e["order"]) for e in read(args.out)}
+def measure_all(args):
     orders = [f"random(draw={draw})" for draw in range(args.draws)] + (args.orders or ORDERS)
-    with open(args.out, "a", encoding="utf-8") as out:
-        for seed in range(args.seeds):
-            for name in args.sets:
-                for order in orders:
-                    if (name, seed, order) not in known:
-                        out.write(json.dumps(run(args, order, name, seed)) + "\n")
-                        out.flush()
+    measure(args, line, "order", orders)
 
 
-def table(path):
+def table(args):
     runs, random_runs = collections.defaultdict(dict), collections.defaultdict(list)
-    for entry in read(path):
+    for entry in read(args.table):
         if entry["order"].startswith("random("):
             random_runs[entry["set"], entry["seed"]].append(entry["correct"])
         else:
             runs[entry["order"], entry["set"]][entry["seed"]] = entry["correct"]
-    sets = [name for name in selection.WORDS if any(key[0] == name for key in random_runs)]
+    sets = [name for name in WORDS if any(key[0] == name for key in random_runs)]
     print("| order | " + " | ".join(sets) + " |\n| --- |" + " --- |" * len(sets))
     rows = {"random, mean": [], "its standard deviation": [], "best of the draws": []}
     for name in sets:
@@ -91,32 +74,14 @@ def table(path):
           f"{sorted({len(v) for v in runs.values()})}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--icl", default="build/icl")
-    parser.add_argument("--data", help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", choices=list(selection.WORDS),
-                        default=["agnews", "trec", "snips", "sst2", "tweet_sentiment"])
-    parser.add_argument("--orders", nargs="*", help="these alone, with random")
-    parser.add_argument("--draws", type=int, default=12)
-    parser.add_argument("--shots", type=int, default=8)
-    parser.add_argument("--pool", type=int, default=100)
-    parser.add_argument("--queries", type=int, default=60)
-    parser.add_argument("--words", type=int, default=24, help="cut inputs to so many words")
-    parser.add_argument("--calibrate", default="none")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--work", default="/tmp/icl-ordering")
-    parser.add_argument("--out", help="append result lines to this file")
-    parser.add_argument("--table", help="print the table of a file of result lines")
-    args = parser.parse_args()
-    if args.table:
-        table(args.table)
-    elif args.data and args.out:
-        measure(args)
-    else:
-        sys.exit("bench/ordering.py: name --data and --out, or --table")
+def parser():
+    made = options(__doc__, "/tmp/icl-ordering", SETS, pool=100, queries=60, words=24)
+    made.add_argument("--orders", nargs="*", help="these alone, with random")
+    made.add_argument("--draws", type=int, default=12)
+    made.add_argument("--shots", type=int, default=8)
+    made.add_argument("--calibrate", default="none")
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    main(parser(), measure_all, table)

@@ -13,15 +13,12 @@ points. The best of many on one draw owes some of it to luck, so a second regret
 for all seeds of a set, the one with the best mean. Differences to the fixed strategy are paired,
 with 95 % intervals from a bootstrap over seeds and items.
 """
-import argparse
 import json
 import os
 import shutil
-import subprocess
-import sys
 
+from draws import WORDS, correct, icl, main, measure, options, place, run
 from lines import interval, read
-from selection import WORDS, place
 
 SETS = ["agnews", "trec", "snips", "clinc150", "sst2", "tweet_sentiment"]
 FIXED = "select=knn(k=8) order=nearest-last score=direct calibrate=none"
@@ -36,13 +33,9 @@ select=knn(k=16) calibrate={none|batch}
 """
 
 
-def icl(args, *words):
+def printed(args, *words):
     """The object that a command prints."""
-    done = subprocess.run([args.icl, *map(str, words), "--threads", str(args.threads), "--json"],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    return json.loads(icl(args, *words, "--json"))
 
 
 def fresh(folder, name):
@@ -51,28 +44,27 @@ def fresh(folder, name):
     return path
 
 
-def correct(args, folder, strategy, seed):
+def judge(args, folder, strategy, seed):
     """Right or wrong for each test item."""
-    out = fresh(folder, "run")
-    icl(args, "run", os.path.join(folder, "task.yaml"), "--strategy", strategy, "--seed", seed,
-        "--no-zero-shot", "--no-eta", "--out", out)
-    return [int(s["correct"]) for s in read(os.path.join(out, "samples.jsonl"))]
+    fresh(folder, "out")
+    run(args, folder, strategy, seed)
+    return correct(folder)
 
 
-def run(args, name, seed):
+def line(args, name, seed, _):
     folder = place(args, name, seed)
     task, space = os.path.join(folder, "task.yaml"), args.space
     if space is None:
         space = os.path.join(folder, "space")
         with open(space, "w", encoding="utf-8") as out:
             out.write(SPACE)
-    grid = icl(args, "compare", task, "--strategies", space, "--seeds", 1, "--seed", seed, "--out",
-               fresh(folder, "grid"))
+    grid = printed(args, "compare", task, "--strategies", space, "--seeds", 1, "--seed", seed,
+                   "--out", fresh(folder, "grid"))
     figures = grid["tasks"][0]
     values = {s["strategy"]: f["value"] for s, f in zip(grid["strategies"], figures["strategies"])}
     budget = figures["tokens_trie"] // args.share
-    found = icl(args, "search", task, "--space", space, "--budget", budget, "--seed", seed, "--out",
-                fresh(folder, "search"))
+    found = printed(args, "search", task, "--space", space, "--budget", budget, "--seed", seed,
+                    "--out", fresh(folder, "search"))
     winner = found["leaderboard"][0]
     return {"set": name, "seed": seed, "train": args.pool, "strategies": len(values),
             "choice": found["strategy"], "choice_value": values[winner["strategy"]],
@@ -82,20 +74,8 @@ def run(args, name, seed):
             "gain_of_doubling": found["gain_of_doubling"],
             "tokens_grid": figures["tokens_trie"], "tokens_search": found["tokens_spent"],
             "seconds_grid": grid["meter"]["seconds"], "seconds_search": found["meter"]["seconds"],
-            "correct_choice": correct(args, folder, found["strategy"], seed),
-            "correct_fixed": correct(args, folder, FIXED, seed)}
-
-
-def measure(args):
-    known = set()
-    if os.path.exists(args.out):
-        known = {(e["set"], e["seed"]) for e in read(args.out)}
-    with open(args.out, "a", encoding="utf-8") as out:
-        for seed in range(args.seeds):
-            for name in args.sets:
-                if (name, seed) not in known:
-                    out.write(json.dumps(run(args, name, seed)) + "\n")
-                    out.flush()
+            "correct_choice": judge(args, folder, found["strategy"], seed),
+            "correct_fixed": judge(args, folder, FIXED, seed)}
 
 
 def mean(entries, key):
@@ -107,13 +87,13 @@ def best_for_all(entries):
     return max(sum(e["values"][s] for e in entries) / len(entries) for s in entries[0]["values"])
 
 
-def table(path):
-    lines = read(path)
+def table(args):
+    lines = read(args.table)
     print("| set | seeds, items | best of the grid | best for all seeds | choice | mean of the "
           "grid | choice less the fixed one | tokens / grid's | choices |\n"
           "|---|---|---|---|---|---|---|---|---|")
     regrets = []
-    for name in [s for s in SETS if any(e["set"] == s for e in lines)]:
+    for name in [s for s in WORDS if any(e["set"] == s for e in lines)]:
         mine = [e for e in lines if e["set"] == name]
         best, steady = mean(mine, "best_value"), best_for_all(mine)
         choice = mean(mine, "choice_value")
@@ -132,29 +112,16 @@ def table(path):
           f"grid, {means[1]:.2f} to the best strategy for all seeds.")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--icl", default="build/icl")
-    parser.add_argument("--data", help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
-    parser.add_argument("--space", help="strategies in place of the built-in ones")
-    parser.add_argument("--share", type=int, default=4, help="a budget of 1/N of the grid's tokens")
-    parser.add_argument("--pool", type=int, default=600, help="labelled examples")
-    parser.add_argument("--queries", type=int, default=300, help="test items")
-    parser.add_argument("--words", type=int, default=32, help="cut inputs to so many words")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--work", default="/tmp/icl-search")
-    parser.add_argument("--out", help="append result lines to this file")
-    parser.add_argument("--table", help="print the table of a file of result lines")
-    args = parser.parse_args()
-    if args.table:
-        table(args.table)
-    elif args.data and args.out:
-        measure(args)
-    else:
-        parser.error("--data with --out, or --table, is needed")
+def parser():
+    made = options(__doc__, "/tmp/icl-search", SETS, pool=600, queries=300, seeds=3)
+    made.add_argument("--space", help="strategies in place of the built-in ones")
+    made.add_argument("--share", type=int, default=4, help="a budget of 1/N of the grid's tokens")
+    return made
+
+
+def measure_all(args):
+    measure(args, line)
 
 
 if __name__ == "__main__":
-    main()
+    main(parser(), measure_all, table)

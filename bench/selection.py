@@ -13,36 +13,15 @@ its own, for the costs. A
 difference is the mean over seeds and items of (method right) - (random right), with a 95 % interval
 from a bootstrap over seeds and items.
 """
-import argparse
 import collections
 import json
 import os
-import random
 import shutil
 import subprocess
-import sys
-import time
 
-from lines import interval, read, write
+from draws import WORDS, correct, main, measure, options, output, place, run, seconds
+from lines import interval, read
 
-WORDS = {
-    "agnews": ("Article: {{ text }}\nAnswer:",
-               {"World": "world", "Sports": "sports", "Business": "business",
-                "Technology": "technology"}),
-    "trec": ("Question: {{ text }}\nAnswer Type:",
-             {"Number": "number", "Location": "place", "Person": "person",
-              "Description": "description", "Entity": "entity", "Abbreviation": "letter"}),
-    "snips": ("Text: {{ text }}\nLabel:",
-              {"AddToPlaylist": "add", "BookRestaurant": "food", "GetWeather": "weather",
-               "PlayMusic": "music", "RateBook": "book", "SearchCreativeWork": "search",
-               "SearchScreeningEvent": "movie"}),
-    "clinc150": ("Query: {{ text }}\nIntent:", None),
-    "sst2": ("Review: {{ text }}\nSentiment:", {"negative": "negative", "positive": "positive"}),
-    "rte": ("Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nAnswer:",
-            {"entailment": "yes", "not_entailment": "no"}),
-    "tweet_sentiment": ("Tweet: {{ text }}\nFeeling:",
-                        {"negative": "negative", "neutral": "neutral", "positive": "positive"}),
-}
 # Options beyond k where the defaults would take minutes a run; the table names them. The order is
 # nearest last for all: sets that have no nearest stay in the order of the method.
 CORPUS = {"subsets": 60, "dev": 24, "candidates": 60}
@@ -66,71 +45,33 @@ BASELINE = "random"
 
 
 def call(method, args, **more):
-    options = dict(OPTIONS.get(method, {}), **more)
+    given = dict(OPTIONS.get(method, {}), **more)
     return f"{method}(" + ",".join([f"k={args.shots}"] +
-                                   [f"{k}={v}" for k, v in options.items()]) + ")"
-
-
-def place(args, name, seed):
-    """The folder of one draw: train.jsonl, test.jsonl, task.yaml."""
-    folder = os.path.join(args.work, f"{name}-{seed}")
-    if os.path.exists(os.path.join(folder, "task.yaml")):
-        return folder
-    os.makedirs(folder, exist_ok=True)
-    train, test = (read(os.path.join(args.data, name, part + ".jsonl"))
-                   for part in ("train", "test"))
-    template, words = WORDS[name]
-    fields = [f for f in ("text", "premise", "hypothesis") if "{{ " + f in template]
-    for key, rows, count, part in ((f"{name}/{seed}", train, args.pool, "train"),
-                                   (name, test, args.queries, "test")):
-        drawn = random.Random(key).sample(rows, min(count, len(rows)))
-        write(os.path.join(folder, part + ".jsonl"),
-              [dict({f: " ".join(r[f].split()[:args.words]) for f in fields}, id=f"{part}{i}", label=r["label"])
-               for i, r in enumerate(drawn)])
-    if words is None:
-        words = {r["label"]: r["label"].replace("_", " ") for r in train + test}
-    task = {"name": name, "data": {"train": "train.jsonl", "test": "test.jsonl"},
-            "fields": {"input": fields if len(fields) > 1 else fields[0], "label": "label"},
-            "template": template, "labels": dict(sorted(words.items()))}
-    with open(os.path.join(folder, "task.yaml"), "w", encoding="utf-8") as out:
-        json.dump(task, out)  # JSON is YAML
-    return folder
-
-
-def icl(args, *words):
-    started = time.monotonic()
-    done = subprocess.run([args.icl, *words, "--threads", str(args.threads), "--quiet"],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(words)}: {done.stderr.strip()}")
-    return time.monotonic() - started
+                                   [f"{k}={v}" for k, v in given.items()]) + ")"
 
 
 def fit(args, method, task, folder, seed):
     """Makes the file of a learned method; returns its path and the seconds."""
     out = os.path.join(folder, method + ".fit")
-    return out, icl(args, "fit", "select=" + call(method, args), task, "--out", out, "--seed",
-                    str(seed))
+    return out, seconds(args, "fit", "select=" + call(method, args), task, "--out", out, "--seed",
+                        seed)
 
 
-def run(args, method, learned, name, seed):
+def line(args, method, learned, name, seed):
     folder = place(args, name, seed)
-    task, out = os.path.join(folder, "task.yaml"), os.path.join(folder, "out")
     if args.alone:
-        shutil.rmtree(out, ignore_errors=True)
-    shared = ["--resume"] if os.path.exists(os.path.join(out, "journal.sqlite")) else []
-    options, fit_seconds = {}, 0.0
+        shutil.rmtree(os.path.join(folder, "out"), ignore_errors=True)
+    more, fit_seconds = {}, 0.0
     if learned:
-        options["file"], fit_seconds = fit(args, method, task, folder, seed)
-    seconds = icl(args, "run", task, "--strategy", f"select={call(method, args, **options)} "
-                  "order=nearest-last score=direct calibrate=none", "--seed", str(seed),
-                  "--no-zero-shot", "--no-eta", "--out", out, *shared)
-    with open(os.path.join(out, "meter.json"), encoding="utf-8") as meter:
-        cost = json.load(meter)
+        task = os.path.join(folder, "task.yaml")
+        more["file"], fit_seconds = fit(args, method, task, folder, seed)
+    run_seconds = run(args, folder, f"select={call(method, args, **more)} order=nearest-last "
+                      "score=direct calibrate=none", seed)
+    cost = output(folder, "meter.json")
     return {"set": name, "seed": seed, "method": method, "shots": args.shots, "pool": args.pool,
-            "correct": [int(s["correct"]) for s in read(os.path.join(out, "samples.jsonl"))],
-            "requests": cost["requests"], "tokens_trie": cost["tokens_trie"],
-            "seconds": round(seconds, 3), "fit_seconds": round(fit_seconds, 3)}
+            "correct": correct(folder), "requests": cost["requests"],
+            "tokens_trie": cost["tokens_trie"], "seconds": round(run_seconds, 3),
+            "fit_seconds": round(fit_seconds, 3)}
 
 
 def catalogue(args):
@@ -143,25 +84,18 @@ def catalogue(args):
     return sorted(names, key=lambda m: m[0] != BASELINE)
 
 
-def measure(args):
-    known = set()
-    if os.path.exists(args.out):
-        known = {(e["set"], e["seed"], e["method"]) for e in read(args.out)}
-    methods = [m for m in catalogue(args) if not args.methods or m[0] in args.methods]
-    with open(args.out, "a", encoding="utf-8") as out:
-        for seed in range(args.seeds):
-            for name in args.sets:
-                for method, learned in methods:
-                    if (name, seed, method) not in known:
-                        out.write(json.dumps(run(args, method, learned, name, seed)) + "\n")
-                        out.flush()
+def measure_all(args):
+    learned = {name: learns for name, learns in catalogue(args)
+               if not args.methods or name in args.methods}
+    measure(args, lambda args, name, seed, method: line(args, method, learned[method], name, seed),
+            "method", learned)
 
 
-def table(path, cost_path):
+def table(args):
     runs, cost = collections.defaultdict(dict), collections.defaultdict(list)
-    for entry in read(path):
+    for entry in read(args.table):
         runs[entry["method"], entry["set"]][entry["seed"]] = entry["correct"]
-    for entry in read(cost_path) if cost_path else []:
+    for entry in read(args.cost) if args.cost else []:
         cost[entry["method"]].append(entry)
     sets = [name for name in WORDS if any(key[1] == name for key in runs)]
     methods = list(dict.fromkeys(key[0] for key in runs))
@@ -187,38 +121,21 @@ def table(path, cost_path):
     for method in [m for m in methods if m in cost]:
         mean = {key: sum(e[key] for e in cost[method]) / len(cost[method])
                 for key in ("requests", "tokens_trie", "seconds", "fit_seconds")}
-        options = ", ".join(f"{k}={v}" for k, v in OPTIONS.get(method, {}).items())
-        print(f"| {method} | {options} | {mean['requests']:.0f} | {mean['tokens_trie']:.0f} | "
+        beyond = ", ".join(f"{k}={v}" for k, v in OPTIONS.get(method, {}).items())
+        print(f"| {method} | {beyond} | {mean['requests']:.0f} | {mean['tokens_trie']:.0f} | "
               f"{mean['seconds']:.1f} | {mean['fit_seconds']:.1f} | {len(cost[method])} |")
     sizes = {(len(v), len(next(iter(v.values())))) for v in runs.values()}
     print(f"\n(seeds, test items) of the cells: {sorted(sizes)}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--icl", default="build/icl")
-    parser.add_argument("--data", help="folder of the sets")
-    parser.add_argument("--sets", nargs="+", default=list(WORDS), choices=list(WORDS))
-    parser.add_argument("--methods", nargs="*", help="these alone, with random")
-    parser.add_argument("--shots", type=int, default=8)
-    parser.add_argument("--pool", type=int, default=200)
-    parser.add_argument("--queries", type=int, default=60)
-    parser.add_argument("--words", type=int, default=32, help="cut inputs to so many words")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--alone", action="store_true", help="no journal of another method's")
-    parser.add_argument("--work", default="/tmp/icl-selection")
-    parser.add_argument("--out", help="append result lines to this file")
-    parser.add_argument("--table", help="print the tables of a file of result lines")
-    parser.add_argument("--cost", help="lines made with --alone, for the table of costs")
-    args = parser.parse_args()
-    if args.table:
-        table(args.table, args.cost)
-    elif args.data and args.out:
-        measure(args)
-    else:
-        parser.error("--data with --out, or --table, is needed")
+def parser():
+    made = options(__doc__, "/tmp/icl-selection", list(WORDS), pool=200, queries=60)
+    made.add_argument("--methods", nargs="*", help="these alone, with random")
+    made.add_argument("--shots", type=int, default=8)
+    made.add_argument("--alone", action="store_true", help="no journal of another method's")
+    made.add_argument("--cost", help="lines made with --alone, for the table of costs")
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    main(parser(), measure_all, table)
