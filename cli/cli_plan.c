@@ -99,6 +99,9 @@ static json_t *plan_object(const plan_state *state)
         const char *name;
         uint64_t value;
     } counts[] = { { "n", summary->query_count },
+                   { "pool_repeats", summary->pool_repeats },
+                   { "pool_relabelled", summary->pool_relabelled },
+                   { "queries_undecided", summary->queries_undecided },
                    { "requests", stats->request_count },
                    { "tokens_asked", stats->tokens_asked },
                    { "tokens_trie", stats->tokens_trie },
@@ -183,6 +186,7 @@ static icl_status prepare(plan_state *state)
     if (status == ICL_OK) status = icl_run_new(&state->run, state->setup.engine, &options);
     progress_clear(&state->progress);
     if (status != ICL_OK) return status;
+    if (!job->json) job_tell_chance(state->verb, state->run);
     state->selection = icl_engine_get_meter(state->setup.engine);
     const icl_plan_limits limits = icl_engine_limits(state->setup.engine);
     status = icl_plan_new(&state->plan, icl_run_batch(state->run), &limits);

@@ -122,6 +122,7 @@ static icl_status print_results(const run_state *state)
     char *text = NULL;
     const bool json = state->arguments->job.json;
     if (!json && state->arguments->quiet) return ICL_OK;
+    if (!json) job_tell_chance(state->verb, state->run);
     const icl_status status = json ? icl_report_json(&text, state->run, &state->meter)
                                    : icl_report_table(&text, state->run, &state->meter);
     if (status != ICL_OK) return status;

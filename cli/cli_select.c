@@ -81,13 +81,15 @@ static void print_json(const select_state *state, const icl_meter *meter)
 {
     const icl_pick_summary *summary = icl_pick_get_summary(state->pick);
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:f}", "task", summary->task,
-        "method", summary->method, "out", state->arguments->out, "pool",
-        (json_int_t)summary->pool_count, "labelled", (json_int_t)summary->labelled_count, "budget",
-        (json_int_t)summary->budget, "picked", (json_int_t)summary->count, "unlabelled",
-        (json_int_t)summary->unlabelled_count, "complete", summary->complete, "requests",
-        (json_int_t)meter->requests, "requests_cached", (json_int_t)meter->requests_cached,
-        "tokens_evaluated", (json_int_t)meter->tokens_evaluated, "seconds", meter->seconds);
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:f}", "task",
+        summary->task, "method", summary->method, "out", state->arguments->out, "pool",
+        (json_int_t)summary->pool_count, "pool_repeats", (json_int_t)summary->pool_repeats,
+        "pool_relabelled", (json_int_t)summary->pool_relabelled, "labelled",
+        (json_int_t)summary->labelled_count, "budget", (json_int_t)summary->budget, "picked",
+        (json_int_t)summary->count, "unlabelled", (json_int_t)summary->unlabelled_count, "complete",
+        summary->complete, "requests", (json_int_t)meter->requests, "requests_cached",
+        (json_int_t)meter->requests_cached, "tokens_evaluated", (json_int_t)meter->tokens_evaluated,
+        "seconds", meter->seconds);
     json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);
@@ -117,6 +119,9 @@ static void print_outcome(const select_state *state)
 {
     const icl_pick_summary *summary = icl_pick_get_summary(state->pick);
     icl_meter meter = { 0 };
+    if (!state->arguments->quiet && !state->arguments->job.json)
+        job_tell_repeats(state->verb, summary->pool_repeats, summary->pool_relabelled,
+                         summary->pool_count);
     if (state->setup.engine != NULL) meter = icl_engine_get_meter(state->setup.engine);
     if (state->arguments->job.json)
         print_json(state, &meter);

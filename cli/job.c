@@ -243,6 +243,29 @@ icl_run_options job_run_options(const job_arguments *arguments, const icl_task *
     return options;
 }
 
+void job_tell_repeats(const cli_verb *verb, size_t repeats, size_t relabelled, size_t pool_count)
+{
+    if (relabelled > 0)
+        cli_complain(verb->name,
+                     "%zu of %zu pool items repeat the text of another, %zu of them with another "
+                     "label",
+                     repeats, pool_count, relabelled);
+    else if (repeats > 0)
+        cli_complain(verb->name, "%zu of %zu pool items repeat the text of another", repeats,
+                     pool_count);
+}
+
+void job_tell_chance(const cli_verb *verb, const icl_run *run)
+{
+    const icl_run_summary *summary = icl_run_get_summary(run);
+    job_tell_repeats(verb, summary->pool_repeats, summary->pool_relabelled, summary->pool_count);
+    if (summary->queries_undecided > 0)
+        cli_complain(verb->name,
+                     "for %zu of %zu queries all pool items score the same, so the first of the "
+                     "file are shown",
+                     summary->queries_undecided, summary->query_count);
+}
+
 icl_status job_measure_prefill(double *out_rate, icl_engine *engine, uint64_t tokens,
                                uint64_t visible_cells, uint64_t calls, double seconds)
 {

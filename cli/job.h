@@ -41,6 +41,11 @@ const char *job_vectors_path(void);
 
 icl_run_options job_run_options(const job_arguments *arguments, const icl_task *task);
 
+/* Says on standard error what of the data leaves a choice of demonstrations to chance: texts that
+ * stand twice in the pool, queries for which all scores are equal. */
+void job_tell_chance(const cli_verb *verb, const icl_run *run);
+void job_tell_repeats(const cli_verb *verb, size_t repeats, size_t relabelled, size_t pool_count);
+
 /* Plain prefill rate at the shape of a plan, measured for about so many seconds. Without calls
  * there is no shape, and *out_rate stays. */
 icl_status job_measure_prefill(double *out_rate, icl_engine *engine, uint64_t tokens,

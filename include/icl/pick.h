@@ -78,6 +78,8 @@ typedef struct icl_pick_summary {
     const char *method;      /**< in canonical form */
     size_t pool_count;       /**< items to choose from */
     size_t labelled_count;   /**< of them with a label */
+    size_t pool_repeats;     /**< of them with the text of an earlier one */
+    size_t pool_relabelled;  /**< of those with another label */
     size_t budget;           /**< as asked */
     size_t count;            /**< items that icl_pick_write writes */
     size_t unlabelled_count; /**< of those without a label */

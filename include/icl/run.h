@@ -44,18 +44,18 @@ typedef enum icl_overflow {
 
 /** Which run it is; see icl_run_options_default(). */
 typedef struct icl_run_options {
-    const icl_task *task;  /**< borrowed until icl_run_free */
-    const char *strategy;  /**< NULL or "": the task's, else ICL_STRATEGY_DEFAULT */
-    uint64_t seed;         /**< key of all randomness */
-    size_t limit;          /**< first so many queries; 0: all */
-    icl_boundary boundary; /**< how prompt and answer become tokens */
-    icl_overflow overflow; /**< what happens to a prompt beyond the window */
-    bool chat;             /**< write prompts through the model's own chat template */
+    const icl_task *task;      /**< borrowed until icl_run_free */
+    const char *strategy;      /**< NULL or "": the task's, else ICL_STRATEGY_DEFAULT */
+    uint64_t seed;             /**< key of all randomness */
+    size_t limit;              /**< first so many queries; 0: all */
+    icl_boundary boundary;     /**< how prompt and answer become tokens */
+    icl_overflow overflow;     /**< what happens to a prompt beyond the window */
+    bool chat;                 /**< write prompts through the model's own chat template */
     const icl_task_data *data; /**< borrowed until icl_run_free; NULL: icl_task_load's */
     /** Parts to ask besides those that the score method needs, comma-separated, for samples.jsonl:
      *  whole, input, unconditional, answer-each, input-each; NULL or "": none. */
     const char *record;
-    bool zero_shot;          /**< also ask without demonstrations, for the line beside the result */
+    bool zero_shot; /**< also ask without demonstrations, for the line beside the result */
     const char *encoder_path; /**< sentence encoder; NULL: icl_encoder_default_path() */
     const char *vectors_path; /**< cache of sentence vectors; NULL: they are made anew */
     int thread_count;         /**< of the encoder; 0: free cores */
@@ -129,6 +129,10 @@ typedef struct icl_run_summary {
     uint64_t seed;              /**< new */
     /** New; shots are demonstrations per query. */
     size_t query_count, label_count, pool_count, shots;
+    size_t pool_repeats;    /**< new; pool items with the text of an earlier one */
+    size_t pool_relabelled; /**< new; of them with another label */
+    /** New; queries for which all scores were equal, so that the pool's order chose. */
+    size_t queries_undecided;
     size_t joins_merged; /**< new; answers whose first token crosses the join */
     /** New; by the window budget. */
     size_t demonstrations_dropped, queries_with_drops;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "data/example.h"
+#include "data/repeats.h"
 #include "model/interrupt.h"
 #include "pipeline/ask.h"
 #include "pipeline/prompting.h"
@@ -310,9 +311,13 @@ static icl_status check_budget(const icl_pick *pick, size_t budget)
                          icl_dataset_name(pick->pool), pick->pool_count);
 }
 
-static void summarise(icl_pick *pick, size_t budget)
+static icl_status summarise(icl_pick *pick, size_t budget)
 {
     icl_pick_summary *summary = &pick->summary;
+    icl_repeats repeats = { 0 };
+    ICL_TRY(icl_repeats_count(&repeats, pick->texts, pick->labels, pick->pool_count));
+    summary->pool_repeats = repeats.count;
+    summary->pool_relabelled = repeats.relabelled;
     summary->task = icl_task_text(pick->task, ICL_TASK_NAME);
     summary->method = pick->method_line;
     summary->pool_count = pick->pool_count;
@@ -321,6 +326,7 @@ static void summarise(icl_pick *pick, size_t budget)
         summary->labelled_count += pick->labels[i] != ICL_LABEL_NONE;
     for (size_t i = 0; i < summary->count; i++)
         summary->unlabelled_count += pick->labels[pick->items[i]] == ICL_LABEL_NONE;
+    return ICL_OK;
 }
 
 static icl_status build(icl_pick *pick, icl_engine *engine, const icl_pick_options *options)
@@ -332,8 +338,7 @@ static icl_status build(icl_pick *pick, icl_engine *engine, const icl_pick_optio
     ICL_TRY(check_label_space(pick));
     ICL_TRY(settle_labels(pick, options->labelled_path));
     ICL_TRY(pick_items(pick, engine, options));
-    summarise(pick, options->budget);
-    return ICL_OK;
+    return summarise(pick, options->budget);
 }
 
 icl_status icl_pick_new(icl_pick **out, icl_engine *engine, const icl_pick_options *options)

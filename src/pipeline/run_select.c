@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "data/repeats.h"
 #include "model/interrupt.h"
 #include "pipeline/run_state.h"
 #include "pipeline/text_vectors.h"
@@ -40,6 +41,15 @@ static size_t *query_selves(const icl_run *run)
     return selves;
 }
 
+static icl_status count_repeats(icl_run *run)
+{
+    icl_repeats repeats = { 0 };
+    ICL_TRY(icl_repeats_count(&repeats, run->pool_texts, run->pool_labels, run->pool_count));
+    run->summary.pool_repeats = repeats.count;
+    run->summary.pool_relabelled = repeats.relabelled;
+    return ICL_OK;
+}
+
 static icl_status select_demonstrations(icl_run *run, const size_t *selves,
                                         const icl_text_vectors *vectors, const icl_asker *asker)
 {
@@ -58,8 +68,11 @@ static icl_status select_demonstrations(icl_run *run, const size_t *selves,
                                .cancelled = cancel_flag(run),
                                .asker = asker };
     icl_text_vectors_serve(&input, vectors);
-    return icl_select_run(&run->selection, run->strategy.select, &input,
-                          &run->strategy.options[ICL_STAGE_SELECT]);
+    ICL_TRY(icl_select_run(&run->selection, run->strategy.select, &input,
+                           &run->strategy.options[ICL_STAGE_SELECT]));
+    run->summary.queries_undecided =
+        icl_select_undecided(&run->selection, run->strategy.select, &input, run->query_count);
+    return ICL_OK;
 }
 
 static icl_status order_demonstrations(icl_run *run, const size_t *selves, const icl_asker *asker)
@@ -104,6 +117,7 @@ static icl_status select_and_order(icl_run *run)
 
 icl_status icl_run_choose_demonstrations(icl_run *run)
 {
+    ICL_TRY(count_repeats(run));
     ICL_TRY(select_and_order(run));
     const size_t k = run->selection.k;
     for (size_t q = 0; q < run->asked_count; q++) {

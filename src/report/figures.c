@@ -122,6 +122,9 @@ json_t *icl_report_summary_object(const icl_run *run)
     json_object_set_new(object, "labels", count_number(summary->label_count));
     json_object_set_new(object, "pool", count_number(summary->pool_count));
     json_object_set_new(object, "shots", count_number(summary->shots));
+    json_object_set_new(object, "pool_repeats", count_number(summary->pool_repeats));
+    json_object_set_new(object, "pool_relabelled", count_number(summary->pool_relabelled));
+    json_object_set_new(object, "queries_undecided", count_number(summary->queries_undecided));
     set_metrics(object, summary);
     json_object_set_new(object, "calibration_fell_back",
                         json_boolean(summary->calibration_fell_back));

@@ -1,6 +1,7 @@
 #include "select/select.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,27 @@ icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
     }
     *out = selection;
     return ICL_OK;
+}
+
+static bool is_undecided(const icl_selection *selection, const icl_select_input *input,
+                         size_t query)
+{
+    const size_t self = icl_select_self(input, query), k = selection->k;
+    const size_t *items = &selection->indices[query * k];
+    const double *scores = &selection->scores[query * k];
+    if (k >= input->pool_count - (self != SIZE_MAX)) return false; /* there were no others */
+    for (size_t i = 0; i < k; i++)
+        if (scores[i] != scores[0] || items[i] != i + (i >= self)) return false;
+    return true;
+}
+
+size_t icl_select_undecided(const icl_selection *selection, const icl_select_method *method,
+                            const icl_select_input *input, size_t query_count)
+{
+    size_t count = 0;
+    if (method->by_lot || selection->k < 2) return 0;
+    for (size_t q = 0; q < query_count; q++) count += is_undecided(selection, input, q);
+    return count;
 }
 
 void icl_selection_deinit(icl_selection *selection)

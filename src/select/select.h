@@ -97,6 +97,9 @@ typedef struct icl_select_method {
      * ICL_NEEDS_GRADIENTS. What input->trainable says. */
     icl_status (*fit_tokens)(uint64_t *out, const icl_select_input *input,
                              const icl_options *options);
+    /* What is chosen comes of random draws, judged or not: equal scores say nothing of the choice.
+     */
+    bool by_lot;
     /* Name of the TEXT option with words that stand between demonstrations and query, else NULL. */
     const char *aligner;
 } icl_select_method;
@@ -119,6 +122,11 @@ icl_status icl_select_find(const icl_select_method **out, const char *name);
  * needs labels or vectors that the input lacks. On failure `out` is untouched. */
 icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
                           const icl_select_input *input, const icl_options *options);
+
+/* Of the first `query_count` rows, those that the pool's order decided: all scores are equal and
+ * the items are the pool's first, though there were others. One item alone does not tell. */
+size_t icl_select_undecided(const icl_selection *selection, const icl_select_method *method,
+                            const icl_select_input *input, size_t query_count);
 
 void icl_selection_deinit(icl_selection *selection);
 

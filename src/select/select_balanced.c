@@ -42,4 +42,5 @@ const icl_select_method icl_select_balanced = {
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .run = select_balanced,
+    .by_lot = true,
 };

@@ -284,4 +284,5 @@ const icl_select_method icl_select_lens = {
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .run = select_lens,
+    .by_lot = true,
 };

@@ -140,4 +140,5 @@ const icl_select_method icl_select_mdl = {
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .run = select_mdl,
+    .by_lot = true,
 };

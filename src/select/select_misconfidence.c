@@ -211,4 +211,5 @@ const icl_select_method icl_select_misconfidence = {
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .run = select_misconfidence,
+    .by_lot = true,
 };

@@ -71,4 +71,5 @@ const icl_select_method icl_select_mutual_information = {
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .run = select_mutual_information,
+    .by_lot = true,
 };

@@ -65,4 +65,5 @@ const icl_select_method icl_select_perplexity = {
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .run = select_perplexity,
+    .by_lot = true,
 };

@@ -73,4 +73,5 @@ const icl_select_method icl_select_random = {
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .run = select_random,
+    .by_lot = true,
 };

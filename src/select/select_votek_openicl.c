@@ -132,4 +132,5 @@ const icl_select_method icl_select_votek_openicl = {
               .option_count = sizeof options / sizeof *options },
     .run = select_votek_openicl,
     .pick = pick_votek_openicl,
+    .by_lot = true,
 };

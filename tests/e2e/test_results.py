@@ -13,7 +13,8 @@ from program import BIN, Case, FAST, MODEL, TINY
 NUMBER = (int, float)
 CONTRACT = {
     "task": str, "strategy": str, "model": str, "model_identity": str, "spec_hash": str,
-    "seed": int, "n": int, "labels": int, "pool": int, "shots": int, "accuracy": NUMBER,
+    "seed": int, "n": int, "labels": int, "pool": int, "shots": int,
+    "pool_repeats": int, "pool_relabelled": int, "queries_undecided": int, "accuracy": NUMBER,
     "accuracy_ci95": list, "macro_f1": NUMBER, "ece": NUMBER, "brier": NUMBER,
     "log_loss": NUMBER, "label_bias": NUMBER, "uncalibrated": dict, "majority_accuracy": NUMBER, "zero_shot_accuracy": NUMBER, "zero_shot_accuracy_ci95": list,
     "calibration_fell_back": bool, "joins_merged": int, "demonstrations_dropped": int,
@@ -47,6 +48,27 @@ class Json(Case):
         self.assertEqual(meter["eta_trie"], 1.0)
         self.assertGreater(meter["eta_machine"], 0)
         self.assertGreater(meter["tokens_asked"], meter["tokens_trie"])
+
+    def test_choices_left_to_the_pools_order_are_said(self):
+        texts = ["fine food", "poor food", "fine food", "fine food", "a good play", "a bad play"]
+        labels = ["positive", "negative", "positive", "negative", "positive", "negative"]
+        train = self.write("train.jsonl", "".join(
+            json.dumps({"text": t, "label": v}) + "\n" for t, v in zip(texts, labels)))
+        test = self.write("test.jsonl", '{"text": "a good play"}\n{"text": "unheard of"}\n')
+        said = [b"2 of 6 pool items repeat the text of another, 1 of them with another label",
+                b"for 1 of 2 queries all pool items score the same, so the first of the file are "
+                b"shown"]
+        arguments = ["tiny", "--train", train, "--test", test, "--no-eta", "--threads", "1",
+                     "--strategy", "select=bm25(k=2) calibrate=none"]
+        for verb in ("run", "plan"):
+            done = self.icl(verb, *arguments)
+            self.assertEqual(done.stderr.splitlines(),
+                             [f"icl {verb}: ".encode() + line for line in said])
+            got = json.loads(self.succeeds(verb, *arguments, "--json", *(
+                ["--out", "other"] if verb == "run" else [])))
+            self.assertEqual((got["pool_repeats"], got["pool_relabelled"],
+                              got["queries_undecided"]), (2, 1, 1))
+        self.succeeds("run", *arguments, "--out", "quiet", "--quiet")
 
     def test_without_the_measurement_eta_machine_is_null(self):
         got = json.loads(self.succeeds("run", "tiny", *FAST, "--json"))

@@ -124,6 +124,10 @@ class Select(Case):
                                     "--threads", 1, *labels)
                     self.assertEqual((text.returncode, len(text.stdout.splitlines())), (0, 3),
                                      text.stderr)
+                    said = b"11 of 12 pool items repeat the text of another"
+                    self.assertEqual(said in text.stderr, pool == copies)
+        summary = self.summary("--train", copies, "--budget", 3, "--out", "todo.jsonl")
+        self.assertEqual((summary["pool_repeats"], summary["pool_relabelled"]), (11, 0))
 
     def test_refuses_in_one_sentence_and_leaves_the_file_alone(self):
         self.write("todo.jsonl", "mine\n")

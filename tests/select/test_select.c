@@ -44,12 +44,38 @@ static void test_select__label_outside_the_space_is_refused(void **state)
                         "pool item 1 has label 2, but the label space has 2 labels");
 }
 
+/* Rows of a pool of five: the first in order with equal scores, with unequal ones, others than the
+ * first, and the first but for the query itself. */
+static void test_select__rows_that_the_pools_order_decided_are_counted(void **state)
+{
+    (void)state;
+    const size_t selves[] = { SIZE_MAX, SIZE_MAX, SIZE_MAX, 1 };
+    size_t indices[] = { 0, 1, 0, 1, 1, 2, 0, 2 };
+    double scores[] = { 0, 0, 2, 1, 3, 3, 7, 7 };
+    const icl_selection selection = {
+        .query_count = 4, .k = 2, .indices = indices, .scores = scores
+    };
+    icl_select_input input = { .pool_count = 5, .query_count = 4, .query_self = selves };
+    const icl_select_method *knn = NULL, *drawn = NULL;
+    assert_int_equal(icl_select_find(&knn, "knn"), ICL_OK);
+    assert_int_equal(icl_select_find(&drawn, "random"), ICL_OK);
+    assert_int_equal(icl_select_undecided(&selection, knn, &input, 4), 2);
+    assert_int_equal(icl_select_undecided(&selection, knn, &input, 3), 1);
+    assert_int_equal(icl_select_undecided(&selection, drawn, &input, 4), 0);
+    input.pool_count = 2; /* nothing to choose from; the last query has itself in it */
+    assert_int_equal(icl_select_undecided(&selection, knn, &input, 3), 0);
+    const icl_selection single = { .query_count = 4, .k = 1, .indices = indices, .scores = scores };
+    input.pool_count = 5;
+    assert_int_equal(icl_select_undecided(&single, knn, &input, 4), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_select__methods_are_listed_in_order),
         cmocka_unit_test(test_select__unknown_name_offers_the_nearest_or_all),
         cmocka_unit_test(test_select__label_outside_the_space_is_refused),
+        cmocka_unit_test(test_select__rows_that_the_pools_order_decided_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
