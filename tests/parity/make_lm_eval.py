@@ -12,20 +12,18 @@ The first line says how prompts are made. Every other line is a question: its te
 the harness' log-likelihood of each choice, and whether acc and acc_norm counted it. A question whose
 best choice hangs on less than MARGIN nats, or nats per character, is left out.
 """
-import argparse
 import json
 import os
 import random
 import tempfile
 
 import lm_eval
-import torch
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from make_parity import ROOT, SEED, Reference, read_jsonl
+from make_parity import SEED, Reference, arguments, read_jsonl, write_lines
 
 QUESTIONS = 500
 WORDS_MAX = 9
@@ -70,13 +68,7 @@ def close_call(lls):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--model", default=os.path.join(ROOT, "models", "icl-base.gguf"))
-    parser.add_argument("--out", default=os.path.join(ROOT, "tests", "golden"))
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    args = arguments(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "test.jsonl")
         with open(path, "w", encoding="utf-8") as f:
@@ -92,9 +84,7 @@ def main():
             lines.append({"text": sample["doc"]["text"], "gold": sample["doc"]["gold"],
                           "lls": [float(f"{ll:.9g}") for ll in lls],
                           "acc": int(sample["acc"]), "acc_norm": int(sample["acc_norm"])})
-    with open(os.path.join(args.out, "lm_eval.jsonl"), "w", encoding="utf-8") as out:
-        for line in lines:
-            out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    write_lines(os.path.join(args.out, "lm_eval.jsonl"), lines)
     print(f"{len(lines) - 1} questions")
 
 

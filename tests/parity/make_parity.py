@@ -265,20 +265,30 @@ def write_tokens(reference, args):
         start = rng.randrange(len(text))
         texts.append(text[start:start + rng.choice((5, 20, 80, 300))])
     assert len(set(texts)) == 200 and not any("<|" in text for text in texts)
-    with open(os.path.join(args.out, "parity_tokenize.jsonl"), "w", encoding="utf-8") as out:
-        for text in texts:
-            out.write(json.dumps({"text": text, "tokens": reference.encode(text)},
-                                 ensure_ascii=False, separators=(",", ":")) + "\n")
+    write_lines(os.path.join(args.out, "parity_tokenize.jsonl"),
+                [{"text": text, "tokens": reference.encode(text)} for text in texts])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(doc):
+    """Of the command line; sets the threads."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", default=os.path.join(ROOT, "models", "icl-base.gguf"))
     parser.add_argument("--out", default=os.path.join(ROOT, "tests", "golden"))
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    return args
+
+
+def write_lines(path, lines):
+    with open(path, "w", encoding="utf-8") as out:
+        for line in lines:
+            out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def main():
+    args = arguments(__doc__)
     reference = Reference(args.model)
     write_tokens(reference, args)
     write_scores(reference, args)

@@ -21,14 +21,10 @@ and "10", the demonstrations in either order, it holds for each label
 
 A query whose best label hangs on less than MARGIN nats under any rule is left out.
 """
-import argparse
-import json
 import os
 import random
 
-import torch
-
-from make_parity import ROOT, SEED, Reference, read_jsonl, split_pair
+from make_parity import SEED, Reference, arguments, read_jsonl, split_pair, write_lines
 
 QUERIES = 12
 MARGIN = 4e-4  # a perplexity moves by the nats of one answer over all tokens
@@ -94,13 +90,7 @@ def margin(found):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--model", default=os.path.join(ROOT, "models", "icl-base.gguf"))
-    parser.add_argument("--out", default=os.path.join(ROOT, "tests", "golden"))
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    args = arguments(__doc__)
     asker = Asker(Reference(args.model))
     rng = random.Random(SEED)
     train, test = (read_jsonl(os.path.join(args.data, "snips", f"{part}.jsonl"))
@@ -119,9 +109,7 @@ def main():
             left_out += 1
             continue
         lines.append(row)
-    with open(os.path.join(args.out, "score_parity.jsonl"), "w", encoding="utf-8") as out:
-        for line in lines:
-            out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    write_lines(os.path.join(args.out, "score_parity.jsonl"), lines)
     print(f"{QUERIES} queries, {left_out} left out as too close")
 
 
