@@ -7,16 +7,13 @@
 #include <icl/report.h>
 
 #include "cli.h"
-#include "interrupt.h"
-#include "job.h"
-#include "outdir.h"
-#include "progress.h"
+#include "folder_job.h"
 
 typedef struct compare_arguments {
     job_arguments job;
-    const char *strategies, *out;
+    folder_arguments folder;
+    const char *strategies;
     size_t seeds, against; /* against 0: all pairs */
-    bool resume, quiet;
 } compare_arguments;
 
 static const arg_spec specs[] = {
@@ -40,16 +37,16 @@ static const arg_spec specs[] = {
       .help = "compare all others with the N-th strategy (every pair)" },
     { .name = "out",
       .kind = ARG_TEXT,
-      .offset = offsetof(compare_arguments, out),
+      .offset = offsetof(compare_arguments, folder.out),
       .value = "DIR",
       .help = "folder of the results (icl-out/compare, where an earlier one is replaced)" },
     { .name = "resume",
       .kind = ARG_FLAG,
-      .offset = offsetof(compare_arguments, resume),
+      .offset = offsetof(compare_arguments, folder.resume),
       .help = "go on with the comparison in DIR; answered requests are not asked again" },
     { .name = "quiet",
       .kind = ARG_FLAG,
-      .offset = offsetof(compare_arguments, quiet),
+      .offset = offsetof(compare_arguments, folder.quiet),
       .help = "no progress and no table" },
     { .name = NULL },
 };
@@ -62,15 +59,11 @@ static const char details[] =
     "journal.sqlite.";
 
 typedef struct compare_state {
-    const cli_verb *verb;
     const compare_arguments *arguments;
     icl_task *tasks[ARG_OPERANDS_MAX];
     size_t task_count;
-    cli_outdir outdir;
-    cli_setup setup;
+    folder_job folder;
     icl_compare *compare;
-    cli_progress progress;
-    icl_report_meter meter;
 } compare_state;
 
 static icl_compare_options compare_options(const compare_state *state)
@@ -86,77 +79,70 @@ static icl_compare_options compare_options(const compare_state *state)
     return options;
 }
 
-static icl_status prepare(compare_state *state)
+static icl_status prepare(void *of)
 {
+    compare_state *state = of;
     const icl_compare_options options = compare_options(state);
-    const bool silent = state->arguments->quiet || state->arguments->job.json;
-    state->progress = progress_begin(!silent);
-    progress_say(&state->progress, "loading the model");
-    icl_status status =
-        outdir_open_engine(&state->outdir, &state->setup, &state->arguments->job.setup,
-                           state->arguments->resume, &state->progress);
-    progress_say(&state->progress, "reading strategies and data");
-    if (status == ICL_OK) status = icl_compare_new(&state->compare, state->setup.engine, &options);
-    progress_clear(&state->progress);
-    return status;
+    return icl_compare_new(&state->compare, state->folder.setup.engine, &options);
 }
 
-/* Answers are worth keeping. */
-static void begin_when_asked(compare_state *state)
+static void say(void *of, const char *what)
 {
-    const icl_meter meter = icl_engine_get_meter(state->setup.engine);
-    if (meter.requests + meter.requests_cached > 0) outdir_begin(&state->outdir);
+    compare_state *state = of;
+    folder_job_keep_answers(&state->folder);
+    progress_say(&state->folder.progress, what);
 }
 
-static void say(void *user, const char *what)
+static icl_status execute(void *of)
 {
-    compare_state *state = user;
-    begin_when_asked(state);
-    progress_say(&state->progress, what);
-}
-
-static icl_status execute(compare_state *state)
-{
+    compare_state *state = of;
     const icl_compare_progress progress = { .say = say, .user = state };
-    interrupt_watch(state->setup.model);
-    icl_status status = icl_compare_execute(state->compare, &progress);
-    interrupt_watch(NULL);
-    progress_clear(&state->progress);
-    begin_when_asked(state);
-    state->meter.meter = icl_engine_get_meter(state->setup.engine);
-    if (status == ICL_OK)
-        status = icl_report_compare_write(state->compare, &state->meter, state->outdir.path);
+    const icl_status status = icl_compare_execute(state->compare, &progress);
+    state->folder.meter.meter = icl_engine_get_meter(state->folder.setup.engine);
     return status;
 }
 
-static icl_status print_results(const compare_state *state)
+static icl_status write_report(void *of)
 {
-    char *text = NULL;
-    const bool json = state->arguments->job.json;
-    if (!json && state->arguments->quiet) return ICL_OK;
-    const icl_status status = json ? icl_report_compare_json(&text, state->compare, &state->meter)
-                                   : icl_report_compare_table(&text, state->compare, &state->meter);
-    if (status != ICL_OK) return status;
-    fputs(text, stdout);
-    if (json)
-        putchar('\n');
-    else
-        printf("results    %s/compare.md\nreport     %s/report.html\n", state->outdir.path,
-               state->outdir.path);
-    free(text);
-    return ICL_OK;
+    const compare_state *state = of;
+    return icl_report_compare_write(state->compare, &state->folder.meter,
+                                    state->folder.outdir.path);
 }
 
-static int compare_in_folder(compare_state *state)
+static icl_status json(char **out, const void *of)
 {
-    icl_status status = prepare(state);
-    if (status != ICL_OK) return cli_fail(state->verb, status, false);
-    status = execute(state);
-    if (status == ICL_ECANCELLED) return outdir_interrupted(&state->outdir, state->verb);
-    if (status == ICL_OK) status = print_results(state);
-    if (status != ICL_OK) return cli_fail(state->verb, status, true);
-    return cli_finish_output(state->verb);
+    const compare_state *state = of;
+    return icl_report_compare_json(out, state->compare, &state->folder.meter);
 }
+
+static icl_status table(char **out, const void *of)
+{
+    const compare_state *state = of;
+    return icl_report_compare_table(out, state->compare, &state->folder.meter);
+}
+
+static void print_files(const char *folder)
+{
+    printf("results    %s/compare.md\nreport     %s/report.html\n", folder, folder);
+}
+
+static void close_compare(void *of)
+{
+    compare_state *state = of;
+    icl_compare_free(state->compare);
+}
+
+static const folder_steps steps = {
+    .interrupted = "icl compare: interrupted; the same command with --resume goes on",
+    .preparing = "reading strategies and data",
+    .prepare = prepare,
+    .execute = execute,
+    .write = write_report,
+    .json = json,
+    .table = table,
+    .print_files = print_files,
+    .close = close_compare,
+};
 
 /* ---- tasks ---- */
 
@@ -164,14 +150,15 @@ static bool check_arguments(const compare_state *state, const arg_operands *oper
 {
     const job_arguments *job = &state->arguments->job;
     const char *first = operands->count > 0 ? operands->words[0] : NULL;
-    if (!job_names_data(state->verb, job, first)) return false;
+    if (!job_names_data(state->folder.verb, job, first)) return false;
     if (state->arguments->strategies == NULL) {
-        cli_complain(state->verb->name,
+        cli_complain(state->folder.verb->name,
                      "--strategies FILE is missing: what is compared, a strategy a line?");
         return false;
     }
     if (operands->count > 1 && (job->train != NULL || job->test != NULL)) {
-        cli_complain(state->verb->name, "--%s replaces a file of one task, and %zu tasks are named",
+        cli_complain(state->folder.verb->name,
+                     "--%s replaces a file of one task, and %zu tasks are named",
                      job->train != NULL ? "train" : "test", operands->count);
         return false;
     }
@@ -184,7 +171,7 @@ static int open_tasks(compare_state *state, const arg_operands *operands)
     for (size_t i = 0; i < count; i++) {
         const char *operand = operands->count > 0 ? operands->words[i] : NULL;
         const int code =
-            job_open_task(&state->tasks[i], state->verb, &state->arguments->job, operand);
+            job_open_task(&state->tasks[i], state->folder.verb, &state->arguments->job, operand);
         if (code != CLI_OK) return code;
         state->task_count++;
     }
@@ -194,17 +181,9 @@ static int open_tasks(compare_state *state, const arg_operands *operands)
 static int compare_tasks(compare_state *state, const arg_operands *operands)
 {
     if (!check_arguments(state, operands)) return CLI_REFUSED;
-    int code = open_tasks(state, operands);
+    const int code = open_tasks(state, operands);
     if (code != CLI_OK) return code;
-    code = CLI_REFUSED;
-    interrupt_install("icl compare: interrupted; the same command with --resume goes on");
-    if (outdir_open(&state->outdir, state->verb, state->arguments->out, state->verb->name,
-                    state->arguments->resume))
-        code = compare_in_folder(state);
-    icl_compare_free(state->compare);
-    setup_close(&state->setup);
-    outdir_close(&state->outdir);
-    return code;
+    return folder_job_run(&state->folder, state->folder.verb->name, &steps, state);
 }
 
 static int run_compare(const cli_verb *verb, int count, char **words)
@@ -213,7 +192,10 @@ static int run_compare(const cli_verb *verb, int count, char **words)
     int code = CLI_OK;
     arg_operands operands;
     if (!cli_start(verb, count, words, &arguments, &operands, &code)) return code;
-    compare_state state = { .verb = verb, .arguments = &arguments };
+    compare_state state = {
+        .arguments = &arguments,
+        .folder = { .verb = verb, .job = &arguments.job, .arguments = &arguments.folder }
+    };
     code = compare_tasks(&state, &operands);
     for (size_t i = 0; i < state.task_count; i++) icl_task_free(state.tasks[i]);
     return code;

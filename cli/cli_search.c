@@ -1,22 +1,18 @@
 /* icl search: the best strategy for one's own data. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <icl/report.h>
 #include <icl/search.h>
 
 #include "board.h"
 #include "cli.h"
-#include "interrupt.h"
-#include "job.h"
-#include "outdir.h"
-#include "progress.h"
+#include "folder_job.h"
 
 typedef struct search_arguments {
     job_arguments job;
-    const char *space, *out;
+    folder_arguments folder;
+    const char *space;
     size_t budget, validation;
-    bool resume, quiet;
 } search_arguments;
 
 static const arg_spec specs[] = {
@@ -39,16 +35,16 @@ static const arg_spec specs[] = {
       .help = "queries drawn from the training file (half of it, 1000 at most)" },
     { .name = "out",
       .kind = ARG_TEXT,
-      .offset = offsetof(search_arguments, out),
+      .offset = offsetof(search_arguments, folder.out),
       .value = "DIR",
       .help = "folder of the results (icl-out/search-TASK, where an earlier one is replaced)" },
     { .name = "resume",
       .kind = ARG_FLAG,
-      .offset = offsetof(search_arguments, resume),
+      .offset = offsetof(search_arguments, folder.resume),
       .help = "go on with the search in DIR; answered requests are not asked again" },
     { .name = "quiet",
       .kind = ARG_FLAG,
-      .offset = offsetof(search_arguments, quiet),
+      .offset = offsetof(search_arguments, folder.quiet),
       .help = "no leaderboard and no table" },
     { .name = NULL },
 };
@@ -61,15 +57,11 @@ static const char details[] =
     "DIR receives report.html, search.json, leaderboard.md, meter.json and journal.sqlite.";
 
 typedef struct search_state {
-    const cli_verb *verb;
     const search_arguments *arguments;
     icl_task *task;
-    cli_outdir outdir;
-    cli_setup setup;
+    folder_job folder;
     icl_search *search;
-    cli_progress progress;
     cli_board board;
-    icl_report_meter meter;
 } search_state;
 
 static icl_search_options search_options(const search_state *state)
@@ -83,93 +75,80 @@ static icl_search_options search_options(const search_state *state)
     return options;
 }
 
-static icl_status prepare(search_state *state)
+static icl_status prepare(void *of)
 {
+    search_state *state = of;
+    folder_job *folder = &state->folder;
     const icl_search_options options = search_options(state);
-    const bool silent = state->arguments->quiet || state->arguments->job.json;
-    state->progress = progress_begin(!silent);
-    state->board = board_begin(!silent, &state->progress);
-    progress_say(&state->progress, "loading the model");
-    icl_status status =
-        outdir_open_engine(&state->outdir, &state->setup, &state->arguments->job.setup,
-                           state->arguments->resume, &state->progress);
-    progress_say(&state->progress, "reading strategies and data");
-    if (status == ICL_OK) status = icl_search_new(&state->search, state->setup.engine, &options);
-    progress_clear(&state->progress);
-    return status;
+    state->board = board_begin(!folder_job_is_silent(folder), &folder->progress);
+    return icl_search_new(&state->search, folder->setup.engine, &options);
 }
 
-/* Answers are worth keeping. */
-static void begin_when_asked(search_state *state)
+static void say(void *of, const icl_search *search, icl_search_event event)
 {
-    const icl_meter meter = icl_engine_get_meter(state->setup.engine);
-    if (meter.requests + meter.requests_cached > 0) outdir_begin(&state->outdir);
-}
-
-static void say(void *user, const icl_search *search, icl_search_event event)
-{
-    search_state *state = user;
-    if (event != ICL_SEARCH_PREPARES) outdir_begin(&state->outdir);
+    search_state *state = of;
+    if (event != ICL_SEARCH_PREPARES) outdir_begin(&state->folder.outdir);
     board_say(&state->board, search, event);
 }
 
-static icl_status execute(search_state *state)
+static icl_status execute(void *of)
 {
+    search_state *state = of;
     const icl_search_progress progress = { .say = say, .user = state };
-    interrupt_watch(state->setup.model);
-    icl_status status = icl_search_execute(state->search, &progress);
-    interrupt_watch(NULL);
+    const icl_status status = icl_search_execute(state->search, &progress);
     board_end(&state->board);
-    begin_when_asked(state);
-    state->meter.meter = icl_engine_get_meter(state->setup.engine);
-    if (status == ICL_OK)
-        status = icl_report_search_write(state->search, &state->meter, state->outdir.path);
+    state->folder.meter.meter = icl_engine_get_meter(state->folder.setup.engine);
     return status;
 }
 
-static icl_status print_results(const search_state *state)
+static icl_status write_report(void *of)
 {
-    char *text = NULL;
-    const bool json = state->arguments->job.json;
-    if (!json && state->arguments->quiet) return ICL_OK;
-    const icl_status status = json ? icl_report_search_json(&text, state->search, &state->meter)
-                                   : icl_report_search_table(&text, state->search, &state->meter);
-    if (status != ICL_OK) return status;
-    fputs(text, stdout);
-    if (json)
-        putchar('\n');
-    else
-        printf("results        %s/leaderboard.md\nreport         %s/report.html\n",
-               state->outdir.path, state->outdir.path);
-    free(text);
-    return ICL_OK;
+    const search_state *state = of;
+    return icl_report_search_write(state->search, &state->folder.meter, state->folder.outdir.path);
 }
 
-static int search_in_folder(search_state *state)
+static icl_status json(char **out, const void *of)
 {
-    icl_status status = prepare(state);
-    if (status != ICL_OK) return cli_fail(state->verb, status, false);
-    status = execute(state);
-    if (status == ICL_ECANCELLED) return outdir_interrupted(&state->outdir, state->verb);
-    if (status == ICL_OK) status = print_results(state);
-    if (status != ICL_OK) return cli_fail(state->verb, status, true);
-    return cli_finish_output(state->verb);
+    const search_state *state = of;
+    return icl_report_search_json(out, state->search, &state->folder.meter);
 }
+
+static icl_status table(char **out, const void *of)
+{
+    const search_state *state = of;
+    return icl_report_search_table(out, state->search, &state->folder.meter);
+}
+
+static void print_files(const char *folder)
+{
+    printf("results        %s/leaderboard.md\nreport         %s/report.html\n", folder, folder);
+}
+
+static void close_search(void *of)
+{
+    search_state *state = of;
+    icl_search_free(state->search);
+}
+
+static const folder_steps steps = {
+    .interrupted = "icl search: interrupted; the same command with --resume goes on",
+    .preparing = "reading strategies and data",
+    .prepare = prepare,
+    .execute = execute,
+    .write = write_report,
+    .json = json,
+    .table = table,
+    .print_files = print_files,
+    .close = close_search,
+};
 
 static int search_task(search_state *state, const char *operand)
 {
     char name[256];
-    int code = job_open_task(&state->task, state->verb, &state->arguments->job, operand);
+    int code = job_open_task(&state->task, state->folder.verb, &state->arguments->job, operand);
     if (code != CLI_OK) return code;
-    code = CLI_REFUSED;
     snprintf(name, sizeof name, "search-%s", icl_task_text(state->task, ICL_TASK_NAME));
-    interrupt_install("icl search: interrupted; the same command with --resume goes on");
-    if (outdir_open(&state->outdir, state->verb, state->arguments->out, name,
-                    state->arguments->resume))
-        code = search_in_folder(state);
-    icl_search_free(state->search);
-    setup_close(&state->setup);
-    outdir_close(&state->outdir);
+    code = folder_job_run(&state->folder, name, &steps, state);
     icl_task_free(state->task);
     return code;
 }
@@ -182,7 +161,10 @@ static int run_search(const cli_verb *verb, int count, char **words)
     int code = CLI_OK;
     arg_operands operands;
     if (!cli_start(verb, count, words, &arguments, &operands, &code)) return code;
-    search_state state = { .verb = verb, .arguments = &arguments };
+    search_state state = {
+        .arguments = &arguments,
+        .folder = { .verb = verb, .job = &arguments.job, .arguments = &arguments.folder }
+    };
     const char *operand = operands.count > 0 ? operands.words[0] : NULL;
     if (operand == NULL && arguments.job.train == NULL) {
         cli_complain(verb->name, "a task is missing: name one of \"icl tasks\", give a task file, "
