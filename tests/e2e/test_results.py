@@ -327,8 +327,8 @@ class Lists(Case):
     def test_version_and_help(self):
         self.assertRegex(self.succeeds("--version").decode(), r"^icl \d+\.\d+\.\d+\n$")
         verbs = re.findall(r"^  ([a-z]+) ", self.succeeds("help").decode(), re.MULTILINE)
-        self.assertEqual(verbs, ["run", "plan", "select", "fit", "score", "train", "methods",
-                                 "tasks", "doctor", "help"])
+        self.assertEqual(verbs, ["run", "plan", "search", "compare", "annotate", "select", "fit",
+                                 "score", "train", "methods", "tasks", "doctor", "help"])
         for verb in verbs:
             text = self.succeeds("help", verb)
             self.assertEqual(text, self.succeeds(verb, "--help"))

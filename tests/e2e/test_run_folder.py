@@ -130,7 +130,7 @@ class SecondWriter(Folder):
         self.refused(WORK, "icl-out/snips", "another run")
         self.assertEqual(first.wait(timeout=120), 0)
         first.communicate()
-        self.assertEqual(len(self.files("icl-out/snips")), 2)
+        self.assertEqual(len(self.files("icl-out/snips")), len(FILES))
 
     def test_a_journal_held_by_another_program_is_not_removed(self):
         self.succeeds(*QUICK)
