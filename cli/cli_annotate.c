@@ -73,12 +73,12 @@ static const arg_spec specs[] = {
 };
 
 static const char details[] =
-    "Confidence is fitted on examples held out of the training file. A line is its row\n"
-    "with the label, \"confidence\" and, below the threshold that --precision asks for,\n"
-    "\"abstain\": true. A row that has one of these fields already is refused; an empty\n"
-    "label is filled in. No row's answer depends on the others. Memory is bounded by\n"
-    "--chunk. Finished lines are kept in OUT.part until OUT is complete; in a pipe they\n"
-    "are written at once.";
+    "Confidence is fitted on examples held out of the training file. A line is its\n"
+    "row with the label, \"confidence\" and, below the threshold that --precision\n"
+    "asks for, \"abstain\": true. A row that has one of these fields already is\n"
+    "refused; an empty label is filled in. No row's answer depends on the others.\n"
+    "Memory is bounded by --chunk. Finished lines are kept in OUT.part until OUT is\n"
+    "complete; in a pipe they are written at once.";
 
 typedef struct annotate_state {
     const cli_verb *verb;

@@ -204,7 +204,7 @@ static int run_compare(const cli_verb *verb, int count, char **words)
 const cli_verb verb_compare = {
     .name = "compare",
     .summary = "compare strategies on the same queries and seeds",
-    .arguments = "(TASK ... | --train FILE --test FILE) --strategies FILE [OPTION ...]",
+    .arguments = "(TASK ... | --train FILE --test FILE) --strategies FILE ...",
     .details = details,
     .groups = { { specs, 0 },
                 { data_specs, offsetof(compare_arguments, job) },

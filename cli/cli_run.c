@@ -39,7 +39,8 @@ static const arg_spec specs[] = {
 
 static const char details[] =
     "TASK is one of \"icl tasks\" or a task file; --train and --test do without.\n"
-    "DIR receives report.html, results.json, samples.jsonl, meter.json and journal.sqlite.";
+    "DIR receives report.html, results.json, samples.jsonl, meter.json and\n"
+    "journal.sqlite.";
 
 typedef struct run_state {
     const run_arguments *arguments;

@@ -50,11 +50,13 @@ static const arg_spec specs[] = {
 };
 
 static const char details[] =
-    "Queries are drawn from the training file, the rest of it is the pool; the test file\n"
-    "is never opened. All strategies are asked a few queries, those that are behind are\n"
-    "dropped, the others are asked more, until one is left, the queries are used up or\n"
-    "the budget is. The last line is the strategy for icl run --strategy.\n"
-    "DIR receives report.html, search.json, leaderboard.md, meter.json and journal.sqlite.";
+    "Queries are drawn from the training file, the rest of it is the pool; the test\n"
+    "file is never opened. All strategies are asked a few queries, those that are\n"
+    "behind are dropped, the others are asked more, until one is left, the queries\n"
+    "are used up or the budget is. The last line is the strategy for icl run\n"
+    "--strategy.\n"
+    "DIR receives report.html, search.json, leaderboard.md, meter.json and\n"
+    "journal.sqlite.";
 
 typedef struct search_state {
     const search_arguments *arguments;
