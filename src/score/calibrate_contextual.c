@@ -19,7 +19,8 @@ static icl_status calibrate_contextual(icl_calibration *out, const icl_calibrate
 const icl_calibrate_method icl_calibrate_contextual = {
     .card = { .name = "contextual",
               .summary = "Divides by the probabilities that inputs without content get under the "
-                         "same demonstrations.",
+                         "same demonstrations; not for demonstrations chosen for each query, whose "
+                         "labels are evidence.",
               .paper =
                   "Zhao et al. 2021, \"Calibrate Before Use: Improving Few-Shot Performance of "
                   "Language Models\"",

@@ -24,7 +24,8 @@ static const icl_option options[] = {
 
 const icl_score_method icl_score_direct_plus = {
     .card = { .name = "direct-plus",
-              .summary = "Direct++: direct less the same with N/A in place of the input.",
+              .summary = "Direct++: direct less the same with N/A in place of the input; not for "
+                         "demonstrations chosen for each query, whose labels are evidence.",
               .paper =
                   "Min et al. 2022, \"Noisy Channel Language Model Prompting for Few-Shot Text "
                   "Classification\"",
