@@ -79,7 +79,7 @@ class Fit(Case):
                 (["fit", LINE, *one, "--out", "own.fit"], "one and the same label"),
                 (self.run_with("select=epr"), "icl fit", "FILE"),
                 (self.run_with("select=epr(file=train.jsonl)"), "not written by icl fit"),
-                (self.run_with("select=epr(file=.)"), '"."', "Is a directory"),
+                (self.run_with("select=epr(file=.)"), '"."', "is not a regular file"),
                 # Nobody, root included, may read there.
                 (self.run_with("select=epr(file=/proc/self/mem)"), "/proc/self/mem"),
                 (self.run_with("select=epr(file=absent.fit)"), "absent.fit")):
