@@ -23,12 +23,6 @@ static const icl_card *const cards[] = {
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
-const icl_start_kind *const *icl_start_kinds(size_t *out_count)
-{
-    *out_count = KIND_COUNT;
-    return kinds;
-}
-
 const icl_card *const *icl_start_cards(size_t *out_count)
 {
     *out_count = KIND_COUNT;

@@ -27,7 +27,6 @@ typedef struct icl_start_kind {
     icl_status (*run)(const icl_start_input *input, const icl_options *options);
 } icl_start_kind;
 
-const icl_start_kind *const *icl_start_kinds(size_t *out_count);
 const icl_card *const *icl_start_cards(size_t *out_count);
 /* ICL_EPARSE, ICL_ENOTFOUND, ICL_EINVAL: what icl_start_run would say of the call alone. */
 icl_status icl_start_check(const char *call);
