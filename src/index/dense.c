@@ -12,7 +12,7 @@
 
 enum {
     QUERY_BLOCK = 1024,
-    POOL_BLOCK = 256,
+    POOL_BLOCK = 1024,
     FEW_QUERIES = 4, /* so few are faster by dot products */
     CANDIDATES_MIN = 64,
 };
@@ -114,19 +114,35 @@ static void shrink_block(block *b, const search *s)
     b->rows = s->pool_rows;
 }
 
-/* For few queries reading the pool is what takes time, so that is done once. */
-static icl_status measure_block(block *b, const search *s, bool few)
+/* The products of the block with the queries that have none yet. */
+static void multiply(block *b, const search *s, size_t queries)
 {
     const size_t columns = s->input->columns;
-    if (few)
+    if (queries > FEW_QUERIES && b->done < queries)
+        icl_matrix_multiply_transposed(s->products, s->query_rows, queries, b->rows, b->count,
+                                       columns);
+    else
+        for (size_t q = b->done; q < queries; q++)
+            icl_vector_dots(&s->products[q * b->count], b->rows, b->count, columns,
+                            &s->query_rows[q * columns]);
+    b->done = queries;
+}
+
+/* Reading the pool is what takes time for few queries, so lengths and the first products are taken
+ * at once. For many the product comes first: it reads with all threads, and leaves the rows in the
+ * cache. Rows that may not enter as they are lose their products again. */
+static icl_status measure_block(block *b, const search *s, size_t queries)
+{
+    const size_t columns = s->input->columns;
+    if (queries <= FEW_QUERIES) {
         icl_vector_squares_and_dots(s->scales, s->products, b->rows, b->count, columns,
                                     s->query_rows);
-    else
+        b->done = 1;
+    } else {
+        multiply(b, s, queries);
         icl_vector_squares(s->scales, b->rows, b->count, columns);
-    if (invert_lengths(s->scales, b->count)) {
-        b->done = few ? 1 : 0;
-        return ICL_OK;
     }
+    if (invert_lengths(s->scales, b->count)) return ICL_OK;
     const size_t finite = icl_matrix_finite_rows(b->rows, b->count, columns);
     if (finite < b->count)
         return icl_error_set(ICL_EINVAL, "the vector of pool item %zu is not finite",
@@ -134,20 +150,8 @@ static icl_status measure_block(block *b, const search *s, bool few)
     icl_matrix_normalise_rows(s->pool_rows, b->rows, b->count, columns);
     for (size_t i = 0; i < b->count; i++) s->scales[i] = 1;
     b->rows = s->pool_rows;
+    b->done = 0;
     return ICL_OK;
-}
-
-static void multiply(const search *s, size_t queries, const block *b)
-{
-    const size_t columns = s->input->columns;
-    if (queries > FEW_QUERIES) {
-        icl_matrix_multiply_transposed(s->products, s->query_rows, queries, b->rows, b->count,
-                                       columns);
-        return;
-    }
-    for (size_t q = b->done; q < queries; q++)
-        icl_vector_dots(&s->products[q * b->count], b->rows, b->count, columns,
-                        &s->query_rows[q * columns]);
 }
 
 /* The exact score: double, one fixed order. For l2 minus the squared distance, which ranks alike.
@@ -202,8 +206,8 @@ static icl_status scan_pool_block(const search *s, size_t query, size_t queries,
     if (input->metric == ICL_METRIC_L2)
         shrink_block(b, s);
     else
-        ICL_TRY(measure_block(b, s, queries <= FEW_QUERIES));
-    multiply(s, queries, b);
+        ICL_TRY(measure_block(b, s, queries));
+    multiply(b, s, queries);
     for (size_t q = 0; q < queries; q++) {
         const size_t excluded = input->exclude != NULL ? input->exclude[query + q] : SIZE_MAX;
         const float *products = &s->products[q * b->count];
