@@ -25,7 +25,8 @@ from lines import read
 
 CALIBRATIONS = ["none", "contextual", "domain", "batch", "batch(validation=100)", "prototypical",
                 "linear(validation=200)", "temperature(of=none)", "temperature", "prior"]
-SETS = ["agnews", "sst2", "trec", "snips", "tweet_sentiment"]
+SETS = ["agnews", "trec", "snips", "sst2", "mr", "sst5", "mpqa", "tweet_sentiment", "rte", "mnli",
+        "scicite"]
 BASELINE = "none"
 BINS, DRAWS = 10, 1000
 

@@ -30,6 +30,15 @@ WORDS = {
             {"entailment": "yes", "not_entailment": "no"}),
     "tweet_sentiment": ("Tweet: {{ text }}\nFeeling:",
                         {"negative": "negative", "neutral": "neutral", "positive": "positive"}),
+    "mr": ("Review: {{ text }}\nSentiment:", {"negative": "negative", "positive": "positive"}),
+    "sst5": ("Review: {{ text }}\nSentiment:",
+             {"very negative": "terrible", "negative": "bad", "neutral": "okay",
+              "positive": "good", "very positive": "great"}),
+    "mpqa": ("Phrase: {{ text }}\nSentiment:", {"negative": "negative", "positive": "positive"}),
+    "mnli": ("Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nAnswer:",
+             {"entailment": "yes", "neutral": "maybe", "contradiction": "no"}),
+    "scicite": ("Sentence: {{ text }}\nPurpose:",
+                {"background": "background", "method": "method", "result": "result"}),
 }
 
 

@@ -42,6 +42,7 @@ OPTIONS = {
                    "checks": 2},
 }
 BASELINE = "random"
+SETS = ["agnews", "trec", "snips", "clinc150", "sst2", "rte", "tweet_sentiment"]
 
 
 def call(method, args, **more):
@@ -129,7 +130,7 @@ def table(args):
 
 
 def parser():
-    made = options(__doc__, "/tmp/icl-selection", list(WORDS), pool=200, queries=60)
+    made = options(__doc__, "/tmp/icl-selection", SETS, pool=200, queries=60)
     made.add_argument("--methods", nargs="*", help="these alone, with random")
     made.add_argument("--shots", type=int, default=8)
     made.add_argument("--alone", action="store_true", help="no journal of another method's")
