@@ -6,15 +6,21 @@
 
 DIR holds a folder for each set with train.jsonl and test.jsonl. A seed draws a training file; the
 test items are the same for all seeds. The grid is `icl compare` of the whole space on the test
-items. The search has a quarter of the tokens that the grid took, sees the training file alone, and
-its choice is then run on the test items. Every line is one set and seed, and lines that are there
-already are not run again. Regret is the best test accuracy in the grid less the choice's, in
-points. The best of many on one draw owes some of it to luck, so a second regret takes one strategy
-for all seeds of a set, the one with the best mean. Differences to the fixed strategy are paired,
-with 95 % intervals from a bootstrap over seeds and items.
+items. The search has a quarter of the tokens that the grid took and sees the training file alone;
+its choice is judged by the grid's answers. Every line is one set and seed, and lines that are there
+already are not run again. Regret, in points, is what the choice lacks on the test items:
+
+    raw           to the best of the grid on the same items, which owes some of it to luck
+    cross-fitted  to the strategy that is best on one half of the items, both judged on the other
+                  half; both ways, mean of 500 random halvings
+    steady        to the one strategy with the best mean over all seeds of a set, on the same items
+
+Differences to the fixed strategy are paired, with 95 % intervals from a bootstrap over seeds and
+items.
 """
 import json
 import os
+import random
 import shutil
 
 from draws import WORDS, correct, icl, main, measure, options, place, run
@@ -31,6 +37,7 @@ select=knn(k=8) order=random calibrate={none|batch}
 select={mmr|dpp}(k=8) calibrate={none|batch}
 select=knn(k=16) calibrate={none|batch}
 """
+HALVINGS = 500
 
 
 def printed(args, *words):
@@ -44,11 +51,16 @@ def fresh(folder, name):
     return path
 
 
-def judge(args, folder, strategy, seed):
-    """Right or wrong for each test item."""
-    fresh(folder, "out")
-    run(args, folder, strategy, seed)
-    return correct(folder)
+def judge(args, folder, strategies, seed):
+    """Right or wrong for each strategy and test item, from the answers of the grid."""
+    out = fresh(folder, "out")
+    os.makedirs(out)
+    shutil.copy(os.path.join(folder, "grid", "journal.sqlite"), out)
+    answers = {}
+    for strategy in strategies:
+        run(args, folder, strategy, seed)
+        answers[strategy] = correct(folder)
+    return answers
 
 
 def line(args, name, seed, _):
@@ -60,60 +72,78 @@ def line(args, name, seed, _):
             out.write(SPACE)
     grid = printed(args, "compare", task, "--strategies", space, "--seeds", 1, "--seed", seed,
                    "--out", fresh(folder, "grid"))
-    figures = grid["tasks"][0]
-    values = {s["strategy"]: f["value"] for s, f in zip(grid["strategies"], figures["strategies"])}
-    budget = figures["tokens_trie"] // args.share
-    found = printed(args, "search", task, "--space", space, "--budget", budget, "--seed", seed,
-                    "--out", fresh(folder, "search"))
-    winner = found["leaderboard"][0]
-    return {"set": name, "seed": seed, "train": args.pool, "strategies": len(values),
-            "choice": found["strategy"], "choice_value": values[winner["strategy"]],
-            "best": max(values, key=values.get), "best_value": max(values.values()),
-            "values": values,
+    tokens = grid["tasks"][0]["tokens_trie"]
+    found = printed(args, "search", task, "--space", space, "--budget", tokens // args.share,
+                    "--seed", seed, "--out", fresh(folder, "search"))
+    winner, strategies = found["leaderboard"][0], [s["strategy"] for s in grid["strategies"]]
+    answers = judge(args, folder, strategies + [FIXED], seed)
+    return {"set": name, "seed": seed, "train": args.pool, "choice": winner["strategy"],
+            "brief": found["strategy"], "correct_fixed": answers.pop(FIXED), "correct": answers,
             "validation": winner["n"], "validation_value": winner["value"],
-            "gain_of_doubling": found["gain_of_doubling"],
-            "tokens_grid": figures["tokens_trie"], "tokens_search": found["tokens_spent"],
-            "seconds_grid": grid["meter"]["seconds"], "seconds_search": found["meter"]["seconds"],
-            "correct_choice": judge(args, folder, found["strategy"], seed),
-            "correct_fixed": judge(args, folder, FIXED, seed)}
+            "rounds": found["rounds"], "gain_of_doubling": found["gain_of_doubling"],
+            "tokens_grid": tokens, "tokens_search": found["tokens_spent"],
+            "seconds_grid": grid["meter"]["seconds"], "seconds_search": found["meter"]["seconds"]}
 
 
-def mean(entries, key):
-    return sum(e[key] for e in entries) / len(entries)
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
 
 
-def best_for_all(entries):
-    """The best mean over seeds that one strategy reaches."""
-    return max(sum(e["values"][s] for e in entries) / len(entries) for s in entries[0]["values"])
+def cross_fitted(entry, rng):
+    """Mean value, less the choice's, of the best of one half on the other half."""
+    items, sum_of_regrets = list(range(len(entry["correct_fixed"]))), 0
+    for _ in range(HALVINGS):
+        rng.shuffle(items)
+        middle = len(items) // 2
+        for fit, held in ((items[:middle], items[middle:]), (items[middle:], items[:middle])):
+            values = {s: sum(a[i] for i in fit) for s, a in entry["correct"].items()}
+            best, choice = entry["correct"][max(values, key=values.get)], \
+                entry["correct"][entry["choice"]]
+            sum_of_regrets += mean(best[i] - choice[i] for i in held)
+    return sum_of_regrets / (2 * HALVINGS)
+
+
+def figures(entries):
+    """Means over the seeds of a set; regrets in points."""
+    values = [{s: mean(a) for s, a in e["correct"].items()} for e in entries]
+    rng = random.Random(0)
+    choice, best = mean(v[e["choice"]] for e, v in zip(entries, values)), \
+        mean(max(v.values()) for v in values)
+    steady = max(mean(v[s] for v in values) for s in values[0])
+    return {"best": best, "steady": steady, "choice": choice,
+            "middle": mean(x for v in values for x in v.values()),
+            "claimed": mean(e["validation_value"] for e in entries),
+            "regrets": (100 * (best - choice), 100 * mean(cross_fitted(e, rng) for e in entries),
+                        100 * (steady - choice))}
 
 
 def table(args):
     lines = read(args.table)
-    print("| set | seeds, items | best of the grid | best for all seeds | choice | mean of the "
-          "grid | choice less the fixed one | tokens / grid's | choices |\n"
-          "|---|---|---|---|---|---|---|---|---|")
+    print("| set | seeds, items | best of the grid | best for all seeds | choice | by the search "
+          "itself | mean of the grid | regret: raw | cross-fitted | steady | choice less the fixed "
+          "one | tokens / grid's | choices |\n|" + "---|" * 13)
     regrets = []
     for name in [s for s in WORDS if any(e["set"] == s for e in lines)]:
         mine = [e for e in lines if e["set"] == name]
-        best, steady = mean(mine, "best_value"), best_for_all(mine)
-        choice = mean(mine, "choice_value")
-        regrets.append((100 * (best - choice), 100 * (steady - choice)))
-        everything = [value for e in mine for value in e["values"].values()]
-        pairs = [[a - b for a, b in zip(e["correct_choice"], e["correct_fixed"])] for e in mine]
+        f = figures(mine)
+        regrets.append(f["regrets"])
+        pairs = [[a - b for a, b in zip(e["correct"][e["choice"]], e["correct_fixed"])]
+                 for e in mine]
         middle, low, high = interval(pairs)
         share = sum(e["tokens_search"] for e in mine) / sum(e["tokens_grid"] for e in mine)
-        print(f"| {name} | {len(mine)}, {len(pairs[0])} | {best:.3f} | {steady:.3f} | "
-              f"{choice:.3f} | {sum(everything) / len(everything):.3f} | "
-              f"{middle:+.3f} [{low:+.3f}, {high:+.3f}] | "
-              f"{share:.2f} | "
-              + "; ".join(f"`{e['choice']}`" for e in mine) + " |")
-    means = [sum(column) / len(regrets) for column in zip(*regrets)]
-    print(f"\nMean regret over {len(regrets)} sets: {means[0]:.2f} points to the best of each "
-          f"grid, {means[1]:.2f} to the best strategy for all seeds.")
+        print(f"| {name} | {len(mine)}, {len(pairs[0])} | {f['best']:.3f} | {f['steady']:.3f} | "
+              f"{f['choice']:.3f} | {f['claimed']:.3f} | {f['middle']:.3f} | "
+              + " | ".join(f"{r:.1f}" for r in f["regrets"])
+              + f" | {middle:+.3f} [{low:+.3f}, {high:+.3f}] | {share:.2f} | "
+              + "; ".join(f"`{e['brief']}`" for e in mine) + " |")
+    raw, crossed, steady = (mean(column) for column in zip(*regrets))
+    print(f"\nMean regret over {len(regrets)} sets: {raw:.2f} points raw, {crossed:.2f} "
+          f"cross-fitted, {steady:.2f} steady.")
 
 
 def parser():
-    made = options(__doc__, "/tmp/icl-search", SETS, pool=600, queries=300, seeds=3)
+    made = options(__doc__, "/tmp/icl-search", SETS, pool=400, queries=300, words=24, seeds=5)
     made.add_argument("--space", help="strategies in place of the built-in ones")
     made.add_argument("--share", type=int, default=4, help="a budget of 1/N of the grid's tokens")
     return made
