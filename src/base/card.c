@@ -187,15 +187,6 @@ static icl_status refuse(const icl_card *card, const icl_option *option, const c
     return status;
 }
 
-/* Decimal digits only: strtod alone would also take "inf", "nan" and hexadecimal. */
-static bool read_number(double *out, const char *value)
-{
-    char *end = NULL;
-    if (value[0] == '\0' || value[strspn(value, "+-.0123456789eE")] != '\0') return false;
-    *out = strtod(value, &end);
-    return *end == '\0' && isfinite(*out);
-}
-
 static bool read_integer(int64_t *out, const char *value)
 {
     char *end = NULL;
@@ -237,7 +228,7 @@ static icl_status read_value(icl_options *out, size_t index, const char *value)
         fits = read_integer(&to->integer, value) && in_range(option, (double)to->integer);
         break;
     case ICL_OPTION_REAL:
-        fits = read_number(&to->real, value) && in_range(option, to->real);
+        fits = icl_number_parse(&to->real, value) && in_range(option, to->real);
         break;
     case ICL_OPTION_BOOL:
         fits = read_bool(&to->integer, value);

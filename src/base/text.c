@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -165,6 +166,17 @@ static size_t edit_distance(const char *a, const char *b)
         }
     }
     return row[m];
+}
+
+bool icl_number_parse(double *out, const char *text)
+{
+    /* strtod alone would also take "inf", "nan", hexadecimal and leading blanks. */
+    if (text[0] == '\0' || text[strspn(text, "+-.0123456789eE")] != '\0') return false;
+    char *end = NULL;
+    const double number = strtod(text, &end);
+    if (*end != '\0' || !isfinite(number)) return false;
+    *out = number;
+    return true;
 }
 
 size_t icl_nearest_name(const char *name, const char *const *names, size_t count)

@@ -36,6 +36,10 @@ char *icl_text_take(icl_text *text, size_t *out_length); /* malloc'd, yours; NUL
 size_t icl_utf8_valid_length(const char *bytes, size_t length);
 size_t icl_utf8_count(const char *bytes, size_t length); /* code points of valid UTF-8 */
 
+/* The finite decimal number that the whole of `text` is; false, and *out untouched, for anything
+ * else, "inf", "nan" and hexadecimal included. */
+bool icl_number_parse(double *out, const char *text);
+
 /* Index of the name nearest to `name` by edit distance when near enough to suggest, else `count`.
  */
 size_t icl_nearest_name(const char *name, const char *const *names, size_t count);

@@ -2,6 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/quote.h"
+#include "data/example.h"
 
 static void append_real(icl_text *out, double value)
 {
@@ -35,4 +40,31 @@ bool icl_field_append(icl_text *out, const json_t *value)
     default:
         return false;
     }
+}
+
+/* The sentence for a value that is no number. */
+static icl_status refuse(const icl_example *example, const char *field, const json_t *value)
+{
+    const char *id = icl_example_id(example);
+    char shown[ICL_QUOTE_BYTES], name[ICL_QUOTE_BYTES];
+    icl_quote(name, field, strlen(field));
+    if (value == NULL) return icl_error_set(ICL_EINVAL, "item \"%s\" has no field %s", id, name);
+    icl_text text = { 0 };
+    const bool plain = icl_field_append(&text, value);
+    icl_quote(shown, icl_text_string(&text), text.length);
+    icl_text_deinit(&text);
+    return icl_error_set(ICL_EINVAL, "field %s of item \"%s\" is %s, not a number", name, id,
+                         plain                 ? shown
+                         : json_is_null(value) ? "null"
+                                               : "a list or an object");
+}
+
+icl_status icl_field_number(double *out, const icl_example *example, const char *field)
+{
+    const json_t *value = json_object_get(icl_example_row(example), field);
+    if (json_is_number(value))
+        *out = json_number_value(value);
+    else if (!json_is_string(value) || !icl_number_parse(out, json_string_value(value)))
+        return refuse(example, field, value);
+    return ICL_OK;
 }

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <icl/dataset.h>
 #include <icl/status.h>
 
 #include "base/card.h"
@@ -33,6 +34,7 @@ typedef struct icl_order_input {
     const char *const *pool_texts;  /* [pool_count] the inputs as the data has them */
     const char *const *query_texts; /* [query_count] */
     const size_t *pool_labels;      /* [pool_count], each < label_count; NULL: unlabelled */
+    const icl_dataset *pool_rows;   /* [pool_count] for methods that read other fields of them */
     const char *const *query_ids;   /* [query_count] keys of randomness */
     const char *task;               /* key of randomness */
     uint64_t seed;

@@ -1,30 +1,30 @@
 /* A curriculum: easy demonstrations first, the hardest next to the query. How hard one is depends
  * on it alone, so sets have one order whatever the query, except by similarity, where the farthest
  * from the query counts as easiest and the order is nearest-last. Of equally hard ones the lower
- * pool index counts as easier. The paper's orders by an expert, or by a model that rates
- * demonstrations, are not here. Its version for each query first makes sure that every label is
- * shown; that is the selection's part: select=balanced.
+ * pool index counts as easier. The paper's version for each query first makes sure that every
+ * label is shown; that is the selection's part: select=balanced.
  *
- * The perplexity of a demonstration as a whole leaves out the template's words between input and
- * answer, which all demonstrations share. */
+ * For its self-curriculum the public code has a chat model sort all k, and a person reads the
+ * answer. Here the model rates each demonstration alone: so any model will do, and a rating hangs
+ * on nothing else. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "base/text.h"
 #include "math/topk.h"
 #include "order/by_score.h"
+#include "order/difficulty.h"
 #include "order/groups.h"
-#include "template/ask.h"
 
 static const char method_name[] = "iccl";
 
-enum { BY_LABEL_PERPLEXITY, BY_PERPLEXITY, BY_LENGTH, BY_SIMILARITY };
+enum { BY_LABEL_PERPLEXITY, BY_PERPLEXITY, BY_LENGTH, BY_SIMILARITY, BY_RATING, BY_FIELD };
 static const char *const difficulty_names[] = { [BY_LABEL_PERPLEXITY] = "ppl-label",
                                                 [BY_PERPLEXITY] = "ppl-all",
                                                 [BY_LENGTH] = "length",
                                                 [BY_SIMILARITY] = "similarity",
+                                                [BY_RATING] = "rated",
+                                                [BY_FIELD] = "field",
                                                 NULL };
 
 /* The different demonstrations of all sets, and how hard they are. */
@@ -54,45 +54,24 @@ static icl_status collect(course *c)
     return ICL_OK;
 }
 
-static void measure_lengths(course *c)
+static icl_status measure(course *c, const icl_options *options)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        const char *text = c->input->pool_texts[c->items[i]];
-        c->difficulty[i] = (double)icl_utf8_count(text, strlen(text));
+    switch (icl_options_int(options, "difficulty")) {
+    case BY_LENGTH:
+        icl_difficulty_by_length(c->difficulty, c->input, c->items, c->count);
+        return ICL_OK;
+    case BY_FIELD:
+        return icl_difficulty_by_field(c->difficulty, c->input, icl_options_text(options, "field"),
+                                       c->items, c->count);
+    case BY_RATING:
+        return icl_difficulty_by_rating(c->difficulty, c->input, method_name, c->items, c->count);
+    case BY_PERPLEXITY:
+        return icl_difficulty_by_perplexity(c->difficulty, c->input, method_name, true, c->items,
+                                            c->count);
+    default:
+        return icl_difficulty_by_perplexity(c->difficulty, c->input, method_name, false, c->items,
+                                            c->count);
     }
-}
-
-/* Mean nats of a token, of the label's words or of input and label together, without any other
- * demonstration. */
-static icl_status measure_perplexities(course *c, bool whole)
-{
-    const icl_asker *asker = c->input->asker;
-    icl_ask_prompt *prompts = malloc((c->count + 1) * sizeof *prompts);
-    size_t *labels = malloc((c->count + 1) * sizeof *labels);
-    icl_ask_text *answers = malloc((c->count + 1) * sizeof *answers);
-    icl_ask_text *inputs = calloc(c->count + 1, sizeof *inputs);
-    icl_status status = ICL_OK;
-    if (prompts == NULL || labels == NULL || answers == NULL || inputs == NULL) {
-        status = icl_error_set(ICL_ENOMEM, "out of memory for %zu questions", c->count);
-        goto cleanup;
-    }
-    for (size_t i = 0; i < c->count; i++) {
-        prompts[i] = (icl_ask_prompt){ .of = ICL_ASK_POOL, .item = c->items[i] };
-        labels[i] = c->input->pool_labels[c->items[i]];
-    }
-    status = icl_ask_answers(answers, asker, method_name, prompts, labels, c->count);
-    if (status == ICL_OK && whole)
-        status = icl_ask_inputs(inputs, asker, method_name, prompts, c->count);
-    for (size_t i = 0; status == ICL_OK && i < c->count; i++)
-        c->difficulty[i] =
-            -(answers[i].nats + inputs[i].nats) / (double)(answers[i].tokens + inputs[i].tokens);
-
-cleanup:
-    free(inputs);
-    free(answers);
-    free(labels);
-    free(prompts);
-    return status;
 }
 
 /* Hardest last, or first. */
@@ -119,28 +98,23 @@ static icl_status arrange(icl_ordering *out, const course *c, bool reversed)
     return status;
 }
 
-static icl_status order_by_difficulty(icl_ordering *out, course *c, int64_t difficulty,
-                                      bool reversed)
+static icl_status order_by_difficulty(icl_ordering *out, course *c, const icl_options *options)
 {
     ICL_TRY(icl_order_groups_make(&c->groups, c->input, ICL_GROUP_BY_SET));
     ICL_TRY(collect(c));
-    if (difficulty == BY_LENGTH)
-        measure_lengths(c);
-    else
-        ICL_TRY(measure_perplexities(c, difficulty == BY_PERPLEXITY));
-    return arrange(out, c, reversed);
+    ICL_TRY(measure(c, options));
+    return arrange(out, c, icl_options_bool(options, "reversed"));
 }
 
 static icl_status order_iccl(icl_ordering *out, const icl_order_input *input,
                              const icl_options *options)
 {
-    const int64_t difficulty = icl_options_int(options, "difficulty");
-    const bool reversed = icl_options_bool(options, "reversed");
-    if (difficulty == BY_SIMILARITY)
+    if (icl_options_int(options, "difficulty") == BY_SIMILARITY)
         return icl_order_by_score(out, input, input->scores,
-                                  reversed ? ICL_HIGHEST_FIRST : ICL_HIGHEST_LAST);
+                                  icl_options_bool(options, "reversed") ? ICL_HIGHEST_FIRST
+                                                                        : ICL_HIGHEST_LAST);
     course c = { .input = input };
-    const icl_status status = order_by_difficulty(out, &c, difficulty, reversed);
+    const icl_status status = order_by_difficulty(out, &c, options);
     free(c.difficulty);
     free(c.items);
     free(c.place);
@@ -153,9 +127,13 @@ static const icl_option options[] = {
       .type = ICL_OPTION_CHOICE,
       .fallback = "ppl-label",
       .choices = difficulty_names,
-      .help =
-          "how hard a demonstration is: perplexity of its label's words after its input "
-          "alone, or of input and label; characters of its input; its relevance for the query" },
+      .help = "how hard a demonstration is: perplexity of its label's words after its input "
+              "alone, or of input and label; characters of its input; its relevance for the query; "
+              "the model's own rating of 1 to 5; an expert's, a number in a field of the data" },
+    { .name = "field",
+      .type = ICL_OPTION_TEXT,
+      .fallback = "difficulty",
+      .help = "of the pool's rows, higher is harder; for difficulty=field" },
     { .name = "reversed",
       .type = ICL_OPTION_BOOL,
       .fallback = "false",
@@ -168,7 +146,8 @@ const icl_order_method icl_order_iccl = {
               .paper = "Liu et al. 2024, \"Let's Learn Step by Step: Enhancing In-Context Learning "
                        "Ability with Curriculum Learning\"",
               .cost = "a zero-shot prompt for each demonstration that is shown to any query, two "
-                      "by ppl-all; none by length and similarity",
+                      "by ppl-all; by rated one that shows it, five times; none by length, "
+                      "similarity and field",
               .needs = ICL_NEEDS_LABELS | ICL_NEEDS_LOGPROBS,
               .options = options,
               .option_count = sizeof options / sizeof *options },

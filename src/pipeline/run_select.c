@@ -86,6 +86,7 @@ static icl_status order_demonstrations(icl_run *run, const size_t *selves, const
                                     .pool_texts = run->pool_texts,
                                     .query_texts = run->query_texts,
                                     .pool_labels = run->pool_labels,
+                                    .pool_rows = run->data.train,
                                     .query_ids = run->query_ids,
                                     .task = icl_task_text(run->options.task, ICL_TASK_NAME),
                                     .seed = run->options.seed,

@@ -144,6 +144,27 @@ static void test_text__nearest_name_suggests_only_near_ones(void **state)
     assert_int_equal(icl_nearest_name("aaa", twins, 2), 0);
 }
 
+static void test_text__numbers_are_decimal_whole_and_finite(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double number;
+    } good[] = { { "3", 3 }, { "-0.25", -0.25 }, { "+1e3", 1000 }, { ".5", 0.5 } };
+    static const char *const bad[] = { "",    " 3",    "3 ", "3 stars", "inf", "nan",
+                                       "0x3", "1e999", "e",  "1e",      "-",   "1.2.3" };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        double number = 0;
+        assert_true(icl_number_parse(&number, good[i].text));
+        assert_true(number == good[i].number);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        double number = 7;
+        assert_false(icl_number_parse(&number, bad[i]));
+        assert_true(number == 7);
+    }
+}
+
 static void test_text__string_copies_are_terminated(void **state)
 {
     char *copy = icl_string_copy("abcdef", 3);
@@ -163,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_text__utf8_is_valid_up_to_the_first_bad_byte),
         cmocka_unit_test(test_text__every_scalar_value_is_valid_utf8),
         cmocka_unit_test(test_text__nearest_name_suggests_only_near_ones),
+        cmocka_unit_test(test_text__numbers_are_decimal_whole_and_finite),
         cmocka_unit_test(test_text__string_copies_are_terminated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

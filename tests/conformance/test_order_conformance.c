@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "fake_asker.h"
 #include "order/order.h"
+#include "rows.h"
 
 enum {
     POOL = 30,
@@ -33,8 +34,21 @@ typedef struct world {
     size_t labels[POOL], selves[QUERIES];
     size_t indices[QUERIES * K_MAX];
     double scores[QUERIES * K_MAX];
+    icl_dataset *rows;
     icl_order_input input;
 } world;
+
+/* A number in every row's field "difficulty", with ties. */
+static icl_dataset *rated_rows(void)
+{
+    icl_text text = { 0 };
+    for (size_t i = 0; i < POOL; i++)
+        icl_text_printf(&text, "{\"text\":\"%zu\",\"label\":\"x\",\"difficulty\":%zu}\n", i,
+                        i * 7 % 11);
+    icl_dataset *rows = rows_of("pool.jsonl", icl_text_string(&text));
+    icl_text_deinit(&text);
+    return rows;
+}
 
 static void fill_selections(world *w, icl_rng *rng)
 {
@@ -73,6 +87,7 @@ static int setup(void **state)
     }
     icl_rng rng = icl_rng_new(7, "conformance", "", "order");
     fill_selections(w, &rng);
+    w->rows = rated_rows();
     w->input = (icl_order_input){
         .query_count = QUERIES,
         .k = K_MAX,
@@ -83,6 +98,7 @@ static int setup(void **state)
         .pool_texts = w->pool_texts,
         .query_texts = w->query_texts,
         .pool_labels = w->labels,
+        .pool_rows = w->rows,
         .query_ids = w->query_ids,
         .query_self = w->selves,
         .task = "conformance",
@@ -95,6 +111,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     world *w = *state;
+    icl_dataset_close(w->rows);
     free(w->long_text);
     free(w);
     return 0;

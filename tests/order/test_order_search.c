@@ -20,6 +20,7 @@
 #include "order/pool_probes.h"
 #include "order_call.h"
 #include "order_world.h"
+#include "rows.h"
 
 enum { POOL = 14, QUERIES = 4, K = 4, LABELS = 3, ORDERS = 24, ITEMS = 6 };
 
@@ -182,6 +183,83 @@ static void test_order_search__iccl_asks_once_and_decides_by_the_set(void **stat
     icl_ordering_deinit(&ordering);
     assert_int_equal(w.fake.calls, 1);
     assert_int_equal(w.fake.prompts, 8); /* 7 2 4 6, 1 0 5 13; 7 2 4 5 holds nothing new */
+}
+
+/* Rates "men" 5, "boat" 1, and cannot tell of all others. */
+static void rates_some(void *context, fake_answer *answer, const fake_data *data,
+                       const icl_ask_prompt *prompt, const icl_ask_generation *how)
+{
+    (void)context;
+    (void)how;
+    assert_int_equal(prompt->shown_count, 1);
+    const char *text = data->pool_texts[prompt->shown[0]];
+    const char rating = prompt->written[strlen(prompt->written) - 1];
+    const char wanted = strcmp(text, "men") == 0 ? '5' : strcmp(text, "boat") == 0 ? '1' : rating;
+    answer->input = (icl_ask_text){ .nats = rating == wanted ? -1 : -9, .tokens = 5 };
+}
+
+static void test_order_search__iccl_follows_the_model_s_ratings(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, rates_some);
+    assert_shown(&w, "iccl(difficulty=rated)", 0, (const size_t[K]){ 4, 2, 6, 7 });
+    assert_shown(&w, "iccl(difficulty=rated)", 2, (const size_t[K]){ 0, 5, 13, 1 });
+    assert_shown(&w, "iccl(difficulty=rated,reversed=true)", 2, (const size_t[K]){ 1, 13, 5, 0 });
+    w.fake.calls = w.fake.prompts = 0;
+    icl_ordering ordering = order_well(&w.input, "iccl(difficulty=rated)");
+    icl_ordering_deinit(&ordering);
+    assert_int_equal(w.fake.calls, 1);
+    assert_int_equal(w.fake.prompts, 5 * 8); /* each demonstration once, five ratings of it */
+}
+
+/* Easy is 13, then down to 0, but for 4 and 6, which are equal; "grown" says so on another scale.
+ */
+static icl_dataset *rated_rows(void)
+{
+    char text[POOL * 80], *end = text;
+    for (size_t i = 0; i < POOL; i++) {
+        const size_t level = POOL - (i == 6 ? 4 : i);
+        end += sprintf(end, "{\"text\":\"%zu\",\"label\":\"x\",\"level\":%zu,\"grown\":%zu}\n", i,
+                       level, level * level * level);
+    }
+    return rows_of("pool.jsonl", text);
+}
+
+static void test_order_search__iccl_follows_an_expert_s_field(void **state)
+{
+    (void)state;
+    icl_dataset *rows = rated_rows();
+    world w;
+    world_init(&w, NULL); /* asks nothing */
+    w.input.pool_rows = rows;
+    for (size_t query = 0; query < 2; query++) { /* the same set */
+        assert_shown(&w, "iccl(difficulty=field,field=level)", query,
+                     (const size_t[K]){ 7, 4, 6, 2 });
+        assert_shown(&w, "iccl(difficulty=field,field=grown)", query,
+                     (const size_t[K]){ 7, 4, 6, 2 });
+    }
+    assert_shown(&w, "iccl(difficulty=field,field=level,reversed=true)", 2,
+                 (const size_t[K]){ 0, 1, 5, 13 });
+    assert_int_equal(w.fake.calls, 0);
+    icl_dataset_close(rows);
+}
+
+static void test_order_search__iccl_names_an_item_without_a_number(void **state)
+{
+    (void)state;
+    icl_dataset *rows = rated_rows();
+    world w;
+    world_init(&w, NULL);
+    w.input.pool_rows = rows;
+    const icl_order_method *method = NULL;
+    icl_ordering ordering = { 0 };
+    icl_options options = order_options(&method, "iccl(difficulty=field)");
+    assert_int_equal(icl_order_run(&ordering, method, &w.input, &options), ICL_EINVAL);
+    assert_string_equal(icl_error_message(), "item \"pool-1\" has no field \"difficulty\"");
+    assert_null(ordering.permutations);
+    icl_options_deinit(&options);
+    icl_dataset_close(rows);
 }
 
 /* ---- the objectives written down again; each is to be low ---- */
@@ -419,6 +497,9 @@ int main(void)
         cmocka_unit_test(test_order_search__interleaved_takes_labels_in_turn),
         cmocka_unit_test(test_order_search__iccl_goes_from_easy_to_hard),
         cmocka_unit_test(test_order_search__iccl_asks_once_and_decides_by_the_set),
+        cmocka_unit_test(test_order_search__iccl_follows_the_model_s_ratings),
+        cmocka_unit_test(test_order_search__iccl_follows_an_expert_s_field),
+        cmocka_unit_test(test_order_search__iccl_names_an_item_without_a_number),
         cmocka_unit_test(test_order_search__exhaustive_objectives_are_those_of_brute_force),
         cmocka_unit_test(test_order_search__no_engine_is_worse_than_the_start),
         cmocka_unit_test(test_order_search__costs_what_the_card_says),
