@@ -31,15 +31,17 @@ static icl_status join(icl_trainable_service *self, icl_labelled_tokens *out,
     return ICL_OK;
 }
 
-static icl_status tokens_of(void *user, icl_labelled_tokens *out, size_t item)
+static icl_status tokens_of(void *user, icl_labelled_tokens *out, const size_t *shown,
+                            size_t shown_count, size_t item)
 {
     icl_trainable_service *self = user;
     const icl_ask_source *source = self->source;
     assert(item < source->pool.count);
     icl_prompt prompt = { 0 };
     icl_answer answer = { 0 };
-    ICL_TRY(icl_prompter_build(&prompt, self->prompter, NULL, 0, source->pool.inputs[item],
-                               source->pool.ids[item]));
+    const icl_shown asked = { shown, shown_count, source->pool.inputs[item],
+                              source->pool.ids[item] };
+    ICL_TRY(icl_shown_build(&prompt, self->prompter, source, &asked));
     const char *words = icl_verbalizer_word(source->verbalizer, source->pool_labels[item], 0);
     icl_status status = icl_prompter_answer(&answer, self->prompter, &prompt, words);
     if (status == ICL_OK) status = join(self, out, &prompt, &answer);

@@ -1,5 +1,5 @@
 /* pipeline/trainable.h - gives methods that follow gradients the model's file and pool items in its
- * tokens, as a run would show them (select/trainable.h).
+ * tokens, as a run would show them (learn/trainable.h).
  *
  *   icl_trainable_service *service = NULL;
  *   status = icl_trainable_service_new(&service, &source);
@@ -10,7 +10,7 @@
 #define ICL_PIPELINE_TRAINABLE_H
 
 #include "pipeline/ask.h"
-#include "select/trainable.h"
+#include "learn/trainable.h"
 
 typedef struct icl_trainable_service icl_trainable_service;
 

@@ -142,25 +142,18 @@ static bool may_transfer(const icl_options *options)
     return false;
 }
 
-static icl_status check_same(const char *path, const char *what, const char *fitted,
-                             const char *here)
-{
-    if (strcmp(fitted, here) == 0) return ICL_OK;
-    return icl_error_set(ICL_EINVAL, "\"%s\" was fitted with %s \"%s\", not \"%s\"", path, what,
-                         fitted, here);
-}
-
 static icl_status check_origin(const icl_fit_file *file, const char *path,
                                const icl_select_input *input, const icl_options *options)
 {
     const icl_fit_origin *origin = icl_fit_file_origin(file);
     char pool[33];
-    ICL_TRY(check_same(path, "select method", origin->method, options->card->name));
+    ICL_TRY(icl_fit_file_check(path, "select method", origin->method, options->card->name));
     if ((options->card->needs & ICL_NEEDS_EMBEDDINGS) != 0)
-        ICL_TRY(
-            check_same(path, "sentence encoder", origin->encoder, known(input->encoder_identity)));
+        ICL_TRY(icl_fit_file_check(path, "sentence encoder", origin->encoder,
+                                   known(input->encoder_identity)));
     if (may_transfer(options)) return ICL_OK;
-    ICL_TRY(check_same(path, "language model", origin->model, known(input->model_identity)));
+    ICL_TRY(
+        icl_fit_file_check(path, "language model", origin->model, known(input->model_identity)));
     icl_fit_hash_pool(pool, input);
     if (strcmp(pool, origin->pool) == 0) return ICL_OK;
     return icl_error_set(ICL_EINVAL,

@@ -12,7 +12,7 @@
 #ifndef ICL_SELECT_FIT_H
 #define ICL_SELECT_FIT_H
 
-#include "select/fit_file.h"
+#include "learn/fit_file.h"
 #include "select/select.h"
 
 typedef struct icl_fit_progress {

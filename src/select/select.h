@@ -61,7 +61,7 @@ typedef struct icl_select_input {
                                       or ICL_NEEDS_GENERATION */
     const struct icl_embedder *embedder;   /* select/embedder.h; NULL unless the card needs
                                               ICL_NEEDS_EMBEDDINGS and ICL_NEEDS_GENERATION */
-    const struct icl_trainable *trainable; /* select/trainable.h, for `fit`; NULL unless the card
+    const struct icl_trainable *trainable; /* learn/trainable.h, for `fit`; NULL unless the card
                                               needs ICL_NEEDS_GRADIENTS */
     struct icl_label_wants *wants; /* select/annotate.h; told what `pick` needs labels of; may be
                                       NULL */

@@ -4,18 +4,16 @@
  * With one concept for the whole pool, P(concept | example) is 1 for every example, so they are
  * ranked by the mean log-probability of the concept's tokens. With a concept for each label it is a
  * softmax over the labels' concepts, as the paper has it over its tasks. Of the paper's two ways
- * the direct one, P(label | concept, input); its reordering by P(concept | all of them) is left
- * out. */
+ * the direct one, P(label | concept, input). Its reordering is order=latent-concept. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/rng.h"
-#include "learn/model_file.h"
+#include "learn/concept.h"
 #include "math/logspace.h"
 #include "math/topk.h"
-#include "select/concept.h"
 #include "select/fit.h"
 #include "select/token_pool.h"
 
@@ -43,8 +41,7 @@ typedef struct training {
     const icl_select_input *input;
     const icl_options *options;
     icl_token_pool pool;
-    icl_device *device;
-    icl_transformer *model;
+    icl_frozen_model frozen;
     icl_concepts *concepts;
     icl_concept_sequence *batch; /* [batch_size] */
     size_t batch_size, steps;
@@ -57,19 +54,6 @@ static icl_status open_pool(icl_token_pool *out, const icl_select_input *input,
                             const icl_options *options)
 {
     return icl_token_pool_init(out, input, (size_t)icl_options_int(options, "length"));
-}
-
-static icl_status load_model(training *t)
-{
-    static const char *const everything[] = { "", NULL };
-    const icl_trainable *trainable = t->input->trainable;
-    const icl_device_options device = { .name = "cpu", .thread_count = trainable->thread_count };
-    icl_transformer_config config;
-    ICL_TRY(icl_model_file_config(&config, trainable->path));
-    config.frozen = everything;
-    ICL_TRY(icl_device_open(&t->device, &device));
-    ICL_TRY(icl_transformer_new(&t->model, t->device, &config));
-    return icl_model_file_read(t->model, trainable->path);
 }
 
 static icl_status make_concepts(training *t)
@@ -86,7 +70,7 @@ static icl_status make_concepts(training *t)
     if (t->batch == NULL || t->order == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for batches of %zu examples",
                              t->batch_size);
-    return icl_concepts_new(&t->concepts, t->model, &shape);
+    return icl_concepts_new(&t->concepts, t->frozen.model, &shape, NULL);
 }
 
 /* Passes over the pool, each in an order of its own. */
@@ -170,15 +154,14 @@ static icl_status fit_latent_concept(icl_fit *fit, const icl_select_input *input
                    .batch_size = (size_t)icl_options_int(options, "batch"),
                    .steps = (size_t)icl_options_int(options, "steps") };
     icl_status status = open_pool(&t.pool, input, options);
-    if (status == ICL_OK) status = load_model(&t);
+    if (status == ICL_OK) status = icl_frozen_model_open(&t.frozen, input->trainable);
     if (status == ICL_OK) status = make_concepts(&t);
     if (status == ICL_OK) status = learn(&t);
     if (status == ICL_OK) status = write_results(&t);
     free(t.order);
     free(t.batch);
     icl_concepts_free(t.concepts);
-    icl_transformer_free(t.model);
-    icl_device_close(t.device);
+    icl_frozen_model_close(&t.frozen);
     icl_token_pool_deinit(&t.pool);
     return status;
 }

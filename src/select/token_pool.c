@@ -39,7 +39,7 @@ icl_status icl_token_pool_init(icl_token_pool *out, const icl_select_input *inpu
     for (size_t i = 0; status == ICL_OK && i < pool.count; i++) {
         icl_labelled_tokens made = { 0 };
         status = icl_cancel_check(input->cancelled);
-        if (status == ICL_OK) status = trainable->tokens(trainable->user, &made, i);
+        if (status == ICL_OK) status = trainable->tokens(trainable->user, &made, NULL, 0, i);
         if (status == ICL_OK) status = copy(&pool, i, &made, length);
     }
     if (status == ICL_OK)

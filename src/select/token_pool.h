@@ -3,7 +3,7 @@
 #define ICL_SELECT_TOKEN_POOL_H
 
 #include "select/select.h"
-#include "select/trainable.h"
+#include "learn/trainable.h"
 
 typedef struct icl_token_pool {
     icl_labelled_tokens *items; /* [count] */

@@ -21,7 +21,7 @@
 #include "fake_asker.h"
 #include "math/matrix.h"
 #include "select/fake_embedder.h"
-#include "select/fake_trainable.h"
+#include "fake_trainable.h"
 #include "select/fit.h"
 #include "select/select.h"
 #include "select/subset.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "select/fit_file.h"
+#include "learn/fit_file.h"
 
 enum { CHECKSUM_BYTES = 16 };
 

@@ -60,10 +60,13 @@ static void close_world(world *w)
     icl_model_close(w->model);
 }
 
-static void assert_tokens(const world *w, size_t item, const char *prompt, const char *answer)
+/* Of an item after `shown_count` other ones. */
+static void assert_tokens(const world *w, const size_t *shown, size_t shown_count, size_t item,
+                          const char *prompt, const char *answer)
 {
     icl_labelled_tokens out = { 0 };
-    assert_int_equal(w->trainable->tokens(w->trainable->user, &out, item), ICL_OK);
+    assert_int_equal(w->trainable->tokens(w->trainable->user, &out, shown, shown_count, item),
+                     ICL_OK);
     assert_int_equal(out.token_count, 1 + strlen(prompt) + strlen(answer));
     assert_int_equal(out.lead_count, 1);
     assert_int_equal(out.tokens[0], BOS);
@@ -78,9 +81,19 @@ static void test_trainable__a_prompt_and_the_first_words_of_its_label(void **sta
     (void)state;
     world w;
     open_world(&w);
-    assert_tokens(&w, 0, "in: one", ":a");
-    assert_tokens(&w, 1, "two", ":no");
-    assert_tokens(&w, 0, "in: one", ":a");
+    assert_tokens(&w, NULL, 0, 0, "in: one", ":a");
+    assert_tokens(&w, NULL, 0, 1, "two", ":no");
+    assert_tokens(&w, NULL, 0, 0, "in: one", ":a");
+    close_world(&w);
+}
+
+static void test_trainable__an_item_after_demonstrations(void **state)
+{
+    (void)state;
+    static const size_t shown[] = { 0 };
+    world w;
+    open_world(&w);
+    assert_tokens(&w, shown, 1, 1, "in: one:a\ntwo", ":no");
     close_world(&w);
 }
 
@@ -90,7 +103,7 @@ static void test_trainable__refuses_what_does_not_fit(void **state)
     world w;
     icl_labelled_tokens out = { .token_count = 77 };
     open_world(&w);
-    assert_int_equal(w.trainable->tokens(w.trainable->user, &out, 2), ICL_ECONTEXT);
+    assert_int_equal(w.trainable->tokens(w.trainable->user, &out, NULL, 0, 2), ICL_ECONTEXT);
     assert_non_null(strstr(icl_error_message(), "p2"));
     assert_int_equal(out.token_count, 77);
     close_world(&w);
@@ -100,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trainable__a_prompt_and_the_first_words_of_its_label),
+        cmocka_unit_test(test_trainable__an_item_after_demonstrations),
         cmocka_unit_test(test_trainable__refuses_what_does_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

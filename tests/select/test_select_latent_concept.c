@@ -4,7 +4,7 @@
 
 #include "math/logspace.h"
 #include "near.h"
-#include "select/fake_trainable.h"
+#include "fake_trainable.h"
 #include "select/learned.h"
 
 enum { POOL = 9, QUERIES = 2, LABELS = 3 };
@@ -178,7 +178,7 @@ static void test_select_latent_concept__reads_the_end_of_long_examples(void **st
     char path[LEARNED_PATH_BYTES];
     float nats[2];
     for (size_t i = 0; i < 2; i++) {
-        w->fake.input.pool_texts = w->input.pool_texts;
+        w->fake.pool_texts = w->input.pool_texts;
         w->pool_texts[0] = i == 0 ? "some words at the end" : "other words at the end";
         icl_fit_file *file =
             fit_well(path, &w->input, "latent-concept(tokens=4,steps=2,batch=3,length=10)");

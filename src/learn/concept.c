@@ -1,4 +1,4 @@
-#include "select/concept.h"
+#include "learn/concept.h"
 
 #include <assert.h>
 #include <math.h>
@@ -132,8 +132,15 @@ static icl_status allocate(icl_concepts *self)
     return icl_adamw_init(&self->adam, count);
 }
 
+static void start_with(icl_concepts *self, const float *vectors)
+{
+    const size_t count = self->row_count * self->width;
+    memcpy(self->vectors, vectors, count * sizeof *vectors);
+    for (size_t i = 0; i < count; i++) self->weights[i] = (double)vectors[i];
+}
+
 /* The first rows of the vocabulary. */
-static icl_status start(icl_concepts *self)
+static icl_status start_with_vocabulary(icl_concepts *self)
 {
     const icl_parameters *parameters = icl_transformer_parameters(self->model);
     const size_t table = table_of(self, false);
@@ -142,15 +149,28 @@ static icl_status start(icl_concepts *self)
         return icl_error_set(ICL_ENOMEM, "out of memory for a vocabulary of %zu tokens",
                              self->vocab_count);
     icl_parameters_get(parameters, table, rows);
-    const size_t count = self->row_count * self->width;
-    memcpy(self->vectors, rows, count * sizeof *rows);
-    for (size_t i = 0; i < count; i++) self->weights[i] = (double)rows[i];
+    start_with(self, rows);
     free(rows);
     return ICL_OK;
 }
 
+static icl_status start(icl_concepts *self, const float *vectors)
+{
+    if (vectors == NULL) return start_with_vocabulary(self);
+    start_with(self, vectors);
+    return ICL_OK;
+}
+
+static icl_status describe_readings(icl_concepts *self)
+{
+    const icl_concepts_shape *shape = &self->shape;
+    if (shape->batch_size > 0)
+        ICL_TRY(reading_init(&self->learning, self, shape->batch_size, shape->answer_max, true));
+    return reading_init(&self->scoring, self, 1, shape->concept_tokens, false);
+}
+
 icl_status icl_concepts_new(icl_concepts **out, icl_transformer *model,
-                            const icl_concepts_shape *shape)
+                            const icl_concepts_shape *shape, const float *vectors)
 {
     const icl_transformer_config *config = icl_transformer_get_config(model);
     const size_t rows = shape->concept_tokens * shape->group_count;
@@ -166,11 +186,8 @@ icl_status icl_concepts_new(icl_concepts **out, icl_transformer *model,
     self->width = config->width;
     self->vocab_count = config->vocab_count;
     icl_status status = allocate(self);
-    if (status == ICL_OK) status = start(self);
-    if (status == ICL_OK)
-        status = reading_init(&self->learning, self, shape->batch_size, shape->answer_max, true);
-    if (status == ICL_OK)
-        status = reading_init(&self->scoring, self, 1, shape->concept_tokens, false);
+    if (status == ICL_OK) status = start(self, vectors);
+    if (status == ICL_OK) status = describe_readings(self);
     if (status == ICL_OK)
         *out = self;
     else
@@ -257,6 +274,7 @@ icl_status icl_concepts_learn(double *out_loss_nats, icl_concepts *concepts,
 {
     icl_concepts *self = concepts;
     const size_t count = self->row_count * self->width;
+    assert(self->shape.batch_size > 0);
     for (size_t i = 0; i < self->shape.batch_size; i++) lay_out_lesson(self, i, &batch[i]);
     ICL_TRY(run(out_loss_nats, self, &self->learning));
     icl_graph_get_gradient(self->learning.graph, self->learning.concepts, self->gradient32);

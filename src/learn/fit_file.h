@@ -1,4 +1,4 @@
-/* select/fit_file.h - what `icl fit` writes and `select=METHOD(file=...)` reads: named arrays of
+/* learn/fit_file.h - what `icl fit` writes and `select=METHOD(file=...)` reads: named arrays of
  * numbers, and what they were made from.
  *
  *   const float *map = NULL;
@@ -10,8 +10,8 @@
  * the arrays' elements one after another as 32-bit little-endian floats, XXH3-128 of all that,
  * big-endian.
  */
-#ifndef ICL_SELECT_FIT_FILE_H
-#define ICL_SELECT_FIT_FILE_H
+#ifndef ICL_LEARN_FIT_FILE_H
+#define ICL_LEARN_FIT_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +43,11 @@ typedef struct icl_fit_measure {
     const char *name;
     double value;
 } icl_fit_measure;
+
+/* ICL_EINVAL where the file at `path` was fitted with another `what`, such as "language model",
+ * than there is here; the sentence names both. */
+icl_status icl_fit_file_check(const char *path, const char *what, const char *fitted,
+                              const char *here);
 
 /* An empty one. ICL_ENOMEM. */
 icl_status icl_fit_file_new(icl_fit_file **out, const icl_fit_origin *origin);

@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "learn/trainee.h"
 #include "math/logspace.h"
-#include "select/concept.h"
+#include "learn/concept.h"
 
 enum { CONCEPT = 3, GROUPS = 2, BATCH = 4, TEXT = 8, ANSWER = 2 };
 
@@ -42,7 +42,7 @@ static void open_world(world *w, bool tied)
     assert_ok(icl_transformer_new(&w->model, w->device, &config));
     assert_ok(icl_transformer_start(w->model, 7));
     scatter_weights(icl_transformer_parameters(w->model), 0.1);
-    assert_ok(icl_concepts_new(&w->concepts, w->model, &shape));
+    assert_ok(icl_concepts_new(&w->concepts, w->model, &shape, NULL));
 }
 
 static void close_world(world *w)
@@ -215,7 +215,7 @@ static void test_concept__refuses_more_concepts_than_tokens(void **state)
     icl_concepts *none = NULL;
     icl_concepts_shape wide = shape;
     wide.group_count = 30;
-    assert_int_equal(icl_concepts_new(&none, w.model, &wide), ICL_EINVAL);
+    assert_int_equal(icl_concepts_new(&none, w.model, &wide, NULL), ICL_EINVAL);
     assert_string_equal(icl_error_message(),
                         "30 x 3 concept tokens start as rows of the vocabulary, which has 64");
     assert_null(none);

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "select/fit_file.h"
+#include "learn/fit_file.h"
 
 static const icl_fit_origin origin = { .method = "epr",
                                        .options = "epr(k=8)",

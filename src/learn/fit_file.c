@@ -1,4 +1,4 @@
-#include "select/fit_file.h"
+#include "learn/fit_file.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -51,6 +51,14 @@ static const char *text_at(const icl_fit_origin *origin, size_t i)
 static icl_status no_memory(void)
 {
     return icl_error_set(ICL_ENOMEM, "out of memory for a fitted file");
+}
+
+icl_status icl_fit_file_check(const char *path, const char *what, const char *fitted,
+                              const char *here)
+{
+    if (strcmp(fitted, here) == 0) return ICL_OK;
+    return icl_error_set(ICL_EINVAL, "\"%s\" was fitted with %s \"%s\", not \"%s\"", path, what,
+                         fitted, here);
 }
 
 icl_status icl_fit_file_new(icl_fit_file **out, const icl_fit_origin *origin)
