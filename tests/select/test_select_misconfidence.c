@@ -61,86 +61,115 @@ static bool holds(const icl_selection *selection, size_t item)
     return found;
 }
 
-/* Ranks of misconfidence from above, within the class. */
-static size_t class_rank(const world *w, size_t item)
+/* Who stands at a place, in order of showing; rank 0 is shown last. */
+static size_t shown(const icl_selection *selection, size_t place)
 {
-    size_t above = 0;
-    for (size_t i = 0; i < POOL; i++)
-        above += w->labels[i] == w->labels[item] && w->misconfidence[i] > w->misconfidence[item];
-    return above;
+    return selection->indices[selection->k - 1 - place];
 }
 
-/* Two of four go in each round, so the end is the two most misconfident of each class; then nothing
- * changes and nothing more is asked. */
-static void test_select_misconfidence__ends_with_the_most_misconfident(void **state)
+/* Algorithm 1 by brute force: the first places take the highest of those outside. */
+static void refill(const world *w, size_t *set, size_t k, size_t replaced, bool same_class)
 {
-    (void)state;
-    world w;
-    setup_world(&w);
-    icl_selection selection = run(&w, "misconfidence(k=4, rounds=100)");
-    for (size_t i = 0; i < 4; i++) {
-        assert_true(class_rank(&w, selection.indices[i]) < 2);
-        assert_near(selection.scores[i], 0, 0);
+    bool free[POOL];
+    for (size_t i = 0; i < POOL; i++) free[i] = true;
+    for (size_t p = 0; p < k; p++) free[set[p]] = false;
+    for (size_t p = 0; p < replaced; p++) {
+        size_t best = POOL;
+        for (size_t i = 0; i < POOL; i++)
+            if (free[i] && (!same_class || w->labels[i] == w->labels[set[p]]) &&
+                (best == POOL || w->misconfidence[i] > w->misconfidence[best]))
+                best = i;
+        set[p] = best;
+        free[best] = false;
     }
-    assert_in_range(w.fake.calls, 2, 4);
-    assert_int_equal(w.fake.prompts, w.fake.calls * POOL);
-    icl_selection_deinit(&selection);
 }
 
-static void test_select_misconfidence__without_classes_the_best_of_all(void **state)
+static void check_rounds(world *w, size_t k, size_t replaced, bool same_class)
 {
-    (void)state;
-    world w;
-    setup_world(&w);
-    for (size_t i = 0; i < POOL; i++) w.misconfidence[i] = (double)(i % 2 * POOL + i);
-    icl_selection selection = run(&w, "misconfidence(k=4, rounds=100, same_class=false)");
-    for (size_t i = 0; i < 4; i++) assert_true(selection.indices[i] >= 17); /* 17 19 21 23 */
-    icl_selection_deinit(&selection);
-}
-
-/* One round with one replacement: the weakest demonstration goes, the strongest outsider comes. */
-static void test_select_misconfidence__a_round_replaces_as_many_as_asked(void **state)
-{
-    (void)state;
-    world w;
-    setup_world(&w);
-    const double spread[POOL] = { 0 };
-    double held[POOL];
-    memcpy(held, w.misconfidence, sizeof held);
-    memcpy(w.misconfidence, spread, sizeof spread); /* all equal: the random start stays */
-    icl_selection start = run(&w, "misconfidence(k=6, rounds=5)");
-    assert_int_equal(w.fake.calls, 1);
-    memcpy(w.misconfidence, held, sizeof held);
-    icl_selection after = run(&w, "misconfidence(k=6, rounds=1, replaced=1, same_class=false)");
-    size_t gone = POOL, weakest = start.indices[0], strongest = POOL;
-    for (size_t i = 0; i < 6; i++) {
-        if (!holds(&after, start.indices[i])) gone = start.indices[i];
-        if (held[start.indices[i]] < held[weakest]) weakest = start.indices[i];
+    icl_selection start =
+        run(w, k == 6 ? "misconfidence(k=6,rounds=0)" : "misconfidence(k=4,rounds=0)");
+    assert_int_equal(w->fake.calls, 0);
+    size_t set[8];
+    for (size_t p = 0; p < k; p++) set[p] = shown(&start, p);
+    for (size_t rounds = 1; rounds <= 3; rounds++) {
+        char call[128];
+        snprintf(call, sizeof call, "misconfidence(k=%zu,rounds=%zu,replaced=%zu,same_class=%s)", k,
+                 rounds, replaced, same_class ? "true" : "false");
+        refill(w, set, k, replaced, same_class);
+        icl_selection got = run(w, call);
+        for (size_t p = 0; p < k; p++) {
+            assert_int_equal(shown(&got, p), set[p]);
+            assert_near(got.scores[p], 0, 0);
+        }
+        assert_int_equal(w->fake.prompts, rounds * (POOL - k));
+        icl_selection_deinit(&got);
     }
-    for (size_t i = 0; i < POOL; i++)
-        if (!holds(&start, i) && (strongest == POOL || held[i] > held[strongest])) strongest = i;
-    assert_int_equal(gone, weakest);
-    assert_true(holds(&after, strongest));
-    for (size_t i = 0; i < 6; i++) /* in the place of whom it replaced */
-        assert_int_equal(after.indices[i],
-                         start.indices[i] == weakest ? strongest : start.indices[i]);
-    icl_selection_deinit(&after);
     icl_selection_deinit(&start);
 }
 
-/* psi: 2 of an answer that is wrong, 1 at a tie, below where it is right. */
-static void test_select_misconfidence__a_tie_is_between_right_and_wrong(void **state)
+static void test_select_misconfidence__first_places_take_the_most_misconfident(void **state)
 {
+    (void)state;
     world w;
     setup_world(&w);
-    for (size_t i = 0; i < POOL; i++) w.misconfidence[i] = i < 4 ? 0 : -1e-9;
-    icl_selection tied = run(&w, "misconfidence(k=4, rounds=100)");
-    for (size_t i = 0; i < 4; i++) assert_in_range(tied.indices[i], 0, 3);
-    for (size_t i = 20; i < POOL; i++) w.misconfidence[i] = log(2);
-    icl_selection wrong = run(&w, "misconfidence(k=4, rounds=100)");
-    for (size_t i = 0; i < 4; i++) assert_in_range(wrong.indices[i], 20, POOL - 1);
-    icl_selection_deinit(&wrong);
+    check_rounds(&w, 4, 2, false);
+    check_rounds(&w, 6, 1, false);
+    check_rounds(&w, 6, 6, false);
+}
+
+static void test_select_misconfidence__labels_can_stay_as_they_are(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    check_rounds(&w, 4, 2, true);
+    check_rounds(&w, 6, 3, true);
+}
+
+/* One round and half of the set where nothing else is said; more than k is k. */
+static void test_select_misconfidence__half_stays_random(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    icl_selection start = run(&w, "misconfidence(k=6,rounds=0)");
+    icl_selection half = run(&w, "misconfidence(k=6)");
+    icl_selection all = run(&w, "misconfidence(k=6,replaced=100)");
+    for (size_t p = 0; p < 6; p++) {
+        assert_int_equal(shown(&half, p) == shown(&start, p), p >= 3);
+        assert_false(holds(&start, shown(&all, p)));
+    }
+    icl_selection_deinit(&all);
+    icl_selection_deinit(&half);
+    icl_selection_deinit(&start);
+}
+
+/* All of the pool is shown: nobody is left to ask. */
+static void test_select_misconfidence__a_whole_pool_asks_nothing(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    icl_selection all = run(&w, "misconfidence(k=24)");
+    assert_int_equal(w.fake.calls, 0);
+    for (size_t i = 0; i < POOL; i++) assert_true(holds(&all, i));
+    icl_selection_deinit(&all);
+}
+
+/* psi: above 1 where the answer is wrong, 1 at a tie, below where it is right. */
+static void test_select_misconfidence__a_tie_is_between_right_and_wrong(void **state)
+{
+    (void)state;
+    world w;
+    setup_world(&w);
+    for (size_t i = 0; i < POOL; i++) w.misconfidence[i] = i < 8 ? log(2) : i < 16 ? 0 : -1e-9;
+    icl_selection six = run(&w, "misconfidence(k=6,replaced=6)");
+    for (size_t i = 0; i < 6; i++) assert_in_range(six.indices[i], 0, 15);
+    for (size_t i = 0; i < 8; i++) w.misconfidence[i] = -1;
+    icl_selection tied = run(&w, "misconfidence(k=4,replaced=4)");
+    for (size_t i = 0; i < 4; i++) assert_in_range(tied.indices[i], 8, 15);
     icl_selection_deinit(&tied);
+    icl_selection_deinit(&six);
 }
 
 /* log P of all labels higher or lower by the same, as normalising over labels does. */
@@ -157,7 +186,7 @@ static void test_select_misconfidence__normalising_changes_nothing(void **state)
     icl_selection_deinit(&plain);
 }
 
-/* One label in all: nothing can be wrong, the random start stays. */
+/* One label in all: nothing can be wrong, all are equal. */
 static void test_select_misconfidence__one_label_is_no_error(void **state)
 {
     (void)state;
@@ -172,9 +201,10 @@ static void test_select_misconfidence__one_label_is_no_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_select_misconfidence__ends_with_the_most_misconfident),
-        cmocka_unit_test(test_select_misconfidence__without_classes_the_best_of_all),
-        cmocka_unit_test(test_select_misconfidence__a_round_replaces_as_many_as_asked),
+        cmocka_unit_test(test_select_misconfidence__first_places_take_the_most_misconfident),
+        cmocka_unit_test(test_select_misconfidence__labels_can_stay_as_they_are),
+        cmocka_unit_test(test_select_misconfidence__half_stays_random),
+        cmocka_unit_test(test_select_misconfidence__a_whole_pool_asks_nothing),
         cmocka_unit_test(test_select_misconfidence__a_tie_is_between_right_and_wrong),
         cmocka_unit_test(test_select_misconfidence__normalising_changes_nothing),
         cmocka_unit_test(test_select_misconfidence__one_label_is_no_error),
