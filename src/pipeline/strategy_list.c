@@ -106,7 +106,9 @@ static icl_status add_line(icl_strategy_list *list, const char *bytes, size_t le
 
 static icl_status parse(icl_strategy_list *list, const char *text, const char *name)
 {
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
     size_t number = 1;
+    if (strncmp(text, byte_order_mark, 3) == 0) text += 3;
     for (const char *at = text; *at != '\0'; number++) {
         const size_t length = strcspn(at, "\n");
         const icl_status status = add_line(list, at, length);

@@ -49,6 +49,7 @@ static void test_strategy_list__lines_and_comments(void **state)
     (void)state;
     EXPECT("# first\n\n  select=bm25(k=4)  # cheap\r\nselect=random(k=0)\n\t# last",
            "select=bm25(k=4)", "select=random(k=0)");
+    EXPECT("\xEF\xBB\xBFselect=knn\r\n", "select=knn(k=8)");
     EXPECT("select=epr(k=0,file=\"a #{b|c}\")", "select=epr(k=0,file=\"a #{b|c}\")");
     EXPECT("select=epr(k=0,file=a#b)", "select=epr(k=0,file=\"a#b\")");
 }
