@@ -86,6 +86,16 @@ static icl_status build_graph(scorer *self)
     return icl_graph_finish(graph, true);
 }
 
+/* The loss is computed with the scores, also before anything is learned: it needs places to read.
+ * The best candidate is the first of each list. */
+static void set_targets(scorer *self)
+{
+    static const int32_t first[ITEMS_AT_ONCE];
+    static const float nothing[ITEMS_AT_ONCE];
+    icl_graph_set_ids(self->graph, self->targets, first);
+    icl_graph_set(self->graph, self->weights, nothing);
+}
+
 static icl_status new_optimizer(scorer *self, size_t step_count)
 {
     icl_optimizer_options options = icl_optimizer_options_default();
@@ -106,6 +116,7 @@ static icl_status open_scorer(scorer *self, size_t step_count)
     ICL_TRY(icl_parameters_new(&self->parameters, self->device));
     ICL_TRY(add_parameters(self, self->input->seed));
     ICL_TRY(build_graph(self));
+    set_targets(self);
     return step_count > 0 ? new_optimizer(self, step_count) : ICL_OK;
 }
 
@@ -134,7 +145,6 @@ static void draw_rows(scorer *self, size_t list, size_t item, icl_rng *rng)
 
 static icl_status learn_step(scorer *self, const size_t *items, icl_rng *rng)
 {
-    static const int32_t first[ITEMS_AT_ONCE];
     float weights[ITEMS_AT_ONCE];
     icl_optimizer_report report;
     for (size_t i = 0; i < ITEMS_AT_ONCE; i++) {
@@ -142,7 +152,6 @@ static icl_status learn_step(scorer *self, const size_t *items, icl_rng *rng)
         weights[i] = icl_feedback_tells(self->feedback, items[i]) ? 1 : 0;
     }
     icl_graph_set(self->graph, self->features, self->rows);
-    icl_graph_set_ids(self->graph, self->targets, first);
     icl_graph_set(self->graph, self->weights, weights);
     ICL_TRY(icl_graph_run(self->graph));
     return icl_optimizer_step(self->optimizer, 1, &report);

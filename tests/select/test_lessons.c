@@ -238,6 +238,22 @@ static void test_lessons__a_reward_model_finds_what_helps(void **state)
     icl_feedback_deinit(&feedback);
 }
 
+static void test_lessons__a_reward_model_judges_before_it_learned(void **state)
+{
+    const lesson_world *world = *state;
+    icl_select_input input = world->input;
+    fake_asker fake;
+    fake_asker_serve(&fake, &input, by_label, NULL);
+    icl_feedback feedback = { 0 };
+    const icl_feedback_options options = { .width = POOL - 1 };
+    assert_int_equal(icl_feedback_ask(&feedback, &world->fit, &input, &options), ICL_OK);
+    double rewards[POOL * (POOL - 1)];
+    const icl_reward_settings settings = { .list_length = 6 };
+    assert_int_equal(icl_reward_scores(rewards, &world->fit, &input, &feedback, &settings), ICL_OK);
+    for (size_t i = 0; i < POOL * (POOL - 1); i++) assert_true(isfinite(rewards[i]));
+    icl_feedback_deinit(&feedback);
+}
+
 /* Scores of sets are linear in the cosines, so a change of one score moves its set alone. */
 static void test_lessons__set_losses_have_the_gradient_of_differences(void **state)
 {
@@ -281,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_lessons__every_ordered_choice_is_as_likely),
         cmocka_unit_test(test_lessons__places_of_a_list_are_found_again),
         cmocka_unit_test(test_lessons__a_reward_model_finds_what_helps),
+        cmocka_unit_test(test_lessons__a_reward_model_judges_before_it_learned),
         cmocka_unit_test(test_lessons__set_losses_have_the_gradient_of_differences),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
