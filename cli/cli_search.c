@@ -32,7 +32,7 @@ static const arg_spec specs[] = {
       .offset = offsetof(search_arguments, validation),
       .value = "N",
       .minimum = 2,
-      .help = "queries drawn from the training file (half of it, 1000 at most)" },
+      .help = "queries drawn from the training file (all or half of it, 1000 at most)" },
     { .name = "out",
       .kind = ARG_TEXT,
       .offset = offsetof(search_arguments, folder.out),
@@ -50,8 +50,9 @@ static const arg_spec specs[] = {
 };
 
 static const char details[] =
-    "Queries are drawn from the training file, the rest of it is the pool; the test\n"
-    "file is never opened. All strategies are asked a few queries, those that are\n"
+    "Queries are drawn from the training file and asked with all its other examples\n"
+    "as pool; the test file is never opened. All strategies are asked a few queries, those that "
+    "are\n"
     "behind are dropped, the others are asked more, until one is left, the queries\n"
     "are used up or the budget is. The last line is the strategy for icl run\n"
     "--strategy.\n"

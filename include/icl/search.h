@@ -9,10 +9,13 @@
  *   if (status == ICL_OK) puts(icl_search_candidate_at(search, 0).strategy);
  *   icl_search_free(search);
  *
- * Queries are drawn from the training file, stratified by label; what is left of it is the pool.
- * The test file is never opened. Strategies are halved in rounds: each round asks all that remain
- * about the same, growing number of queries as one batch, so that they share the trie, and drops
- * those that are behind.
+ * Queries are drawn from the training file, stratified by label; each is asked with all other
+ * examples as its pool, so that demonstrations are chosen among as many as a run will have. A
+ * strategy that fits something to the labels of its pool (questions to the model to choose or order
+ * demonstrations, a trained method, labelled anchors, a calibration on labelled items) is given a
+ * pool apart from the queries. The test file is never opened. Strategies are halved in rounds: each
+ * round asks all that remain about the same, growing number of queries as one batch, so that they
+ * share the trie, and drops those that are behind.
  */
 #ifndef ICL_SEARCH_H
 #define ICL_SEARCH_H
@@ -30,14 +33,16 @@
 extern "C" {
 #endif
 
-/** Half of the training file, this many at most, are queries. */
+/** This many at most are queries. */
 #define ICL_SEARCH_VALIDATION_MAX 1000
 
 /** What is searched; see icl_search_options_default(). */
 typedef struct icl_search_options {
     const char *space_path; /**< a strategy a line, {a|b} are alternatives; NULL: built in */
     uint64_t budget_tokens; /**< of the trie; never exceeded */
-    size_t validation_max;  /**< queries; 0: half of the data, ICL_SEARCH_VALIDATION_MAX at most */
+    /** Queries; 0: all of the data, half of it where a strategy fits its pool, at most
+     *  ICL_SEARCH_VALIDATION_MAX. */
+    size_t validation_max;
     /** Task, seed and how prompts are made; strategy, limit, data and zero_shot are not looked at.
      */
     icl_run_options run;
@@ -79,13 +84,14 @@ typedef struct icl_search_progress {
 /**
  * Runs the rounds.
  *
- * - A round may spend an equal share of what is left of the budget, one share for each halving to
- *   come; it takes as many queries as that buys, always at least half as many more as the round
- *   before where the budget allows it at all.
+ * - The first round may spend a third of the budget, since few queries drop good strategies by
+ *   chance; a later one an equal share of what is left, one for each halving to come. A round takes
+ *   as many queries as that buys, always at least half as many more as the round before where the
+ *   budget allows it at all.
  * - After a round the metric's paired bootstrap over its queries says how likely each strategy is
- *   better than the leader. Behind, and dropped, are those less likely than 1 in 100, and, while
- *   there are more than two, those of the worse half less likely than 1 in 5. Of equal strategies
- *   the earlier in the space leads.
+ *   better than the leader. Behind, and dropped, are those less likely than 1 in 50, and, while
+ *   there are more than two, those of the worse half less likely than 35 in 100. Of equal
+ *   strategies the earlier in the space leads.
  * - It ends when one strategy remains, all queries are used, or the budget buys less than an eighth
  *   as many again.
  * - A strategy that cannot run on this data, or that in the first round asks for more than its
@@ -147,8 +153,9 @@ typedef struct icl_search_summary {
     const char *model_identity; /**< hash of the file */
     icl_metric metric;          /**< strategies are compared by */
     uint64_t seed;
-    size_t train_count;      /**< labelled examples: queries and pool */
-    size_t pool_count;       /**< demonstrations are chosen among these */
+    size_t train_count;      /**< labelled examples */
+    size_t pool_count;       /**< a query's demonstrations are chosen among these: all but it */
+    size_t pool_apart_count; /**< the same for strategies that fit their pool; 0: there is none */
     size_t validation_count; /**< queries drawn */
     size_t label_count;
     const char *const *unseen; /**< [unseen_count] labels that no query of the last round has */

@@ -6,10 +6,24 @@
 
 #include "base/error.h"
 #include "pipeline/search_state.h"
+#include "pipeline/strategy.h"
 
 icl_search_options icl_search_options_default(void)
 {
     return (icl_search_options){ .budget_tokens = 1000000, .run = icl_run_options_default() };
+}
+
+static icl_status read_line(search_candidate *candidate, const char *line)
+{
+    icl_strategy strategy;
+    ICL_TRY(icl_strategy_parse(&strategy, line));
+    candidate->fits_pool = icl_strategy_fits_pool(&strategy);
+    icl_strategy_deinit(&strategy);
+    ICL_TRY(icl_strategy_brief(&candidate->brief, line));
+    candidate->figures = (icl_search_candidate){
+        .strategy = line, .brief = candidate->brief, .fate = ICL_SEARCH_REMAINS, .reason = ""
+    };
+    return ICL_OK;
 }
 
 static icl_status make_candidates(icl_search *search)
@@ -19,19 +33,26 @@ static icl_status make_candidates(icl_search *search)
     search->ranking = calloc(count, sizeof *search->ranking);
     if (search->candidates == NULL || search->ranking == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu strategies", count);
-    for (size_t c = 0; c < count; c++) {
+    for (size_t c = 0; c < count; c++)
+        ICL_TRY(read_line(&search->candidates[c], search->space.lines[c]));
+    icl_search_rank(search);
+    return ICL_OK;
+}
+
+static icl_status draw_queries(icl_search *search)
+{
+    bool some_fit_pool = false;
+    for (size_t c = 0; c < search->space.count; c++)
+        some_fit_pool |= search->candidates[c].fits_pool;
+    ICL_TRY(icl_search_split(search, some_fit_pool));
+    for (size_t c = 0; c < search->space.count; c++) {
         search_candidate *candidate = &search->candidates[c];
-        ICL_TRY(icl_strategy_brief(&candidate->brief, search->space.lines[c]));
-        candidate->figures = (icl_search_candidate){ .strategy = search->space.lines[c],
-                                                     .brief = candidate->brief,
-                                                     .fate = ICL_SEARCH_REMAINS,
-                                                     .reason = "" };
         candidate->predicted =
             calloc(search->summary.validation_count, sizeof *candidate->predicted);
         if (candidate->predicted == NULL)
-            return icl_error_set(ICL_ENOMEM, "out of memory for %zu strategies", count);
+            return icl_error_set(ICL_ENOMEM, "out of memory for %zu strategies",
+                                 search->space.count);
     }
-    icl_search_rank(search);
     return ICL_OK;
 }
 
@@ -57,8 +78,8 @@ static icl_status prepare(icl_search *search)
                                                    "the built-in space"));
     ICL_TRY(icl_task_load_train(&search->data, search->options.run.task));
     begin_summary(search);
-    ICL_TRY(icl_search_split(search));
-    return make_candidates(search);
+    ICL_TRY(make_candidates(search));
+    return draw_queries(search);
 }
 
 icl_status icl_search_new(icl_search **out, icl_engine *engine, const icl_search_options *options)
@@ -93,8 +114,8 @@ void icl_search_free(icl_search *search)
     free(search->rounds);
     free(search->gold);
     free(search->unseen);
-    icl_dataset_close(search->split.train);
-    icl_dataset_close(search->split.test);
+    icl_dataset_close(search->apart.train);
+    icl_dataset_close(search->all.test);
     icl_task_data_deinit(&search->data);
     icl_strategy_list_deinit(&search->space);
     free(search);

@@ -12,7 +12,7 @@
 
 /* Less likely better than the leader than this, a strategy is behind: wherever it stands, and in
  * the worse half of its round. */
-static const double behind_anywhere = 0.01, behind_in_worse_half = 0.2;
+static const double behind_anywhere = 0.02, behind_in_worse_half = 0.35;
 
 bool icl_search_is_in(const search_candidate *candidate)
 {

@@ -58,7 +58,7 @@ static icl_status build_run(icl_search *search, search_candidate *candidate, siz
     candidate->run = NULL;
     icl_run_options options = search->options.run;
     options.strategy = candidate->figures.strategy;
-    options.data = &search->split;
+    options.data = candidate->fits_pool ? &search->apart : &search->all;
     options.limit = query_count;
     options.zero_shot = false;
     icl_engine_set_bound(search->engine, icl_engine_spent(search->engine) + allowance);
@@ -275,7 +275,9 @@ static icl_status size_first_round(size_t *out_count, uint64_t *out_tokens, icl_
 {
     const size_t most = search->summary.validation_count;
     const size_t least = most < ICL_SEARCH_FIRST_QUERIES ? most : ICL_SEARCH_FIRST_QUERIES;
-    const uint64_t share = search->options.budget_tokens / halvings(search->space.count);
+    const uint64_t rounds = halvings(search->space.count);
+    const uint64_t share = search->options.budget_tokens /
+                           (rounds < ICL_SEARCH_FIRST_SHARE ? rounds : ICL_SEARCH_FIRST_SHARE);
     uint64_t tokens;
     ICL_TRY(build_runs(search, least, share));
     ICL_TRY(price_all(&tokens, search));

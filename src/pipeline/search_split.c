@@ -20,21 +20,25 @@ static int compare_places(const void *left, const void *right)
     return a->label < b->label ? -1 : a->label > b->label;
 }
 
-/* How many of the `count` examples of a label become queries: its share, and one for the pool and
- * one for the queries wherever there are two. */
-static size_t share_of(size_t count, size_t queries, size_t all)
+/* How many of the `count` examples of a label become queries: its share, and one wherever another
+ * is left to show. A pool apart from the queries keeps one. */
+static size_t share_of(size_t count, size_t queries, size_t all, bool pool_apart)
 {
     const size_t share = (2 * count * queries + all) / (2 * all);
-    if (share >= count) return count > 0 ? count - 1 : 0;
-    return share == 0 && count > 1 ? 1 : share;
+    if (count < 2) return 0;
+    if (share >= count) return pool_apart ? count - 1 : count;
+    return share == 0 ? 1 : share;
 }
 
-static size_t wanted_queries(const icl_search *search, size_t all)
+static size_t wanted_queries(const icl_search *search, size_t all, bool pool_apart)
 {
+    const size_t most = pool_apart ? all - 1 : all;
     size_t wanted = search->options.validation_max;
-    if (wanted == 0)
-        wanted = all / 2 < ICL_SEARCH_VALIDATION_MAX ? all / 2 : ICL_SEARCH_VALIDATION_MAX;
-    return wanted < all ? wanted : all - 1;
+    if (wanted == 0) {
+        wanted = pool_apart ? all / 2 : all;
+        if (wanted > ICL_SEARCH_VALIDATION_MAX) wanted = ICL_SEARCH_VALIDATION_MAX;
+    }
+    return wanted < most ? wanted : most;
 }
 
 typedef struct splitting {
@@ -73,17 +77,18 @@ static icl_status splitting_init(splitting *out, const icl_dataset *all, size_t 
     return ICL_OK;
 }
 
-static void draw_queries(splitting *self, const icl_search *search)
+static void draw_queries(splitting *self, const icl_search *search, bool pool_apart)
 {
     const icl_dataset *all = search->data.train;
-    const size_t count = icl_dataset_count(all), wanted = wanted_queries(search, count);
+    const size_t count = icl_dataset_count(all);
+    const size_t wanted = wanted_queries(search, count, pool_apart);
     icl_rng rng =
         icl_rng_new(search->options.run.seed,
                     icl_task_text(search->options.run.task, ICL_TASK_NAME), NULL, "search-split");
     icl_rng_shuffle(&rng, self->shuffled, count);
     for (size_t i = 0; i < count; i++) {
         const size_t item = self->shuffled[i], label = icl_example_label(icl_dataset_at(all, item));
-        const size_t share = share_of(self->counts[label], wanted, count);
+        const size_t share = share_of(self->counts[label], wanted, count, pool_apart);
         if (self->taken[label] == share) continue;
         self->labels_drawn += self->taken[label] == 0;
         self->queries[self->query_count++] =
@@ -92,7 +97,7 @@ static void draw_queries(splitting *self, const icl_search *search)
     qsort(self->queries, self->query_count, sizeof *self->queries, compare_places);
 }
 
-/* The pool keeps the order of the file. */
+/* A pool apart keeps the order of the file. */
 static void arrange(splitting *self, size_t count)
 {
     memset(self->shuffled, 0, count * sizeof *self->shuffled); /* from here on: is a query */
@@ -105,39 +110,45 @@ static void arrange(splitting *self, size_t count)
         if (self->shuffled[i] == 0) self->items[at++] = i;
 }
 
-static icl_status keep(icl_search *search, const splitting *self, size_t label_count)
+static icl_status keep(icl_search *search, const splitting *self, size_t label_count,
+                       bool pool_apart)
 {
-    const size_t pool_count = icl_dataset_count(search->data.train) - self->query_count;
+    const icl_dataset *all = search->data.train;
+    const size_t apart_count = icl_dataset_count(all) - self->query_count;
     search->gold = calloc(self->query_count, sizeof *search->gold);
     search->unseen = calloc(label_count + 1, sizeof *search->unseen);
     if (search->gold == NULL || search->unseen == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu queries", self->query_count);
     for (size_t q = 0; q < self->query_count; q++)
         search->gold[q] = (uint32_t)self->queries[q].label;
-    search->split.verbalizer = search->data.verbalizer;
-    ICL_TRY(icl_dataset_subset(&search->split.test, search->data.train, self->items,
-                               self->query_count));
+    search->all =
+        (icl_task_data){ .train = search->data.train, .verbalizer = search->data.verbalizer };
+    ICL_TRY(icl_dataset_subset(&search->all.test, all, self->items, self->query_count));
     search->summary.validation_count = self->query_count;
-    search->summary.pool_count = pool_count;
-    return icl_dataset_subset(&search->split.train, search->data.train,
-                              self->items + self->query_count, pool_count);
+    search->summary.pool_count = icl_dataset_count(all) - 1;
+    if (!pool_apart) return ICL_OK;
+    search->apart = search->all;
+    search->apart.train = NULL;
+    search->summary.pool_apart_count = apart_count;
+    return icl_dataset_subset(&search->apart.train, all, self->items + self->query_count,
+                              apart_count);
 }
 
-icl_status icl_search_split(icl_search *search)
+icl_status icl_search_split(icl_search *search, bool some_fit_pool)
 {
     const icl_dataset *all = search->data.train;
     const size_t count = icl_dataset_count(all);
     const size_t labels = icl_label_space_count(icl_verbalizer_labels(search->data.verbalizer));
     splitting split;
     icl_status status = splitting_init(&split, all, labels);
-    if (status == ICL_OK) draw_queries(&split, search);
+    if (status == ICL_OK) draw_queries(&split, search, some_fit_pool);
     if (status == ICL_OK && split.labels_drawn < 2)
         status = icl_error_set(ICL_EINVAL,
                                "%s: a search takes at least two labels with two examples each, one "
                                "to ask and one to show; %zu of %zu labels have them",
                                icl_dataset_name(all), split.labels_drawn, labels);
     if (status == ICL_OK) arrange(&split, count);
-    if (status == ICL_OK) status = keep(search, &split, labels);
+    if (status == ICL_OK) status = keep(search, &split, labels, some_fit_pool);
     splitting_deinit(&split);
     search->summary.train_count = count;
     search->summary.label_count = labels;

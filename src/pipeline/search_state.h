@@ -11,12 +11,14 @@
 enum {
     ICL_SEARCH_RESAMPLES = 2000,
     ICL_SEARCH_FIRST_QUERIES = 8, /* of the first round, at least, where there are so many */
-    ICL_SEARCH_LEAST_GROWTH = 8,  /* a round that adds less than this part is not worth it */
+    ICL_SEARCH_FIRST_SHARE = 3, /* it may take this part of the budget: few queries drop the best */
+    ICL_SEARCH_LEAST_GROWTH = 8, /* a round that adds less than this part is not worth it */
 };
 
 typedef struct search_candidate {
     icl_search_candidate figures;
     char *brief;
+    bool fits_pool; /* icl_strategy_fits_pool */
     icl_text reason;
     uint32_t *predicted; /* [figures.query_count] of the last round */
     double *resampled;   /* [ICL_SEARCH_RESAMPLES] the metric, or the difference to the leader */
@@ -28,7 +30,8 @@ struct icl_search {
     icl_search_options options;
     icl_strategy_list space;
     icl_task_data data;  /* the whole training file */
-    icl_task_data split; /* train: pool, test: queries in their order, verbalizer: data's */
+    icl_task_data all;   /* train: data's, test: queries in their order, verbalizer: data's */
+    icl_task_data apart; /* the same, train: without the queries; NULL: no strategy fits its pool */
     uint32_t *gold;      /* [validation_count] */
     search_candidate *candidates; /* [space.count] in the order of the space */
     size_t *ranking;              /* [space.count] */
@@ -41,9 +44,9 @@ struct icl_search {
 /* search_space.c: the built-in space, cheap strategies first. */
 extern const char icl_search_default_space[];
 
-/* search_split.c: pool and queries. Every beginning of the queries holds the labels in about the
- * shares of the whole. */
-icl_status icl_search_split(icl_search *search);
+/* search_split.c: queries and, where some strategy fits its pool, a pool apart from them. Every
+ * beginning of the queries holds the labels in about the shares of the whole. */
+icl_status icl_search_split(icl_search *search, bool some_fit_pool);
 /* Names the labels that none of the first so many queries has. */
 void icl_search_note_unseen(icl_search *search, size_t query_count);
 

@@ -146,6 +146,15 @@ void icl_strategy_deinit(icl_strategy *strategy)
     memset(strategy, 0, sizeof *strategy);
 }
 
+bool icl_strategy_fits_pool(const icl_strategy *strategy)
+{
+    const unsigned asks =
+        ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION | ICL_NEEDS_TRAINING | ICL_NEEDS_GRADIENTS;
+    return ((strategy->select->card.needs | strategy->order->card.needs) & asks) != 0 ||
+           (strategy->score->card.needs & ICL_NEEDS_LABELS) != 0 ||
+           (strategy->calibrate->card.needs & ICL_NEEDS_VALIDATION) != 0;
+}
+
 typedef void options_format(icl_text *out, const icl_options *options);
 
 static void format_stages(icl_text *out, const icl_strategy *strategy, options_format *format)

@@ -7,6 +7,8 @@
 #ifndef ICL_PIPELINE_STRATEGY_H
 #define ICL_PIPELINE_STRATEGY_H
 
+#include <stdbool.h>
+
 #include <icl/run.h>
 
 #include "base/card.h"
@@ -39,6 +41,11 @@ void icl_strategy_deinit(icl_strategy *strategy);
 
 /* "select=knn(k=8,metric=cosine) order=... score=... calibrate=...", every option spelled out. */
 void icl_strategy_format(icl_text *out, const icl_strategy *strategy);
+
+/* Whether the strategy fits anything to the labels of the pool, beyond showing them: demonstrations
+ * or an order by questions to the model, a trained method, anchors, a calibration on labelled
+ * items. No item of its pool is then a fair query for it. */
+bool icl_strategy_fits_pool(const icl_strategy *strategy);
 
 /* Cards of a stage, in registry order. */
 const icl_card *const *icl_stage_cards(icl_stage stage, size_t *out_count);

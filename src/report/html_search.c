@@ -172,7 +172,9 @@ static void append_facts(icl_text *out, const icl_search_summary *summary)
     icl_html_fact_count(out, "Strategies", summary->candidate_count);
     icl_html_fact_count(out, "Training examples", summary->train_count);
     icl_html_fact_count(out, "Queries drawn", summary->validation_count);
-    icl_html_fact_count(out, "Pool", summary->pool_count);
+    icl_html_fact_count(out, "Pool of a query", summary->pool_count);
+    if (summary->pool_apart_count > 0)
+        icl_html_fact_count(out, "Pool of what is fitted to its labels", summary->pool_apart_count);
     icl_html_fact_count(out, "Labels", summary->label_count);
     icl_html_fact_printf(out, "Seed", "%" PRIu64, summary->seed);
     icl_text_append_string(out,

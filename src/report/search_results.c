@@ -112,14 +112,20 @@ icl_status icl_report_search_lines(char **out_text, const icl_search *search, si
     return take(out_text, &text);
 }
 
+static void append_pool(icl_text *out, const icl_search_summary *summary)
+{
+    icl_text_printf(out, "pool of %zu", summary->pool_count);
+    if (summary->pool_apart_count > 0)
+        icl_text_printf(out, " (%zu for what is fitted to its labels)", summary->pool_apart_count);
+}
+
 static void append_data(icl_text *out, const icl_search_summary *summary)
 {
     icl_text_printf(out, "task           %s\nmodel          %s\n", summary->task, summary->model);
-    icl_text_printf(out,
-                    "data           %zu queries drawn from %zu training examples, pool of %zu, "
-                    "%zu labels, seed %" PRIu64 "\n\n",
-                    summary->validation_count, summary->train_count, summary->pool_count,
-                    summary->label_count, summary->seed);
+    icl_text_printf(out, "data           %zu queries drawn from %zu training examples, ",
+                    summary->validation_count, summary->train_count);
+    append_pool(out, summary);
+    icl_text_printf(out, ", %zu labels, seed %" PRIu64 "\n\n", summary->label_count, summary->seed);
 }
 
 static void append_rounds(icl_text *out, const icl_search *search)
@@ -226,10 +232,11 @@ static void append_markdown_row(icl_text *out, size_t rank, const icl_search_can
 static void append_markdown_facts(icl_text *out, const icl_search *search)
 {
     const icl_search_summary *summary = icl_search_get_summary(search);
+    icl_text_printf(out, "\n- Data: %zu queries drawn from %zu training examples, ",
+                    summary->validation_count, summary->train_count);
+    append_pool(out, summary);
     icl_text_printf(out,
-                    "\n- Data: %zu queries drawn from %zu training examples, pool of %zu, %zu "
-                    "labels; seed %" PRIu64 ". The test file was not opened.\n- Rounds: ",
-                    summary->validation_count, summary->train_count, summary->pool_count,
+                    ", %zu labels; seed %" PRIu64 ". The test file was not opened.\n- Rounds: ",
                     summary->label_count, summary->seed);
     append_rounds(out, search);
     icl_text_printf(out, ".\n- Tokens: %" PRIu64 " of a budget of %" PRIu64 ".\n- Twice as much: ",
@@ -305,6 +312,7 @@ static void set_counts(json_t *object, const icl_search_summary *summary)
     } counts[] = { { "seed", summary->seed },
                    { "train", summary->train_count },
                    { "pool", summary->pool_count },
+                   { "pool_apart", summary->pool_apart_count },
                    { "validation", summary->validation_count },
                    { "labels", summary->label_count },
                    { "budget_tokens", summary->budget_tokens },

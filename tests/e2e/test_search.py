@@ -40,7 +40,7 @@ class Search(OwnData):
         table = done.stdout.decode()
         best = [line for line in table.splitlines() if line.startswith("best ")][0][4:].strip()
         self.assertIn("bm25", best)
-        for part in ("61 queries drawn from 120 training examples, pool of 59, 7 labels",
+        for part in ("120 queries drawn from 120 training examples, pool of 119, 7 labels",
                      "of a budget of 9000", "twice as much", "leaderboard.md", "95 % interval"):
             self.assertIn(part, table)
         # Where no terminal is, every round says what it will cost and who leads.
@@ -68,7 +68,8 @@ class Search(OwnData):
             low, high = row["difference_ci95"]
             self.assertLessEqual(low, row["difference"])
             self.assertLessEqual(row["difference"], high)
-            self.assertLessEqual(row["better"], 0.5 + 1e-9)
+            if row["difference"] < 0: # resamples of a tie lean either way
+                self.assertLess(row["better"], 0.5)
         written = json.loads(self.read("a/search.json"))
         self.assertEqual(written, {k: v for k, v in found.items() if k != "meter"})
         self.search("--budget", BUDGET, "--out", "b")
@@ -92,10 +93,10 @@ class Search(OwnData):
         self.assertIn('"Greeting"', self.read("icl-out/search-own/leaderboard.md").decode())
 
     def test_what_cannot_run_is_left_out_by_name(self):
-        self.write("space", SPACE + "select=bm25(k=70)\n")
+        self.write("space", SPACE + "select=bm25(k=170)\n")
         found = self.search("--budget", BUDGET)
         self.assertEqual(found["leaderboard"][-1]["fate"], "left out")
-        self.assertIn("70", found["leaderboard"][-1]["reason"])
+        self.assertIn("170", found["leaderboard"][-1]["reason"])
 
     def test_refuses_in_one_sentence_and_leaves_nothing(self):
         one = self.write("one.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", "label": "x"}\n')
