@@ -132,7 +132,8 @@ static const icl_option options[] = {
 
 const icl_select_method icl_select_mdl = {
     .card = { .name = method_name,
-              .summary = "The ordered subset of near items under which the label is surest.",
+              .summary = "The ordered subset of near items under which the label is surest, by the "
+                         "label's own probability; OpenICL takes the mean over query and label.",
               .paper = "Wu et al. 2023, \"Self-Adaptive In-Context Learning: An Information "
                        "Compression Perspective\"",
               .cost = "window prompts per query, all labels scored; a sentence vector each",
