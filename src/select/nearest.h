@@ -15,7 +15,7 @@ icl_status icl_select_nearest(icl_selection *out, const icl_select_input *input,
 icl_status icl_select_neighbours(icl_selection *out, const icl_select_input *input, size_t count);
 
 /* How many neighbours a query may choose among: the option "candidates", where 0 is the whole pool,
- * but at least k and at most what the pool holds. */
+ * but at least k, which the card's own number may be below, and at most what the pool holds. */
 size_t icl_candidates_limit(const icl_select_input *input, const icl_options *options, size_t k);
 
 /* Items of a line of icl_select_neighbours. */

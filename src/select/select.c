@@ -104,8 +104,25 @@ static icl_status check_k(const icl_select_input *input, size_t k)
     return ICL_OK;
 }
 
+/* The card's own number of candidates gives way to a larger k; one that somebody chose does not. */
+static icl_status check_candidates(const icl_options *options, size_t k)
+{
+    const icl_card *card = options->card;
+    if (card->needs & ICL_NEEDS_TRAINING) return ICL_OK; /* they are those of icl fit */
+    for (size_t i = 0; i < card->option_count; i++) {
+        if (strcmp(card->options[i].name, "candidates") != 0) continue;
+        const long long candidates = options->values[i].integer;
+        if (candidates == 0 || (size_t)candidates >= k) continue;
+        if (candidates == atoll(card->options[i].fallback)) continue;
+        return icl_error_set(ICL_EINVAL,
+                             "select method \"%s\": candidates=%lld are fewer than k=%zu",
+                             card->name, candidates, k);
+    }
+    return ICL_OK;
+}
+
 static icl_status check_input(const icl_select_method *method, const icl_select_input *input,
-                              size_t k)
+                              const icl_options *options, size_t k)
 {
     ICL_TRY(icl_cancel_check(input->cancelled));
     if (input->pool_labels != NULL) ICL_TRY(check_labels(input));
@@ -116,6 +133,7 @@ static icl_status check_input(const icl_select_method *method, const icl_select_
         (void)self;
     }
     ICL_TRY(check_k(input, k));
+    ICL_TRY(check_candidates(options, k));
     return check_needs(&method->card, input);
 }
 
@@ -123,7 +141,7 @@ icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
                           const icl_select_input *input, const icl_options *options)
 {
     const size_t k = (size_t)icl_options_int(options, "k");
-    ICL_TRY(check_input(method, input, k));
+    ICL_TRY(check_input(method, input, options, k));
     icl_selection selection = { .query_count = input->query_count, .k = k };
     /* One more than needed: calloc(0) may return NULL. */
     selection.indices = calloc(input->query_count * k + 1, sizeof *selection.indices);

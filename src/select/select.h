@@ -118,8 +118,9 @@ const icl_card *const *icl_select_cards(size_t *out_count);
 /* ICL_ENOTFOUND offers the nearest name. */
 icl_status icl_select_find(const icl_select_method **out, const char *name);
 
-/* Runs one method. ICL_EINVAL: k is larger than what the pool holds for some query, or the method
- * needs labels or vectors that the input lacks. On failure `out` is untouched. */
+/* Runs one method. ICL_EINVAL: k is larger than what the pool holds for some query, or than an
+ * option "candidates" that is not the card's own; or the method needs labels or vectors that the
+ * input lacks. On failure `out` is untouched. */
 icl_status icl_select_run(icl_selection *out, const icl_select_method *method,
                           const icl_select_input *input, const icl_options *options);
 

@@ -374,6 +374,30 @@ static void refuses_too_many(const world *w, const icl_select_method *method, co
     icl_selection_deinit(&selection);
 }
 
+/* The card's own number makes way for a larger k, as whole_pool shows; a chosen one is refused.
+ * What learned methods call candidates are those of their fit. */
+static void refuses_fewer_candidates_than_k(const world *w, const icl_select_method *method,
+                                            const char *arguments)
+{
+    const icl_card *card = &method->card;
+    bool has = false;
+    for (size_t i = 0; i < card->option_count; i++)
+        has |= strcmp(card->options[i].name, "candidates") == 0;
+    if (!has || (card->needs & ICL_NEEDS_TRAINING) != 0) return;
+    char more[160], sentence[160];
+    icl_selection selection = { .k = 77 };
+    snprintf(more, sizeof more, "%s%scandidates=4", arguments, *arguments == 0 ? "" : ",");
+    assert_int_equal(run(&selection, method, &w->input, 5, more), ICL_EINVAL);
+    snprintf(sentence, sizeof sentence, "select method \"%s\": candidates=4 are fewer than k=5",
+             card->name);
+    assert_string_equal(icl_error_message(), sentence);
+    assert_true(selection.k == 77 && selection.indices == NULL); /* untouched */
+
+    selection = run_well(method, &w->input, 4, more);
+    assert_lines_lawful(&selection, &w->input);
+    icl_selection_deinit(&selection);
+}
+
 static void same_seed_same_answer(const world *w, const icl_select_method *method,
                                   const char *arguments)
 {
@@ -658,6 +682,7 @@ static void test_select_conformance__every_card_is_complete_and_found_by_name(vo
 LAW_TEST(k_distinct_others)
 LAW_TEST(whole_pool)
 LAW_TEST(refuses_too_many)
+LAW_TEST(refuses_fewer_candidates_than_k)
 LAW_TEST(same_seed_same_answer)
 LAW_TEST(batches_do_not_matter)
 LAW_TEST(no_queries_no_answers)
@@ -684,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_select_conformance__k_distinct_others),
         cmocka_unit_test(test_select_conformance__whole_pool),
         cmocka_unit_test(test_select_conformance__refuses_too_many),
+        cmocka_unit_test(test_select_conformance__refuses_fewer_candidates_than_k),
         cmocka_unit_test(test_select_conformance__same_seed_same_answer),
         cmocka_unit_test(test_select_conformance__batches_do_not_matter),
         cmocka_unit_test(test_select_conformance__no_queries_no_answers),

@@ -104,6 +104,11 @@ class BadData(Case):
             self.refused(["run", "tiny", "--strategy", f"select={method}(k=8, budget=4)"],
                          "k=8", f"{method}(budget=4)")
 
+    def test_k_larger_than_the_candidates(self):
+        for method in ("mmr", "dpp", "misconfidence", "infoscore"):
+            self.refused(["run", "tiny", "--strategy", f"select={method}(k=8, candidates=4)"],
+                         f'"{method}"', "candidates=4", "k=8")
+
     def test_pool_without_labels(self):
         self.refuse_train('{"text": "a"}\n', ":1", '"label" is missing')
         self.refuse_train('{"text": "a", "label": ""}\n', ":1", "label is empty")

@@ -171,7 +171,7 @@ class Fit(Case):
         same = ["--train", "same.jsonl", "--test", "same.jsonl", "--threads", "1", "--quiet"]
         self.succeeds("fit", LINE, *same, "--out", "own.fit")
         for line in ("select=epr(k=4,file=own.fit)", "select=dpp(k=4)",
-                     "select=mmr(k=4,candidates=2)", "select=mdl(k=4,window=3)"):
+                     "select=mmr(k=4,candidates=5)", "select=mdl(k=4,window=3)"):
             with self.subTest(line=line):
                 self.succeeds("run", *same, "--no-eta", "--no-zero-shot", "--out", "out",
                               "--strategy", line, "--limit", "2")

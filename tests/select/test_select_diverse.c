@@ -158,7 +158,7 @@ static void test_select_diverse__as_many_candidates_as_k_leave_no_choice(void **
     fill(&w, 8);
     const size_t self[QUERIES] = { 3, SIZE_MAX, 0, 11, SIZE_MAX };
     w.input.query_self = self;
-    assert_same_selection(&w.input, "mmr(k=5, candidates=2)", "knn(k=5)");
+    assert_same_selection(&w.input, "mmr(k=5, candidates=5)", "knn(k=5)");
     assert_same_selection(&w.input, "dpp(k=5, candidates=5)", "knn(k=5)");
     assert_same_selection(&w.input, "mmr(k=4, candidates=0)", "mmr(k=4, candidates=1000)");
     assert_same_selection(&w.input, "dpp(k=11)", "knn(k=11)"); /* all but the query itself */
