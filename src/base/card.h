@@ -40,7 +40,7 @@ typedef enum icl_needs {
     ICL_NEEDS_TRAINING = 1 << 4,      /* a file made by `icl fit` */
     ICL_NEEDS_CONTENT_FREE = 1 << 5,  /* the template rendered with content-free inputs */
     ICL_NEEDS_TOKEN_VECTORS = 1 << 6, /* a vector for every token of pool and queries */
-    ICL_NEEDS_GRADIENTS = 1 << 7,     /* the language model's weights, to be fitted */
+    ICL_NEEDS_GRADIENTS = 1 << 7,     /* the language model's weights, in float32 */
     ICL_NEEDS_DOMAIN_TEXTS = 1 << 8,  /* random texts of the task's own words */
     ICL_NEEDS_VALIDATION = 1 << 9,    /* labelled items scored like queries */
 } icl_needs;

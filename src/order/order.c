@@ -49,6 +49,11 @@ static icl_status check_input(const icl_card *card, const icl_order_input *input
     ICL_TRY(icl_cancel_check(input->cancelled));
     if ((card->needs & ICL_NEEDS_LABELS) != 0 && input->pool_labels == NULL)
         return icl_error_set(ICL_EINVAL, "order method \"%s\" needs a labelled pool", card->name);
+    if ((card->needs & ICL_NEEDS_GRADIENTS) != 0 && input->trainable == NULL)
+        return icl_error_set(ICL_EINVAL,
+                             "order method \"%s\" reads the weights of a language model, and "
+                             "there is none",
+                             card->name);
     return ICL_OK;
 }
 

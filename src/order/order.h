@@ -24,6 +24,7 @@
 #include "base/card.h"
 
 struct icl_asker;
+struct icl_trainable;
 
 /* Everything is borrowed. `indices` and `scores` are a selection's, see select/select.h. */
 typedef struct icl_order_input {
@@ -40,9 +41,12 @@ typedef struct icl_order_input {
     uint64_t seed;
     const size_t *query_self; /* [query_count] pool index of the query itself, or SIZE_MAX; NULL:
                                  none is in the pool */
-    const atomic_bool *cancelled;  /* may be NULL */
-    const struct icl_asker *asker; /* template/ask.h; NULL unless the card needs
-                                      ICL_NEEDS_LOGPROBS or ICL_NEEDS_GENERATION */
+    const atomic_bool *cancelled;          /* may be NULL */
+    const struct icl_asker *asker;         /* template/ask.h; NULL unless the card needs
+                                              ICL_NEEDS_LOGPROBS or ICL_NEEDS_GENERATION */
+    const struct icl_trainable *trainable; /* learn/trainable.h; NULL unless the card needs
+                                              ICL_NEEDS_GRADIENTS */
+    const char *model_identity;            /* of the language model, as fitted files have it */
 } icl_order_input;
 
 typedef struct icl_ordering {
@@ -64,8 +68,8 @@ const icl_card *const *icl_order_cards(size_t *out_count);
 /* ICL_ENOTFOUND offers the nearest name. */
 icl_status icl_order_find(const icl_order_method **out, const char *name);
 
-/* Runs one method. ICL_EINVAL: it needs labels that the input lacks. On failure `out` is untouched.
- */
+/* Runs one method. ICL_EINVAL: it needs labels or weights that the input lacks. On failure `out` is
+ * untouched. */
 icl_status icl_order_run(icl_ordering *out, const icl_order_method *method,
                          const icl_order_input *input, const icl_options *options);
 

@@ -7,6 +7,7 @@
 #include "model/interrupt.h"
 #include "pipeline/run_state.h"
 #include "pipeline/text_vectors.h"
+#include "pipeline/trainable.h"
 
 static const atomic_bool *cancel_flag(const icl_run *run)
 {
@@ -77,24 +78,33 @@ static icl_status select_demonstrations(icl_run *run, const size_t *selves,
 
 static icl_status order_demonstrations(icl_run *run, const size_t *selves, const icl_asker *asker)
 {
-    const icl_order_input input = { .query_count = run->asked_count,
-                                    .k = run->selection.k,
-                                    .indices = run->selection.indices,
-                                    .scores = run->selection.scores,
-                                    .pool_count = run->pool_count,
-                                    .label_count = run->label_count,
-                                    .pool_texts = run->pool_texts,
-                                    .query_texts = run->query_texts,
-                                    .pool_labels = run->pool_labels,
-                                    .pool_rows = run->data.train,
-                                    .query_ids = run->query_ids,
-                                    .task = icl_task_text(run->options.task, ICL_TASK_NAME),
-                                    .seed = run->options.seed,
-                                    .query_self = selves,
-                                    .cancelled = cancel_flag(run),
-                                    .asker = asker };
-    return icl_order_run(&run->ordering, run->strategy.order, &input,
-                         &run->strategy.options[ICL_STAGE_ORDER]);
+    icl_trainable_service *trainable = NULL;
+    icl_order_input input = { .query_count = run->asked_count,
+                              .k = run->selection.k,
+                              .indices = run->selection.indices,
+                              .scores = run->selection.scores,
+                              .pool_count = run->pool_count,
+                              .label_count = run->label_count,
+                              .pool_texts = run->pool_texts,
+                              .query_texts = run->query_texts,
+                              .pool_labels = run->pool_labels,
+                              .pool_rows = run->data.train,
+                              .query_ids = run->query_ids,
+                              .task = icl_task_text(run->options.task, ICL_TASK_NAME),
+                              .seed = run->options.seed,
+                              .query_self = selves,
+                              .cancelled = cancel_flag(run),
+                              .asker = asker,
+                              .model_identity =
+                                  icl_model_get_info(icl_engine_model(run->engine))->identity };
+    if ((run->strategy.order->card.needs & ICL_NEEDS_GRADIENTS) != 0) {
+        ICL_TRY(icl_trainable_service_new(&trainable, &run->source));
+        input.trainable = icl_trainable_service_get(trainable);
+    }
+    const icl_status status = icl_order_run(&run->ordering, run->strategy.order, &input,
+                                            &run->strategy.options[ICL_STAGE_ORDER]);
+    icl_trainable_service_free(trainable);
+    return status;
 }
 
 static icl_status select_and_order(icl_run *run)

@@ -39,10 +39,10 @@ static void add_labels(icl_hash_state *state, const icl_verbalizer *verbalizer)
 }
 
 /* What a method was fitted into decides what it chooses. */
-static icl_status add_fitted(icl_hash_state *state, const icl_strategy *strategy)
+static icl_status add_fitted(icl_hash_state *state, const icl_options *options)
 {
-    if ((strategy->select->card.needs & ICL_NEEDS_TRAINING) == 0) return ICL_OK;
-    const char *path = icl_options_text(&strategy->options[ICL_STAGE_SELECT], "file");
+    if ((options->card->needs & ICL_NEEDS_TRAINING) == 0) return ICL_OK;
+    const char *path = icl_options_text(options, "file");
     return path[0] != '\0' ? add_file(state, path) : ICL_OK; /* k=0 needs none */
 }
 
@@ -90,7 +90,8 @@ icl_status icl_run_hash_spec(icl_run *run)
     ICL_TRY(add_data(&state, run));
     add_labels(&state, run->data.verbalizer);
     add_text(&state, run->strategy_line);
-    ICL_TRY(add_fitted(&state, &run->strategy));
+    for (size_t stage = 0; stage < ICL_STAGE_COUNT; stage++)
+        ICL_TRY(add_fitted(&state, &run->strategy.options[stage]));
     add_text(&state, model->identity);
     add_text(&state, model->build);
     add_number(&state, run->options.seed);

@@ -64,7 +64,7 @@ static void describe_needs(char *out, size_t capacity, unsigned needs)
         { ICL_NEEDS_TRAINING, "a trained file" },
         { ICL_NEEDS_CONTENT_FREE, "content-free prompts" },
         { ICL_NEEDS_TOKEN_VECTORS, "token vectors" },
-        { ICL_NEEDS_GRADIENTS, "gradients" },
+        { ICL_NEEDS_GRADIENTS, "the model's weights" },
         { ICL_NEEDS_DOMAIN_TEXTS, "random texts" },
         { ICL_NEEDS_VALIDATION, "labelled items" },
     };

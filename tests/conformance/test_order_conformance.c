@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/rng.h"
 #include "base/text.h"
 #include "fake_asker.h"
+#include "fake_trainable.h"
+#include "learn/fit_file.h"
 #include "order/order.h"
 #include "rows.h"
 
@@ -23,8 +26,11 @@ enum {
     LABELS = 3,
     K_MAX = 12,
     LONG_TEXT_BYTES = 40000,
-    WORLD_GIVES = ICL_NEEDS_LABELS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
+    WORLD_GIVES = ICL_NEEDS_LABELS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION |
+                  ICL_NEEDS_TRAINING | ICL_NEEDS_GRADIENTS,
     QUESTIONS = ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
+    CONCEPT_TOKENS = 2,
+    MODEL_WIDTH = 64, /* of fake_trainable.h's model */
 };
 
 typedef struct world {
@@ -103,6 +109,7 @@ static int setup(void **state)
         .query_self = w->selves,
         .task = "conformance",
         .seed = 13,
+        .model_identity = "small",
     };
     *state = w;
     return 0;
@@ -117,16 +124,57 @@ static int teardown(void **state)
     return 0;
 }
 
+/* The file of a learned method. */
+static char fitted_path[] = "/tmp/icl-order-conformance-XXXXXX";
+
+/* As `icl fit` would leave it, with vectors that nobody learned. */
+static int write_fitted(void)
+{
+    const icl_fit_origin origin = {
+        "latent-concept", "", "conformance", "", "small", "", POOL, 13
+    };
+    const float nats[POOL] = { 0 };
+    float vectors[CONCEPT_TOKENS * MODEL_WIDTH];
+    for (size_t i = 0; i < CONCEPT_TOKENS * MODEL_WIDTH; i++)
+        vectors[i] = (float)(i * 37 % 101) / 101 - 0.5f;
+    icl_fit_file *file = NULL;
+    const int descriptor = mkstemp(fitted_path);
+    if (descriptor < 0) return -1;
+    close(descriptor);
+    icl_status status = icl_fit_file_new(&file, &origin);
+    if (status == ICL_OK)
+        status = icl_fit_file_add(
+            file, &(icl_fit_array){ "concepts", CONCEPT_TOKENS, MODEL_WIDTH, vectors });
+    if (status == ICL_OK)
+        status = icl_fit_file_add(file, &(icl_fit_array){ "nats", 1, POOL, nats });
+    if (status == ICL_OK) status = icl_fit_file_save(file, fitted_path);
+    icl_fit_file_free(file);
+    return status == ICL_OK ? 0 : -1;
+}
+
+static int setup_fitted(void **state)
+{
+    return setup(state) == 0 ? write_fitted() : -1;
+}
+
+static int teardown_fitted(void **state)
+{
+    unlink(fitted_path);
+    return teardown(state);
+}
+
 typedef void law(const world *w, const icl_order_method *method, const char *arguments);
 
+/* A learned method gets its file, and few orders: it reads each of them in full. */
 static icl_options options_of(const icl_order_method *method, const char *arguments)
 {
     icl_text text = { 0 };
-    icl_text_printf(&text, "%s(%s)", method->card.name, arguments);
-    if (*arguments == 0) { /* a bare name */
-        icl_text_clear(&text);
-        icl_text_append_string(&text, method->card.name);
-    }
+    icl_text_append_string(&text, method->card.name);
+    if ((method->card.needs & ICL_NEEDS_TRAINING) != 0)
+        icl_text_printf(&text, "(file=\"%s\",orders=4%s%s)", fitted_path,
+                        *arguments == 0 ? "" : ",", arguments);
+    else if (*arguments != 0)
+        icl_text_printf(&text, "(%s)", arguments);
     icl_call call = { 0 };
     icl_options options = { 0 };
     if (icl_call_parse(&call, icl_text_string(&text), text.length) != ICL_OK ||
@@ -148,10 +196,12 @@ static void writes_inputs(void *context, fake_answer *answer, const fake_data *d
                  draw, draw % 8 == 0 ? "\nLabel: play" : "\nLabel: jazz");
 }
 
-/* The input with a model to ask, where the card says that the method asks. */
+/* The input with a model to ask, where the card says that the method asks; its weights are those of
+ * the last input that was served. */
 static icl_order_input serve(fake_asker *fake, const icl_order_method *method,
                              const icl_order_input *input)
 {
+    static fake_trainable trainable;
     static const char *const frame[] = { "Text: ", "" };
     icl_order_input served = *input;
     fake_asker_serve(fake, &served, writes_inputs, NULL);
@@ -160,6 +210,7 @@ static icl_order_input serve(fake_asker *fake, const icl_order_method *method,
     fake->asker.answer_prefix = "\nLabel:";
     if ((method->card.needs & ICL_NEEDS_GENERATION) == 0) fake->asker.generate = NULL;
     if ((method->card.needs & QUESTIONS) == 0) served.asker = NULL;
+    if ((method->card.needs & ICL_NEEDS_GRADIENTS) != 0) fake_trainable_serve(&trainable, &served);
     return served;
 }
 
@@ -472,5 +523,5 @@ int main(void)
         cmocka_unit_test(test_order_conformance__says_that_it_needs_labels),
         cmocka_unit_test(test_order_conformance__own_labels_do_not_matter),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup_fitted, teardown_fitted);
 }
