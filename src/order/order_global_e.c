@@ -12,16 +12,9 @@ static icl_status order_global_e(icl_ordering *out, const icl_order_input *input
     return icl_order_by_probing(out, input, options, method_name, icl_global_entropy_nats);
 }
 
-static const icl_option options[] = { ICL_ORDER_OPTION_ORDERS, ICL_PROBING_OPTIONS };
-
 const icl_order_method icl_order_global_e = {
     .card = { .name = method_name,
               .summary = "The order that predicts the labels of texts written by the model evenly.",
-              .paper = "Lu et al. 2022, \"Fantastically Ordered Prompts and Where to Find Them: "
-                       "Overcoming Few-Shot Prompt Order Sensitivity\"",
-              .cost = ICL_PROBED_COST,
-              .needs = ICL_NEEDS_LABELS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
-              .options = options,
-              .option_count = sizeof options / sizeof *options },
+              ICL_PROBED_CARD },
     .run = order_global_e,
 };

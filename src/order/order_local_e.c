@@ -20,16 +20,9 @@ static icl_status order_local_e(icl_ordering *out, const icl_order_input *input,
     return icl_order_by_probing(out, input, options, method_name, local_entropy);
 }
 
-static const icl_option options[] = { ICL_ORDER_OPTION_ORDERS, ICL_PROBING_OPTIONS };
-
 const icl_order_method icl_order_local_e = {
     .card = { .name = method_name,
               .summary = "The order that leaves texts written by the model least certain.",
-              .paper = "Lu et al. 2022, \"Fantastically Ordered Prompts and Where to Find Them: "
-                       "Overcoming Few-Shot Prompt Order Sensitivity\"",
-              .cost = ICL_PROBED_COST,
-              .needs = ICL_NEEDS_LABELS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,
-              .options = options,
-              .option_count = sizeof options / sizeof *options },
+              ICL_PROBED_CARD },
     .run = order_local_e,
 };

@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "math/logspace.h"
 
+const icl_option icl_probed_options[ICL_PROBED_OPTION_COUNT] = { ICL_ORDER_OPTION_ORDERS,
+                                                                 ICL_PROBING_OPTIONS };
+
 typedef struct probing {
     const icl_order_input *input;
     const icl_options *options;

@@ -21,8 +21,17 @@ icl_status icl_order_by_probing(icl_ordering *out, const icl_order_input *input,
                                 const icl_options *options, const char *method,
                                 icl_probe_entropy *entropy);
 
-#define ICL_PROBED_COST                                                                            \
-    "for each set of demonstrations 2 orders x samples texts, then orders x inputs prompts, all "  \
-    "labels scored; selections that differ between queries pay it for every query"
+enum { ICL_PROBED_OPTION_COUNT = 8 };
+extern const icl_option icl_probed_options[ICL_PROBED_OPTION_COUNT];
+
+/* Fields of both cards. */
+#define ICL_PROBED_CARD                                                                            \
+    .paper = "Lu et al. 2022, \"Fantastically Ordered Prompts and Where to Find Them: Overcoming " \
+             "Few-Shot Prompt Order Sensitivity\"",                                                \
+    .cost = "for each set of demonstrations 2 orders x samples texts, then orders x inputs "       \
+            "prompts, all labels scored; selections that differ between queries pay it for every " \
+            "query",                                                                               \
+    .needs = ICL_NEEDS_LABELS | ICL_NEEDS_LOGPROBS | ICL_NEEDS_GENERATION,                         \
+    .options = icl_probed_options, .option_count = ICL_PROBED_OPTION_COUNT
 
 #endif

@@ -1,21 +1,13 @@
 /* PMI: log P(y | C, x) - log P(y | text), how much more likely the answer is than without the
  * question. The text is the authors' single colon; the empty text, the beginning of a document, is
- * what lm-evaluation-harness calls acc_mutual_info. Sums, never divided by a length. */
-#include "score/score.h"
+ * what lm-evaluation-harness calls acc_mutual_info. */
+#include "score/pmi.h"
 
 static icl_score_wants wants_pmi(const icl_options *options)
 {
-    return (icl_score_wants){ .parts = 1u << ICL_SCORE_ANSWER | 1u << ICL_SCORE_UNCONDITIONAL,
-                              .given = ICL_GIVEN_TEXT,
-                              .text = icl_options_text(options, "text"),
-                              .given_demonstrations = icl_options_bool(options, "demonstrations") };
-}
-
-static icl_status score_pmi(double *out, const icl_score_input *input, const icl_options *options)
-{
-    (void)options;
-    icl_score_add_information(out, input, ICL_NORMALISE_SUM);
-    return ICL_OK;
+    icl_score_wants wants = icl_pmi_wants(ICL_GIVEN_TEXT, options);
+    wants.text = icl_options_text(options, "text");
+    return wants;
 }
 
 static const icl_option options[] = {
@@ -30,12 +22,9 @@ static const icl_option options[] = {
 const icl_score_method icl_score_pmi = {
     .card = { .name = "pmi",
               .summary = "How much likelier the prompt makes the label's words than a bare text.",
-              .paper = "Holtzman et al. 2021, \"Surface Form Competition: Why the Highest "
-                       "Probability Answer Isn't Always Right\"",
-              .cost = "as direct, and labels continuations once",
-              .needs = ICL_NEEDS_LOGPROBS,
+              ICL_PMI_CARD,
               .options = options,
               .option_count = sizeof options / sizeof *options },
     .wants = wants_pmi,
-    .run = score_pmi,
+    .run = icl_pmi_run,
 };

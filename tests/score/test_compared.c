@@ -19,6 +19,7 @@
 #include "math/topk.h"
 #include "near.h"
 #include "score/score.h"
+#include "score/score_call.h"
 
 enum { LABELS = 3, ANCHORS_MAX = 12, ROWS_MAX = 5, VOCABULARY = 40, STATE_SIZE = 7, KEPT = 6 };
 
@@ -58,26 +59,6 @@ static void make_compared(compared *out, size_t anchor_count, size_t row_count)
                                     .row_names = row_names };
 }
 
-static icl_status run_call(double *out, const compared *given, const char *text)
-{
-    icl_call call = { 0 };
-    icl_options options = { 0 };
-    const icl_score_method *method = NULL;
-    assert_int_equal(icl_call_parse(&call, text, strlen(text)), ICL_OK);
-    assert_int_equal(icl_score_find(&method, call.name), ICL_OK);
-    if (icl_options_read(&options, &method->card, &call) != ICL_OK)
-        fail_msg("%s", icl_error_message());
-    const icl_status status = icl_score_run(out, method, &given->input, &options);
-    icl_options_deinit(&options);
-    icl_call_deinit(&call);
-    return status;
-}
-
-static void scores_of(double *out, const compared *given, const char *call)
-{
-    if (run_call(out, given, call) != ICL_OK) fail_msg("%s", icl_error_message());
-}
-
 /* A distribution that gives one token `share` and the others the rest. */
 static void set_peak(compared *given, size_t index, size_t token, double share)
 {
@@ -110,7 +91,7 @@ static void test_knn_prompting__an_anchor_equal_to_the_row_is_nearest(void **sta
     for (size_t i = 0; i < 6; i++) {
         double scores[LABELS];
         set_peak(&given, 6, i, 0.9);
-        scores_of(scores, &given, "knn-prompting(neighbours=1)");
+        score_well(scores, &given.input, "knn-prompting(neighbours=1)");
         for (size_t label = 0; label < LABELS; label++)
             assert_near(scores[label], votes_nats(label == i % LABELS, 1), 1e-12);
     }
@@ -130,16 +111,16 @@ static void test_knn_prompting__the_majority_wins_and_ties_go_to_the_first_label
     }
     set_peak(&given, 7, 0, 0.89);
     /* The nearest has label 2, the two after it label 1. */
-    scores_of(scores, &given, "knn-prompting(neighbours=3)");
+    score_well(scores, &given.input, "knn-prompting(neighbours=3)");
     assert_near(scores[0], votes_nats(0, 3), 1e-12);
     assert_near(scores[1], votes_nats(2, 3), 1e-12);
     assert_near(scores[2], votes_nats(1, 3), 1e-12);
     /* One vote each for 2 and 1: the first of equals. */
-    scores_of(scores, &given, "knn-prompting(neighbours=2)");
+    score_well(scores, &given.input, "knn-prompting(neighbours=2)");
     assert_true(scores[1] == scores[2] && scores[0] < scores[1]);
     assert_int_equal(icl_argmax(scores, LABELS), 1);
     /* No more vote than the commonest label has anchors: the first three, not all seven. */
-    scores_of(scores, &given, "knn-prompting(neighbours=7)");
+    score_well(scores, &given.input, "knn-prompting(neighbours=7)");
     assert_near(scores[1], votes_nats(2, 3), 1e-12);
 }
 
@@ -159,9 +140,9 @@ static void test_knn_prompting__one_sure_anchor_per_label_is_direct(void **state
         set_peak(&given, LABELS, best, 0.05); /* others have 0.024 */
         for (size_t y = 0; y < LABELS; y++)
             given.cells[LABELS][y].nats = (double)given.next[LABELS][y];
-        scores_of(direct, &given, "direct");
-        scores_of(vocabulary, &given, "knn-prompting");
-        scores_of(labels, &given, "knn-prompting(over=labels)");
+        score_well(direct, &given.input, "direct");
+        score_well(vocabulary, &given.input, "knn-prompting");
+        score_well(labels, &given.input, "knn-prompting(over=labels)");
         assert_int_equal(icl_argmax(direct, LABELS), best);
         assert_int_equal(icl_argmax(vocabulary, LABELS), best);
         assert_int_equal(icl_argmax(labels, LABELS), best);
@@ -175,7 +156,7 @@ static void test_knn_prompting__a_row_without_anchors_is_refused(void **state)
     double scores[2 * LABELS] = { 7, 7, 7, 7, 7, 7 };
     make_compared(&given, 1, 2);
     given.rows[2].anchors = NULL;
-    assert_int_equal(run_call(scores, &given, "knn-prompting"), ICL_EINVAL);
+    assert_int_equal(score_status(scores, &given.input, "knn-prompting"), ICL_EINVAL);
     assert_string_equal(icl_error_message(), "\"q2\": there is no labelled item to compare with");
     assert_true(scores[0] == 7 && scores[5] == 7);
 }
@@ -195,7 +176,7 @@ static void test_hidden__the_nearest_centroid_wins(void **state)
     }
     given.states[6][0] = 14;
     given.states[6][1] = 3;
-    scores_of(scores, &given, "hidden");
+    score_well(scores, &given.input, "hidden");
     assert_near(scores[0], -sqrt(14 * 14 + 9), 1e-12);
     assert_near(scores[1], -5, 1e-12);
     assert_near(scores[2], -sqrt(36 + 9), 1e-12);
@@ -215,7 +196,7 @@ static void test_hidden__rows_may_have_anchors_of_their_own(void **state)
     }
     for (size_t row = 0; row < 3; row++) given.states[LABELS + row][0] = 2;
     given.rows[LABELS + 1].anchors = &other;
-    scores_of(scores, &given, "hidden");
+    score_well(scores, &given.input, "hidden");
     assert_int_equal(icl_argmax(scores, LABELS), 2);
     assert_int_equal(icl_argmax(scores + LABELS, LABELS), 0);
     assert_memory_equal(scores, scores + 2 * LABELS, LABELS * sizeof *scores);
@@ -232,8 +213,8 @@ static void test_hidden__a_label_without_an_anchor_falls_back_to_direct(void **s
     for (size_t row = 0; row < 2; row++)
         for (size_t y = 0; y < LABELS; y++)
             given.cells[4 + row][y].nats = -1 - (double)((row + y) % LABELS);
-    scores_of(hidden, &given, "hidden");
-    scores_of(direct, &given, "direct");
+    score_well(hidden, &given.input, "hidden");
+    score_well(direct, &given.input, "direct");
     assert_memory_equal(hidden, direct, sizeof direct);
 }
 
@@ -280,7 +261,7 @@ static void read_case(compared *out, const json_t *golden)
 static void check_nearest(const compared *given, const json_t *distances)
 {
     double scores[ROWS_MAX * LABELS];
-    scores_of(scores, given, "knn-prompting(neighbours=1)");
+    score_well(scores, &given->input, "knn-prompting(neighbours=1)");
     for (size_t row = 0; row < ROWS_MAX; row++) {
         size_t nearest = 0;
         for (size_t i = 1; i < ANCHORS_MAX; i++)
@@ -294,8 +275,8 @@ static void check_case(const json_t *golden)
     compared given;
     double votes[ROWS_MAX * LABELS], distances[ROWS_MAX * LABELS];
     read_case(&given, golden);
-    scores_of(votes, &given, "knn-prompting(neighbours=3)");
-    scores_of(distances, &given, "hidden");
+    score_well(votes, &given.input, "knn-prompting(neighbours=3)");
+    score_well(distances, &given.input, "hidden");
     for (size_t row = 0; row < ROWS_MAX; row++)
         for (size_t y = 0; y < LABELS; y++) {
             const double count = number(json_object_get(golden, "votes"), row, y);

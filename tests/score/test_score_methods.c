@@ -15,6 +15,7 @@
 #include "math/logspace.h"
 #include "score/calibrate.h"
 #include "score/score.h"
+#include "score/score_call.h"
 
 enum { LABELS = 3, ROWS = 2, BLOCKS = 2 };
 
@@ -53,26 +54,6 @@ static void make_answers(answers *out)
                                     .row_names = row_names };
 }
 
-static icl_status run_call(double *out, const icl_score_input *input, const char *text)
-{
-    icl_call call = { 0 };
-    icl_options options = { 0 };
-    const icl_score_method *method = NULL;
-    assert_int_equal(icl_call_parse(&call, text, strlen(text)), ICL_OK);
-    assert_int_equal(icl_score_find(&method, call.name), ICL_OK);
-    if (icl_options_read(&options, &method->card, &call) != ICL_OK)
-        fail_msg("%s", icl_error_message());
-    const icl_status status = icl_score_run(out, method, input, &options);
-    icl_options_deinit(&options);
-    icl_call_deinit(&call);
-    return status;
-}
-
-static void scores_of(double *out, const answers *given, const char *call)
-{
-    if (run_call(out, &given->input, call) != ICL_OK) fail_msg("%s", icl_error_message());
-}
-
 static double nats(const answers *given, icl_score_part part, size_t row, size_t i)
 {
     return given->cells[part][row][i].nats;
@@ -88,15 +69,15 @@ static void test_score__each_method_is_its_formula(void **state)
     answers given;
     make_answers(&given);
     double direct[6], ppl[6], relative[6], channel[6], noisy[6], lm[6], experts[6], mix[6], pmi[6];
-    scores_of(direct, &given, "direct(normalise=chars)");
-    scores_of(ppl, &given, "ppl");
-    scores_of(relative, &given, "ppl(span=relative, text=x)");
-    scores_of(channel, &given, "channel");
-    scores_of(noisy, &given, "noisy-channel");
-    scores_of(lm, &given, "noisy-channel(prior=lm)");
-    scores_of(experts, &given, "ensemble(of=direct)");
-    scores_of(mix, &given, "mix(a=0.25)");
-    scores_of(pmi, &given, "pmi");
+    score_well(direct, &given.input, "direct(normalise=chars)");
+    score_well(ppl, &given.input, "ppl");
+    score_well(relative, &given.input, "ppl(span=relative, text=x)");
+    score_well(channel, &given.input, "channel");
+    score_well(noisy, &given.input, "noisy-channel");
+    score_well(lm, &given.input, "noisy-channel(prior=lm)");
+    score_well(experts, &given.input, "ensemble(of=direct)");
+    score_well(mix, &given.input, "mix(a=0.25)");
+    score_well(pmi, &given.input, "pmi");
     for (size_t row = 0; row < ROWS; row++)
         for (size_t y = 0; y < LABELS; y++) {
             const size_t at = row * LABELS + y;
@@ -125,8 +106,8 @@ static void test_score__each_method_is_its_formula(void **state)
 static void assert_same(const answers *given, const char *one, const char *other)
 {
     double a[ROWS * LABELS], b[ROWS * LABELS];
-    scores_of(a, given, one);
-    scores_of(b, given, other);
+    score_well(a, &given->input, one);
+    score_well(b, &given->input, other);
     assert_memory_equal(a, b, sizeof a);
 }
 
@@ -150,9 +131,9 @@ static void test_score__perplexity_by_hand(void **state)
     double scores[ROWS * LABELS];
     given.cells[ICL_SCORE_ANSWER][0][0] = (icl_score_cell){ .nats = -10, .size.tokens = 4 };
     given.cells[ICL_SCORE_WHOLE][0][0] = (icl_score_cell){ .nats = -10, .size.tokens = 5 };
-    scores_of(scores, &given, "ppl(span=answer)");
+    score_well(scores, &given.input, "ppl(span=answer)");
     assert_near(exp(-scores[0]), 12.1824940, 1e-7);
-    scores_of(scores, &given, "ppl(span=all)");
+    score_well(scores, &given.input, "ppl(span=all)");
     assert_near(exp(-scores[0]), exp(2), 1e-12);
 }
 
@@ -169,12 +150,12 @@ static void test_score__ppl_ranks_as_direct_where_lengths_are_equal(void **state
             given.cells[ICL_SCORE_WHOLE][row][y] =
                 (icl_score_cell){ .nats = lead + nats(&given, ICL_SCORE_ANSWER, row, y),
                                   .size.tokens = 21 };
-    scores_of(direct, &given, "direct");
-    scores_of(ppl, &given, "ppl");
+    score_well(direct, &given.input, "direct");
+    score_well(ppl, &given.input, "ppl");
     for (size_t at = 0; at < ROWS * LABELS; at++)
         assert_near(ppl[at] * 21 - lead, direct[at], 1e-12);
     given.cells[ICL_SCORE_WHOLE][0][2].size.tokens = 60;
-    scores_of(ppl, &given, "ppl");
+    score_well(ppl, &given.input, "ppl");
     assert_int_equal(icl_argmax(ppl, LABELS), 2);
 }
 
@@ -183,23 +164,23 @@ static void test_score__pmi_takes_away_what_labels_bring_along(void **state)
     answers given;
     make_answers(&given);
     double before[ROWS * LABELS], after[ROWS * LABELS], direct[ROWS * LABELS];
-    scores_of(before, &given, "pmi-dc");
+    score_well(before, &given.input, "pmi-dc");
     for (size_t row = 0; row < ROWS; row++)
         for (size_t y = 0; y < LABELS; y++) {
             given.cells[ICL_SCORE_ANSWER][row][y].nats -= (double)y;
             given.cells[ICL_SCORE_UNCONDITIONAL][row][y].nats -= (double)y;
         }
-    scores_of(after, &given, "pmi-dc");
+    score_well(after, &given.input, "pmi-dc");
     for (size_t at = 0; at < ROWS * LABELS; at++) assert_near(after[at], before[at], 1e-12);
     /* Equal mass without the question: as direct. The same mass with it: nothing is left. */
     for (size_t row = 0; row < ROWS; row++)
         for (size_t y = 0; y < LABELS; y++) given.cells[ICL_SCORE_UNCONDITIONAL][row][y].nats = -2;
-    scores_of(after, &given, "pmi-dc");
-    scores_of(direct, &given, "direct");
+    score_well(after, &given.input, "pmi-dc");
+    score_well(direct, &given.input, "direct");
     for (size_t at = 0; at < ROWS * LABELS; at++) assert_near(after[at], direct[at] + 2, 1e-12);
     memcpy(given.cells[ICL_SCORE_UNCONDITIONAL], given.cells[ICL_SCORE_ANSWER],
            sizeof given.cells[0]);
-    scores_of(after, &given, "pmi-dc");
+    score_well(after, &given.input, "pmi-dc");
     for (size_t at = 0; at < ROWS * LABELS; at++) assert_near(after[at], 0, 1e-12);
 }
 
@@ -213,8 +194,8 @@ static void test_score__direct_plus_is_contextual_calibration_in_log_space(void 
         content_free[y] = nats(&given, ICL_SCORE_UNCONDITIONAL, 0, y);
         given.cells[ICL_SCORE_UNCONDITIONAL][1][y].nats = content_free[y];
     }
-    scores_of(plus, &given, "direct-plus(normalise=sum)");
-    scores_of(direct, &given, "direct");
+    score_well(plus, &given.input, "direct-plus(normalise=sum)");
+    score_well(direct, &given.input, "direct");
     const icl_calibrate_method *contextual = NULL;
     icl_options options = { 0 };
     icl_calibration calibration = { 0 };
@@ -257,16 +238,16 @@ static void test_score__names_of_a_label_are_joined(void **state)
                                     .rows = &row,
                                     .row_names = row_names };
     double scores[3];
-    assert_int_equal(run_call(scores, &given, "direct"), ICL_OK);
+    assert_int_equal(score_status(scores, &given, "direct"), ICL_OK);
     assert_near(exp(scores[0]), 0.1 + 0.2, 1e-12);
     assert_near(exp(scores[1]), 0.3, 1e-12);
     assert_near(exp(scores[2]), 0.4 + 0.5, 1e-12);
     /* As a condition a label is any of its names: their number must not count. */
-    assert_int_equal(run_call(scores, &given, "channel(reduce=sum)"), ICL_OK);
+    assert_int_equal(score_status(scores, &given, "channel(reduce=sum)"), ICL_OK);
     assert_near(exp(scores[0]), (0.1 + 0.2) / 2, 1e-12);
     assert_near(exp(scores[2]), (0.4 + 0.5) / 2, 1e-12);
     /* Perplexities do not add up: the best name stands for its label. */
-    assert_int_equal(run_call(scores, &given, "ppl"), ICL_OK);
+    assert_int_equal(score_status(scores, &given, "ppl"), ICL_OK);
     assert_near(scores[0], -1.0, 1e-12);
     assert_near(scores[2], -1.3, 1e-12);
 }
@@ -287,8 +268,8 @@ static void test_score__permuted_labels_get_permuted_scores(void **state)
                         given.cells[part][row][i];
         for (size_t d = 0; d < BLOCKS; d++)
             turned.shown_labels[d] = (given.shown_labels[d] + 1) % LABELS;
-        scores_of(before, &given, calls[c]);
-        scores_of(after, &turned, calls[c]);
+        score_well(before, &given.input, calls[c]);
+        score_well(after, &turned.input, calls[c]);
         for (size_t row = 0; row < ROWS; row++)
             for (size_t y = 0; y < LABELS; y++)
                 assert_near(after[row * LABELS + (y + 1) % LABELS], before[row * LABELS + y],
@@ -303,15 +284,15 @@ static void test_score__impossible_labels(void **state)
     answers given;
     double before[ROWS * LABELS], after[ROWS * LABELS];
     make_answers(&given);
-    scores_of(before, &given, "direct");
+    score_well(before, &given.input, "direct");
     given.cells[ICL_SCORE_ANSWER][0][0].nats = -INFINITY;
     given.cells[ICL_SCORE_UNCONDITIONAL][0][0].nats = -INFINITY;
-    scores_of(after, &given, "direct");
+    score_well(after, &given.input, "direct");
     assert_true(after[0] == -INFINITY);
     assert_memory_equal(&after[1], &before[1], 5 * sizeof *after);
-    scores_of(after, &given, "pmi");
+    score_well(after, &given.input, "pmi");
     assert_true(after[0] == -INFINITY && isfinite(after[1]));
-    scores_of(after, &given, "mix(a=0)");
+    score_well(after, &given.input, "mix(a=0)");
     assert_true(isfinite(after[0]));
 }
 
@@ -321,7 +302,7 @@ static void test_score__a_score_that_is_no_number_is_an_error(void **state)
     double scores[ROWS * LABELS] = { 1, 2, 3 };
     make_answers(&given);
     given.cells[ICL_SCORE_INPUT][1][2].nats = NAN;
-    assert_int_equal(run_call(scores, &given.input, "channel"), ICL_EMODEL);
+    assert_int_equal(score_status(scores, &given.input, "channel"), ICL_EMODEL);
     assert_string_equal(icl_error_message(),
                         "\"q2\": the model's input score is nan, which is no log-probability");
     assert_true(scores[0] == 1 && scores[2] == 3);
