@@ -1,6 +1,7 @@
 #include "learn/device.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,13 +47,43 @@ static icl_status open_cpu(icl_device *device, const icl_device_options *options
     return ICL_OK;
 }
 
+static _Thread_local char complaint[256];
+
+/* A back end tells only the log, and once, why it found no card: "function: reason". */
+static void keep_complaint(enum ggml_log_level level, const char *text, void *user)
+{
+    (void)user;
+    if (level != GGML_LOG_LEVEL_ERROR) return;
+    const char *reason = strstr(text, ": ");
+    snprintf(complaint, sizeof complaint, " (%s", reason != NULL ? reason + 2 : text);
+    const size_t length = strcspn(complaint, "\n");
+    snprintf(complaint + length, sizeof complaint - length, ")");
+}
+
 static ggml_backend_dev_t find_gpu(void)
 {
-    for (size_t i = 0; i < ggml_backend_dev_count(); i++) {
+    ggml_backend_dev_t gpu = NULL;
+    ggml_log_callback log = NULL;
+    void *user = NULL;
+    ggml_log_get(&log, &user);
+    ggml_log_set(keep_complaint, NULL);
+    for (size_t i = 0; gpu == NULL && i < ggml_backend_dev_count(); i++) {
         ggml_backend_dev_t hardware = ggml_backend_dev_get(i);
-        if (ggml_backend_dev_type(hardware) == GGML_BACKEND_DEVICE_TYPE_GPU) return hardware;
+        const enum ggml_backend_dev_type type = ggml_backend_dev_type(hardware);
+        if (type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU)
+            gpu = hardware;
     }
-    return NULL;
+    ggml_log_set(log, user);
+    return gpu;
+}
+
+static icl_status refuse(const char *name, bool has_gpu)
+{
+    const bool absent = strcmp(name, "cuda") == 0 && ggml_backend_reg_by_name("CUDA") == NULL;
+    return icl_error_set(ICL_EUNSUPPORTED, "device \"%s\" is not available%s; there is %s", name,
+                         absent ? " (this build is for the CPU; ICL_CUDA=ON makes the other)"
+                                : complaint,
+                         has_gpu ? "cpu and cuda" : "cpu");
 }
 
 static icl_status open_gpu(icl_device *device, ggml_backend_dev_t hardware)
@@ -72,8 +103,7 @@ icl_status icl_device_open(icl_device **out, const icl_device_options *options)
     ggml_backend_dev_t gpu = find_gpu();
     if (name == NULL) name = gpu != NULL ? "cuda" : "cpu";
     if (strcmp(name, "cpu") != 0 && (strcmp(name, "cuda") != 0 || gpu == NULL))
-        return icl_error_set(ICL_EUNSUPPORTED, "device \"%s\" is not available; there is %s", name,
-                             gpu != NULL ? "cpu and cuda" : "cpu");
+        return refuse(name, gpu != NULL);
 
     icl_device *device = calloc(1, sizeof *device);
     if (device == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a device");

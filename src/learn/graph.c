@@ -386,6 +386,19 @@ static void build_backward(icl_graph *graph)
     }
 }
 
+/* A back end ends the program at an operation that it does not have. */
+static icl_status check_operations(const icl_graph *graph)
+{
+    ggml_backend_t backend = icl_device_backend(graph->device);
+    for (int i = 0; i < ggml_graph_n_nodes(graph->nodes); i++) {
+        const struct ggml_tensor *node = ggml_graph_node(graph->nodes, i);
+        if (!ggml_backend_supports_op(backend, node))
+            return icl_error_set(ICL_EUNSUPPORTED, "the %s back end has no %s for %s",
+                                 icl_device_name(graph->device), ggml_op_desc(node), node->name);
+    }
+    return ICL_OK;
+}
+
 static uint64_t workspace_bytes(const icl_graph *graph)
 {
     return icl_device_thread_count(graph->device) * graph->workspace_floats *
@@ -448,6 +461,7 @@ icl_status icl_graph_finish(icl_graph *graph, bool backward)
     build_forward(graph);
     if (backward) build_backward(graph);
     graph->finished = true;
+    ICL_TRY(check_operations(graph));
     ICL_TRY(allocate(graph));
     return upload_constants(graph);
 }

@@ -51,7 +51,8 @@ void icl_graph_keep(icl_graph *graph, icl_value *x);
 /* Adds weight * loss to what is differentiated. `loss` has one number. The name is for reports. */
 void icl_graph_add_loss(icl_graph *graph, const char *name, icl_value *loss, float weight);
 
-/* Builds the backward part (when asked for), plans memory and allocates it. */
+/* Builds the backward part (when asked for), plans memory and allocates it. ICL_EUNSUPPORTED: the
+ * device lacks an operation. */
 icl_status icl_graph_finish(icl_graph *graph, bool backward);
 /* Bytes of intermediate results of a finished graph. */
 uint64_t icl_graph_bytes(const icl_graph *graph);
