@@ -9,6 +9,7 @@
 #include <ggml-backend.h>
 
 #include "base/rng.h"
+#include "learn/devices.h"
 #include "learn/graph.h"
 #include "near.h"
 
@@ -16,16 +17,6 @@
  * / step to single precision: both are below this share of the largest gradient at this step. */
 #define GRADIENT_STEP      0.02
 #define GRADIENT_TOLERANCE 2e-3
-
-static inline icl_device *open_device(bool composed, size_t threads)
-{
-    icl_device *device = NULL;
-    const icl_device_options options = { .name = "cpu",
-                                         .thread_count = threads,
-                                         .composed = composed };
-    assert_int_equal(icl_device_open(&device, &options), ICL_OK);
-    return device;
-}
 
 /* A weight of these sizes (0 ends them) with normal numbers that depend on its name. */
 static inline size_t add_weight(icl_parameters *parameters, const char *name, int64_t n0,

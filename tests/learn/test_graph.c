@@ -21,7 +21,7 @@ typedef struct fixture {
 
 static fixture start(bool composed)
 {
-    fixture f = { .device = open_device(composed, 1) };
+    fixture f = { .device = cpu_device(1, composed) };
     assert_int_equal(icl_parameters_new(&f.parameters, f.device), ICL_OK);
     f.w = add_weight(f.parameters, "w", 2, 3, 0);
     return f;
@@ -175,7 +175,7 @@ static void test_graph__what_is_kept_can_be_read_and_losses_add_up(void **state)
 
 static void test_graph__attention_scores_are_rows_of_probabilities(void **state)
 {
-    icl_device *device = open_device(false, 1);
+    icl_device *device = cpu_device(1, false);
     icl_parameters *parameters = NULL;
     icl_graph *graph = NULL;
     assert_int_equal(icl_parameters_new(&parameters, device), ICL_OK);
@@ -216,7 +216,7 @@ enum { TOKENS = 600, WIDTH = 64, VOCAB = 300 };
 /* A block of a decoder large enough that every kernel has work for several threads. */
 static float *decoder_gradients(size_t threads, size_t *count, float *loss_out)
 {
-    icl_device *device = open_device(false, threads);
+    icl_device *device = cpu_device(threads, false);
     assert_int_equal(icl_device_thread_count(device), threads);
     icl_parameters *parameters = NULL;
     icl_graph *graph = NULL;

@@ -5,6 +5,13 @@
 
 enum { VOCAB = 64, ROWS = 2, LENGTH = 32, TOKENS = ROWS * LENGTH, MICRO = 2, STEPS = 50 };
 
+/* Where a curve is computed, and how near to PyTorch's it must be, relative: on a card products
+ * round their factors to 11 bits (TF32), and 1e-3 is what a curve may differ by at all. */
+typedef enum form { FUSED, COMPOSED, ON_CARD } form;
+static const struct {
+    double loss, norm;
+} nearness[] = { { 1e-5, 1e-4 }, { 1e-5, 1e-4 }, { 1e-3, 2e-2 } };
+
 /* FNV-1a of the name, then lowbias32 of it and the counter. */
 static uint32_t hashed(const char *name, size_t index)
 {
@@ -54,7 +61,7 @@ static float run_micro_batch(trainee *self, size_t number)
 }
 
 /* The next line of the file must be this step of this case. */
-static void assert_golden(FILE *golden, const char *name, int step, double loss,
+static void assert_golden(FILE *golden, const char *name, form where, int step, double loss,
                           const icl_optimizer_report *report)
 {
     char case_name[16];
@@ -65,8 +72,8 @@ static void assert_golden(FILE *golden, const char *name, int step, double loss,
                      5);
     assert_string_equal(case_name, name);
     assert_int_equal(golden_step, step);
-    assert_near(loss, golden_loss, 1e-5 * golden_loss);
-    assert_near(report->gradient_norm, golden_norm, 1e-4 * golden_norm);
+    assert_near(loss, golden_loss, nearness[where].loss * golden_loss);
+    assert_near(report->gradient_norm, golden_norm, nearness[where].norm * golden_norm);
     assert_near(report->rate, golden_rate, 1e-8);
 }
 
@@ -82,10 +89,11 @@ static FILE *open_golden(const char *name)
     return golden;
 }
 
-static void check_curve(const char *name, bool composed, const icl_transformer_config *config,
+static void check_curve(const char *name, form where, const icl_transformer_config *config,
                         const icl_lora_options *lora, const icl_optimizer_options *options)
 {
-    icl_device *device = cpu_device(1, composed);
+    icl_device *device = where == ON_CARD ? card_device() : cpu_device(1, where == COMPOSED);
+    if (device == NULL) skip();
     trainee self;
     trainee_open(&self, device, config, lora, ROWS, LENGTH);
     start_weights(self.parameters);
@@ -98,7 +106,7 @@ static void check_curve(const char *name, bool composed, const icl_transformer_c
             loss += (double)run_micro_batch(&self, (size_t)(step * MICRO + micro)) / MICRO;
         icl_optimizer_report report;
         assert_ok(icl_optimizer_step(optimizer, MICRO, &report));
-        assert_golden(golden, name, step, loss, &report);
+        assert_golden(golden, name, where, step, loss, &report);
     }
     fclose(golden);
     icl_optimizer_free(optimizer);
@@ -118,28 +126,51 @@ static icl_optimizer_options options_of(icl_rate_shape shape, double rate, doubl
     return options;
 }
 
-static void test_loss_curve__llama_equals_pytorch(void **state)
+static void check_llama(form where)
 {
     const icl_transformer_config config = small_config();
     const icl_optimizer_options options = options_of(ICL_RATE_COSINE, 3e-3, 3e-4, 0.5);
-    check_curve("llama", false, &config, NULL, &options);
-    check_curve("llama", true, &config, NULL, &options);
+    check_curve("llama", where, &config, NULL, &options);
 }
 
-static void test_loss_curve__gpt2_equals_pytorch(void **state)
+static void check_gpt2(form where)
 {
     const icl_transformer_config config = small_gpt2_config();
     const icl_optimizer_options options = options_of(ICL_RATE_LINEAR, 3e-3, 1e-3, 1.0);
-    check_curve("gpt2", false, &config, NULL, &options);
-    check_curve("gpt2", true, &config, NULL, &options);
+    check_curve("gpt2", where, &config, NULL, &options);
 }
 
-static void test_loss_curve__lora_equals_pytorch(void **state)
+static void check_lora(form where)
 {
     const icl_transformer_config config = small_config();
     const icl_lora_options lora = { .rank = 4, .alpha = 8.0f };
     const icl_optimizer_options options = options_of(ICL_RATE_CONSTANT, 5e-3, 5e-3, 1.0);
-    check_curve("lora", false, &config, &lora, &options);
+    check_curve("lora", where, &config, &lora, &options);
+}
+
+static void test_loss_curve__llama_equals_pytorch(void **state)
+{
+    check_llama(FUSED);
+    check_llama(COMPOSED);
+}
+
+static void test_loss_curve__gpt2_equals_pytorch(void **state)
+{
+    check_gpt2(FUSED);
+    check_gpt2(COMPOSED);
+}
+
+static void test_loss_curve__lora_equals_pytorch(void **state)
+{
+    check_lora(FUSED);
+    check_lora(COMPOSED);
+}
+
+static void test_loss_curve__on_a_card_equals_pytorch(void **state)
+{
+    check_llama(ON_CARD);
+    check_gpt2(ON_CARD);
+    check_lora(ON_CARD);
 }
 
 int main(void)
@@ -148,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_loss_curve__llama_equals_pytorch),
         cmocka_unit_test(test_loss_curve__gpt2_equals_pytorch),
         cmocka_unit_test(test_loss_curve__lora_equals_pytorch),
+        cmocka_unit_test(test_loss_curve__on_a_card_equals_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Every operation and loss: gradients against differences, composed and fused forms alike, the same
- * bits with one thread and with two, nothing where nothing is needed. */
+/* Every operation and loss: gradients against differences, composed and fused forms alike, also on
+ * a card where there is one; the same bits with one thread and with two, nothing where nothing is
+ * needed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -404,9 +405,9 @@ static void keep_off_zero(icl_parameters *parameters)
     icl_parameters_set(parameters, 0, numbers);
 }
 
-static run start(const experiment *what, bool composed, size_t threads)
+static run start_on(icl_device *device, const experiment *what)
 {
-    run r = { .device = open_device(composed, threads) };
+    run r = { .device = device };
     input_count = 0;
     assert_int_equal(icl_parameters_new(&r.parameters, r.device), ICL_OK);
     what->add(r.parameters);
@@ -418,6 +419,11 @@ static run start(const experiment *what, bool composed, size_t threads)
     assert_int_equal(icl_graph_finish(r.graph, true), ICL_OK);
     fill_inputs(r.graph);
     return r;
+}
+
+static run start(const experiment *what, bool composed, size_t threads)
+{
+    return start_on(cpu_device(threads, composed), what);
 }
 
 static void stop(run *r)
@@ -481,6 +487,20 @@ static void test_op__both_forms_compute_the_same(void **state)
     }
 }
 
+/* Products on a card round their factors to 11 bits (TF32), 5e-4 at most; a gradient comes from up
+ * to ten of them, one after the other. */
+static void test_op__a_card_computes_the_same(void **state)
+{
+    for (size_t e = 0; e < EXPERIMENTS; e++) {
+        icl_device *card = card_device();
+        if (card == NULL) skip();
+        run fused = start(&experiments[e], false, 1), there = start_on(card, &experiments[e]);
+        compare(&experiments[e], &fused, &there, 5e-3);
+        stop(&fused);
+        stop(&there);
+    }
+}
+
 static void test_op__threads_do_not_change_bits(void **state)
 {
     for (size_t e = 0; e < EXPERIMENTS; e++) {
@@ -517,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_op__fused_gradients_are_those_of_differences),
         cmocka_unit_test(test_op__composed_gradients_are_those_of_differences),
         cmocka_unit_test(test_op__both_forms_compute_the_same),
+        cmocka_unit_test(test_op__a_card_computes_the_same),
         cmocka_unit_test(test_op__threads_do_not_change_bits),
         cmocka_unit_test(test_op__rows_without_weight_have_no_gradient),
     };

@@ -14,6 +14,7 @@
 #include "near.h"
 
 #include "base/rng.h"
+#include "learn/devices.h"
 #include "learn/optimizer.h"
 #include "learn/transformer.h"
 
@@ -56,16 +57,6 @@ static inline icl_transformer_config small_gpt2_config(void)
     config.tied = false;
     config.biases = true;
     return config;
-}
-
-static inline icl_device *cpu_device(size_t threads, bool composed)
-{
-    const icl_device_options options = { .name = "cpu",
-                                         .thread_count = threads,
-                                         .composed = composed };
-    icl_device *device = NULL;
-    assert_ok(icl_device_open(&device, &options));
-    return device;
 }
 
 /* Weights and tokens in, logits and cross-entropy out; `lora` NULL: a full model. */
