@@ -297,6 +297,45 @@ static void test_scoring__a_full_vocabulary_of_answers_sums_to_one(void **state)
     close_world(&here);
 }
 
+/* The next token's distribution after a text that begins with BOS. */
+static void whole_distribution(float out[VOCAB_COUNT], const world *of, const char *text)
+{
+    int32_t tokens[64] = { BOS };
+    icl_batch *batch = NULL;
+    size_t count = 1, prefix, request, size;
+    for (; text[count - 1] != '\0'; count++) tokens[count] = (unsigned char)text[count - 1];
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    assert_int_equal(icl_batch_add_prefix(batch, tokens, count, &prefix), ICL_OK);
+    assert_int_equal(icl_batch_add_whole_distribution(batch, prefix, &request), ICL_OK);
+    assert_int_equal(icl_engine_run(of->engine, batch), ICL_OK);
+    memcpy(out, icl_batch_whole_distribution_nats(batch, request, &size),
+           VOCAB_COUNT * sizeof *out);
+    assert_int_equal(size, VOCAB_COUNT);
+    icl_batch_free(batch);
+}
+
+/* Channel scores of inputs of one token are looked up in the distribution after the label; the line
+ * break before them, which all have, goes out of a difference. */
+static void test_scoring__an_input_of_one_token_is_looked_up(void **state)
+{
+    static const char *const before[] = { "Say.\n\nL: pos\n", "Say.\n\nL: neg\n",
+                                          "Say.\n\nL: bad\n" };
+    world here;
+    open_world(&here, "{{ text }}\nL:", 0);
+    begin(&here, (icl_score_wants){ .parts = 1u << ICL_SCORE_INPUT });
+    const size_t first = add(&here, NULL, 0, "q\nL:"), second = add(&here, NULL, 0, "r\nL:");
+    const icl_score_row *rows = answer(&here, 0);
+    for (size_t n = 0; n < NAMES; n++) {
+        float next[VOCAB_COUNT];
+        whole_distribution(next, &here, before[n]);
+        const icl_score_cell *q = &rows[first].cells[ICL_SCORE_INPUT][n];
+        const icl_score_cell *r = &rows[second].cells[ICL_SCORE_INPUT][n];
+        assert_int_equal(q->size.bytes, 1);
+        assert_near(q->nats - r->nats, (double)next['q'] - (double)next['r'], 2e-5);
+    }
+    close_world(&here);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_scoring__what_a_template_does_not_have_is_refused),
         cmocka_unit_test(test_scoring__requests_have_names),
         cmocka_unit_test(test_scoring__a_full_vocabulary_of_answers_sums_to_one),
+        cmocka_unit_test(test_scoring__an_input_of_one_token_is_looked_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -277,6 +277,50 @@ static void test_score__permuted_labels_get_permuted_scores(void **state)
     }
 }
 
+/* Labels of which every part says the same cannot be told apart. */
+static void test_score__equal_answers_get_equal_scores(void **state)
+{
+    static const char *const calls[] = { "direct",   "ppl",
+                                         "channel",  "noisy-channel(prior=uniform)",
+                                         "ensemble", "mix",
+                                         "pmi",      "direct-plus" };
+    answers given;
+    make_answers(&given);
+    for (size_t part = 0; part < ICL_SCORE_PART_COUNT; part++)
+        for (size_t row = 0; row < ROWS; row++)
+            for (size_t block = 0; block < BLOCKS * LABELS; block += LABELS)
+                given.cells[part][row][block + 2] = given.cells[part][row][block];
+    for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
+        double scores[ROWS * LABELS];
+        score_well(scores, &given.input, calls[c]);
+        for (size_t row = 0; row < ROWS; row++)
+            assert_true(scores[row * LABELS] == scores[row * LABELS + 2]);
+    }
+}
+
+/* Answers of one length: whatever they are divided by, the same label wins. */
+static void test_score__answers_of_one_length_are_ranked_alike(void **state)
+{
+    static const char *const calls[] = { "direct(normalise=tokens)", "direct(normalise=chars)",
+                                         "direct(normalise=bytes)" };
+    answers given;
+    double sums[ROWS * LABELS];
+    make_answers(&given);
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t y = 0; y < LABELS; y++)
+            given.cells[ICL_SCORE_ANSWER][row][y].size =
+                (icl_answer_size){ .tokens = 3, .chars = 5, .bytes = 7 };
+    score_well(sums, &given.input, "direct(normalise=sum)");
+    for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
+        double scores[ROWS * LABELS];
+        score_well(scores, &given.input, calls[c]);
+        for (size_t row = 0; row < ROWS; row++)
+            for (size_t a = row * LABELS; a < (row + 1) * LABELS; a++)
+                for (size_t b = row * LABELS; b < (row + 1) * LABELS; b++)
+                    assert_int_equal(scores[a] < scores[b], sums[a] < sums[b]);
+    }
+}
+
 /* A label that cannot follow the prompt is never chosen and leaves the others as they were; one
  * that cannot follow anything is no division by zero. */
 static void test_score__impossible_labels(void **state)
@@ -370,6 +414,8 @@ int main(void)
         cmocka_unit_test(test_score__direct_plus_is_contextual_calibration_in_log_space),
         cmocka_unit_test(test_score__names_of_a_label_are_joined),
         cmocka_unit_test(test_score__permuted_labels_get_permuted_scores),
+        cmocka_unit_test(test_score__equal_answers_get_equal_scores),
+        cmocka_unit_test(test_score__answers_of_one_length_are_ranked_alike),
         cmocka_unit_test(test_score__impossible_labels),
         cmocka_unit_test(test_score__a_score_that_is_no_number_is_an_error),
         cmocka_unit_test(test_score__wants_follow_the_options),
