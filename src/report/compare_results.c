@@ -134,6 +134,14 @@ static json_t *compare_object(const icl_compare *compare, char *const *names, bo
 
 /* ---- compare.svg ---- */
 
+static const char *axis_label(icl_metric metric, size_t seed_count)
+{
+    const bool f1 = metric == ICL_METRIC_MACRO_F1;
+    if (seed_count == 1) return f1 ? "macro-F1, 95 % interval" : "accuracy, 95 % interval";
+    return f1 ? "macro-F1, mean and 95 % interval; rings are single seeds"
+              : "accuracy, mean and 95 % interval; rings are single seeds";
+}
+
 static void fill_panel(icl_dot_panel *panel, icl_dot *dots, const icl_compare *compare,
                        size_t index, char *const *labels)
 {
@@ -148,7 +156,7 @@ static void fill_panel(icl_dot_panel *panel, icl_dot *dots, const icl_compare *c
                              .parts = figures->by_seed,
                              .part_count = summary->seed_count > 1 ? summary->seed_count : 0 };
     }
-    *panel = (icl_dot_panel){ .x_label = icl_report_metric_name(task.metric),
+    *panel = (icl_dot_panel){ .x_label = axis_label(task.metric, summary->seed_count),
                               .dots = dots,
                               .count = summary->strategy_count,
                               .mark = task.majority_accuracy };
@@ -160,9 +168,8 @@ static char *panel_title(const icl_compare *compare, size_t index)
     const icl_compare_summary *summary = icl_compare_get_summary(compare);
     const icl_compare_task task = icl_compare_task_at(compare, index);
     icl_text text = { 0 };
-    icl_text_printf(&text, "%s: %zu queries, 95 %% intervals", task.name, task.query_count);
-    if (summary->seed_count > 1)
-        icl_text_printf(&text, ", a ring for each of %zu seeds", summary->seed_count);
+    icl_text_printf(&text, "%s: %zu queries, %zu seed%s", task.name, task.query_count,
+                    summary->seed_count, summary->seed_count > 1 ? "s" : "");
     return icl_text_take(&text, NULL);
 }
 

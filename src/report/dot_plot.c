@@ -5,15 +5,19 @@
 #include "report/markup.h"
 #include "report/svg.h"
 
+/* Names stand above their bars, so that the picture is narrow enough for a phone. */
 enum {
-    WIDTH = 760,
+    WIDTH = 440,
     NAME_LEFT = 16,
-    NAME_BYTES = 46,
-    PLOT_LEFT = 330,
-    PLOT_WIDTH = 406,
+    NAME_BYTES = 60,
+    TITLE_BYTES = 46,
+    PLOT_LEFT = 20,
+    PLOT_WIDTH = 400,
     HEAD = 52, /* of a panel: title and the label of its mark */
-    ROW = 26,
-    FOOT = 58, /* numbers and name of the axis */
+    ROW = 42,
+    NAME_BASE = 15, /* of a row: where its name is written */
+    BAR = 26,       /* and where its bar lies */
+    FOOT = 58,      /* numbers and name of the axis */
 };
 
 static int panel_height(const icl_dot_panel *panel)
@@ -75,9 +79,10 @@ static void append_mark(icl_text *out, const icl_svg_axis *axis, const icl_dot_p
     icl_text_append_string(out, "</text>\n");
 }
 
-static void append_row(icl_text *out, const icl_svg_axis *axis, const icl_dot *dot, int y)
+static void append_row(icl_text *out, const icl_svg_axis *axis, const icl_dot *dot, int top)
 {
-    icl_text_printf(out, "<text x=\"%d\" y=\"%d\">", NAME_LEFT, y + 4);
+    const int y = top + BAR;
+    icl_text_printf(out, "<text class=\"halo\" x=\"%d\" y=\"%d\">", NAME_LEFT, top + NAME_BASE);
     icl_svg_clip(out, dot->name, NAME_BYTES);
     icl_text_append_string(out, "</text>");
     for (size_t p = 0; p < dot->part_count; p++)
@@ -97,12 +102,12 @@ static void append_panel(icl_text *out, const icl_dot_panel *panel, int top)
     const int rows = top + HEAD, bottom = rows + ROW * (int)panel->count;
     icl_text_printf(out, "<text x=\"%d\" y=\"%d\" font-size=\"16\" font-weight=\"600\">", NAME_LEFT,
                     top + 24);
-    icl_markup_escape(out, panel->title);
+    icl_svg_clip(out, panel->title, TITLE_BYTES);
     icl_text_append_string(out, "</text>\n");
     append_axis(out, &axis, panel->x_label, rows, bottom);
     if (panel->mark_label != NULL) append_mark(out, &axis, panel, rows, bottom);
     for (size_t i = 0; i < panel->count; i++)
-        append_row(out, &axis, &panel->dots[i], rows + ROW * (int)i + ROW / 2);
+        append_row(out, &axis, &panel->dots[i], rows + ROW * (int)i);
 }
 
 icl_status icl_dot_plot_svg(icl_text *out, const char *title, const icl_dot_panel *panels,

@@ -43,7 +43,7 @@ static void append_confusions(icl_text *out, const icl_label_space *labels,
                               const confusion *confusions, size_t count,
                               const icl_class_metrics *classes)
 {
-    static const char *const columns[] = { "<label", "<answered", "queries", "of the label's" };
+    static const char *const columns[] = { "<label", "<answered", "queries", "of the label" };
     if (count == 0) {
         icl_text_append_string(out, "<p>Every query was answered right.</p>\n");
         return;
@@ -144,18 +144,17 @@ static double largest_bias(const icl_outcome *outcome)
 
 void icl_html_labels(icl_text *out, const icl_run *run, const icl_outcome *outcome)
 {
-    static const char *const columns[] = { "<label",    "queries",
-                                           "answered",  "right",
-                                           "precision", "recall",
-                                           "F1",        "bias before calibration",
-                                           "bias after" };
+    /* The last two are equally wide, so that their bars can be compared. */
+    static const char *const columns[] = { "<label", "queries",     "answered",
+                                           "right",  "precision",   "recall",
+                                           "F1",     "bias before", "bias after" };
     const icl_label_space *labels = icl_run_labels(run);
     const double largest = largest_bias(outcome);
     icl_text_append_string(out, "<h2>Labels</h2>\n<p>A label's bias is its mean probability over "
                                 "all queries less the share of them that has it: above 0 it is "
                                 "given too much.</p>\n");
-    icl_html_table_begin(out, "Figures and bias of each label", columns,
-                         sizeof columns / sizeof *columns);
+    icl_html_table_begin(out, "Figures of each label, and its bias before and after calibration",
+                         columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < icl_label_space_count(labels); i++) {
         const icl_class_metrics *figures = &outcome->classes[i];
         icl_text_append_string(out, "<tr><th scope=\"row\">");

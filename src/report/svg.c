@@ -27,8 +27,9 @@ icl_svg_axis icl_svg_axis_over(double low, double high)
 static void append_colours(icl_text *out, const char *back, const char *ink, const char *soft,
                            const char *const lines[ICL_SVG_COLOURS])
 {
-    icl_text_printf(out, ".back{fill:%s}text{fill:%s}.axis{stroke:%s}.grid{stroke:%s}\n", back, ink,
-                    ink, soft);
+    icl_text_printf(out,
+                    ".back{fill:%s}.halo{stroke:%s}text{fill:%s}.axis{stroke:%s}.grid{stroke:%s}\n",
+                    back, back, ink, ink, soft);
     for (size_t i = 0; i < ICL_SVG_COLOURS; i++)
         icl_text_printf(out, ".line.c%zu{stroke:%s}.dot.c%zu{fill:%s}", i, lines[i], i, lines[i]);
 }
@@ -38,7 +39,9 @@ static void append_colours(icl_text *out, const char *back, const char *ink, con
 static void append_style(icl_text *out)
 {
     icl_text_append_string(out, "<style>\nsvg{font:13px system-ui,sans-serif}"
-                                ".line{fill:none;stroke-width:2;stroke-linejoin:round}\n");
+                                ".line{fill:none;stroke-width:2;stroke-linejoin:round}"
+                                ".halo{stroke-width:5;stroke-linejoin:round;paint-order:stroke}"
+                                "\n");
     append_colours(out, "#fff", "#222", "#d8d8d8", light);
     icl_text_append_string(out, "\n@media(prefers-color-scheme:dark){");
     append_colours(out, "#16181d", "#e6e6e6", "#3a3f47", dark);

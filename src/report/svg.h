@@ -5,7 +5,8 @@
 
 #include "base/text.h"
 
-/* Classes c0 to c5 colour a "line" or a "dot"; "axis" and "grid" are strokes. */
+/* Classes c0 to c5 colour a "line" or a "dot"; "axis" and "grid" are strokes; a text with a
+ * "halo" stays readable on them. */
 enum { ICL_SVG_COLOURS = 6 };
 
 /* From `low` to `high` in steps of 1, 2 or 5 times a power of ten. */

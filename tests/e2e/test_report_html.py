@@ -111,7 +111,8 @@ class Report(Case):
         page = self.page("run")
         results, meter = (json.loads(self.read(f"run/{name}.json")) for name in ("results", "meter"))
         for part in (results["spec_hash"], results["strategy"], f"{results['accuracy']:.3f}",
-                     "zero-shot", "majority class", "Reliability", "2 demonstrations"):
+                     "zero-shot", "majority class", "Reliability", "2 demonstrations",
+                     "bias before", "bias after"):
             self.assertIn(part, page.text)
         digits = re.sub(r"(?<=\d) (?=\d)", "", page.text)
         for name in ("tokens_asked", "tokens_trie"):
