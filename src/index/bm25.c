@@ -290,9 +290,3 @@ icl_status icl_bm25_search(icl_scored *out, icl_bm25 *index, const char *query, 
     }
     return status;
 }
-
-double icl_bm25_idf(const icl_bm25 *index, const char *word)
-{
-    const size_t found = icl_string_map_find(&index->vocabulary, word);
-    return found == SIZE_MAX ? 0 : index->terms[found].idf;
-}

@@ -47,7 +47,4 @@ void icl_bm25_free(icl_bm25 *index);
 icl_status icl_bm25_search(icl_scored *out, icl_bm25 *index, const char *query, size_t k,
                            size_t exclude);
 
-/* Weight of a word; 0 when no document holds it. */
-double icl_bm25_idf(const icl_bm25 *index, const char *word);
-
 #endif

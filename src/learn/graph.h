@@ -96,7 +96,6 @@ icl_value *icl_op_unit_rows(icl_graph *graph, icl_value *x, float epsilon);
 icl_value *icl_op_silu_gate(icl_graph *graph, icl_value *gate, icl_value *up); /* silu(gate) * up */
 icl_value *icl_op_gelu(icl_graph *graph, icl_value *x); /* the tanh form of GPT-2 */
 icl_value *icl_op_relu(icl_graph *graph, icl_value *x);
-icl_value *icl_op_tanh(icl_graph *graph, icl_value *x);
 /* Rotary positions (Su et al. 2021). x[head_width, heads, tokens], positions int32[tokens].
  * neox: pairs (i, i + half); else neighbours (2i, 2i + 1), which is what GGUF's "llama" expects. */
 icl_value *icl_op_rope(icl_graph *graph, icl_value *x, icl_value *positions, float base, bool neox);

@@ -173,16 +173,3 @@ icl_value *icl_op_relu(icl_graph *graph, icl_value *x)
     return icl_graph_push_of(graph, ggml_relu(icl_graph_context(graph), x->tensor), backward_relu,
                              x);
 }
-
-static void backward_tanh(icl_graph *graph, icl_value *y)
-{
-    struct ggml_context *context = icl_graph_context(graph);
-    struct ggml_tensor *slope = ggml_scale_bias(context, ggml_sqr(context, y->tensor), -1.0f, 1.0f);
-    icl_gradient_add(graph, y->parents[0], ggml_mul(context, slope, y->gradient));
-}
-
-icl_value *icl_op_tanh(icl_graph *graph, icl_value *x)
-{
-    return icl_graph_push_of(graph, ggml_tanh(icl_graph_context(graph), x->tensor), backward_tanh,
-                             x);
-}

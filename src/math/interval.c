@@ -4,8 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/error.h"
-
 static const double normal_quantile_975 = 1.959963984540054;
 
 icl_interval icl_interval_wilson95(size_t correct, size_t count)
@@ -42,20 +40,4 @@ icl_interval icl_interval_percentile95(double *values, size_t count)
     qsort(values, count, sizeof *values, compare_doubles);
     return (icl_interval){ .low = icl_quantile_sorted(values, count, 0.025),
                            .high = icl_quantile_sorted(values, count, 0.975) };
-}
-
-icl_status icl_interval_bootstrap95(icl_interval *out, const double *values, size_t count,
-                                    size_t resample_count, icl_rng *rng)
-{
-    assert(count > 0 && resample_count > 0);
-    double *means = malloc(resample_count * sizeof *means);
-    if (means == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for the bootstrap");
-    for (size_t r = 0; r < resample_count; r++) {
-        double sum = 0.0;
-        for (size_t i = 0; i < count; i++) sum += values[icl_rng_below(rng, count)];
-        means[r] = sum / (double)count;
-    }
-    *out = icl_interval_percentile95(means, resample_count);
-    free(means);
-    return ICL_OK;
 }

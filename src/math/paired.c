@@ -15,44 +15,6 @@ void icl_resample_weights(uint32_t *weights, size_t count, icl_rng *rng)
     for (size_t i = 0; i < count; i++) weights[icl_rng_below(rng, count)]++;
 }
 
-static double weighted_mean(const double *differences, const uint32_t *seeds, size_t seed_count,
-                            const uint32_t *items, size_t item_count)
-{
-    double sum = 0.0;
-    for (size_t s = 0; s < seed_count; s++) {
-        const double *row = differences + s * item_count;
-        double of_seed = 0.0;
-        for (size_t i = 0; seeds[s] > 0 && i < item_count; i++) of_seed += items[i] * row[i];
-        sum += seeds[s] * of_seed;
-    }
-    return sum / ((double)seed_count * (double)item_count);
-}
-
-icl_status icl_paired_bootstrap95(icl_interval *out, const double *differences, size_t seed_count,
-                                  size_t item_count, size_t resample_count, icl_rng *rng)
-{
-    assert(seed_count > 0 && item_count > 0 && resample_count > 0);
-    double *means = malloc(resample_count * sizeof *means);
-    uint32_t *weights = malloc((seed_count + item_count) * sizeof *weights);
-    icl_status status = ICL_OK;
-    if (means == NULL || weights == NULL) {
-        status = icl_error_set(ICL_ENOMEM, "out of memory for the bootstrap");
-        goto cleanup;
-    }
-    uint32_t *const items = weights, *const seeds = weights + item_count;
-    for (size_t r = 0; r < resample_count; r++) {
-        icl_resample_weights(items, item_count, rng);
-        icl_resample_weights(seeds, seed_count, rng);
-        means[r] = weighted_mean(differences, seeds, seed_count, items, item_count);
-    }
-    *out = icl_interval_percentile95(means, resample_count);
-
-cleanup:
-    free(weights);
-    free(means);
-    return status;
-}
-
 /* ---- McNemar ---- */
 
 double icl_mcnemar_exact(size_t first_only, size_t second_only)

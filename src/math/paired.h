@@ -1,9 +1,12 @@
-/* math/paired.h - is one method better than another on the same items? Intervals and tests of
+/* math/paired.h - is one method better than another on the same items? Resamples and tests of
  * paired differences, and what to do about asking the question many times.
  *
  *   icl_rng rng = icl_rng_new(seed, "snips", NULL, "compare");
- *   icl_interval interval;
- *   icl_status status = icl_paired_bootstrap95(&interval, differences, seeds, items, 10000, &rng);
+ *   for (size_t r = 0; r < 10000; r++) {
+ *       icl_resample_weights(weights, items, &rng);
+ *       differences[r] = ... the weighted metric of one method less that of the other ...
+ *   }
+ *   icl_interval interval = icl_interval_percentile95(differences, 10000);
  */
 #ifndef ICL_MATH_PAIRED_H
 #define ICL_MATH_PAIRED_H
@@ -18,14 +21,6 @@
 
 /* One sample with replacement of `count` things: weights[i] says how often i was drawn. */
 void icl_resample_weights(uint32_t *weights, size_t count, icl_rng *rng);
-
-/* Percentile bootstrap of the mean of differences [seed_count][item_count] of which items and seeds
- * are both samples: each resample draws items and, apart from them, seeds, so an item that is hard
- * under every seed counts as one item. One seed: the paired bootstrap over items. The same rng
- * gives the same interval. All counts at least 1. ICL_ENOMEM. Owen 2007, "The pigeonhole
- * bootstrap". */
-icl_status icl_paired_bootstrap95(icl_interval *out, const double *differences, size_t seed_count,
-                                  size_t item_count, size_t resample_count, icl_rng *rng);
 
 /* Two-sided exact McNemar test: the probability, were both methods equally good, of a split of the
  * items that only one of them answers right at least as uneven as this. 1 when there are none.

@@ -2,7 +2,7 @@
 
 Made with Python 3.11, NumPy, SciPy 1.17.1 and scikit-learn 1.9.1. One JSON object a line, its "kind"
 says which test reads it. scikit-learn gives accuracy, macro-F1, confusion, the Brier score and the log
-loss, SciPy the Wilson intervals, log-sum-exp, softmax, entropy and the bootstrap; the calibration error
+loss, SciPy the Wilson intervals, log-sum-exp, softmax and entropy; the calibration error
 is NumPy's histogram of the definition in icl/metrics.h, the bias its difference of means.
 """
 import json
@@ -69,8 +69,3 @@ for values in [[-1.0], [-1.0, -2.0, -3.0], [-1000.0, -1000.5], [700.0, 710.0, -5
 values = sorted(rng.normal(size=23).tolist())
 emit("quantile", values=values, q=[0.0, 0.025, 0.3, 0.5, 0.975, 1.0],
      expected=np.quantile(values, [0.0, 0.025, 0.3, 0.5, 0.975, 1.0]).tolist())
-
-values = (rng.random(80) < 0.7).astype(float).tolist()
-interval = stats.bootstrap((values,), np.mean, n_resamples=100000, method="percentile",
-                           random_state=1).confidence_interval
-emit("bootstrap", values=values, low=interval.low, high=interval.high)

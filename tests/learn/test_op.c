@@ -229,11 +229,6 @@ static icl_value *build_relu(icl_graph *graph, icl_parameters *parameters)
     return judge(graph, icl_op_relu(graph, X));
 }
 
-static icl_value *build_tanh(icl_graph *graph, icl_parameters *parameters)
-{
-    return judge(graph, icl_op_tanh(graph, X));
-}
-
 static icl_value *rope(icl_graph *graph, icl_parameters *parameters, bool neox)
 {
     icl_value *q = weight(graph, parameters, "q");
@@ -367,7 +362,6 @@ static const experiment experiments[] = {
     { "silu_gate", add_pair, build_gate, 1.5 },
     { "gelu", add_x, build_gelu, 1 },
     { "relu", add_x, build_relu, 1 },
-    { "tanh", add_x, build_tanh, 1 },
     { "rope", add_q, build_rope, 1 },
     { "rope neox", add_q, build_rope_neox, 1 },
     { "attention causal", add_qkv, build_causal, 1 },

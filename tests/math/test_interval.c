@@ -51,56 +51,12 @@ static void test_interval__quantile_agrees_with_numpy(void **state)
     golden_rows_each("quantile", check_quantile);
 }
 
-/* The means of 80 zeros and ones are multiples of 1/80, so two bootstraps differ by whole steps. */
-static void check_bootstrap(const json_t *row)
-{
-    size_t count = 0;
-    double *values = golden_numbers(row, "values", &count);
-    icl_rng rng = icl_rng_new(1, "test", NULL, "bootstrap");
-    icl_interval interval;
-    assert_int_equal(icl_interval_bootstrap95(&interval, values, count, 5000, &rng), ICL_OK);
-    assert_near(interval.low, golden_number(row, "low"), 1.01 / 80);
-    assert_near(interval.high, golden_number(row, "high"), 1.01 / 80);
-    free(values);
-}
-
-static void test_interval__bootstrap_agrees_with_scipy(void **state)
-{
-    golden_rows_each("bootstrap", check_bootstrap);
-}
-
-static void test_interval__bootstrap_repeats_with_its_key(void **state)
-{
-    const double values[] = { 0.1, 0.9, 0.4, 0.7, 0.2 };
-    icl_interval first, again, other;
-    icl_rng rng = icl_rng_new(3, "a", "b", "c");
-    icl_interval_bootstrap95(&first, values, 5, 200, &rng);
-    rng = icl_rng_new(3, "a", "b", "c");
-    icl_interval_bootstrap95(&again, values, 5, 200, &rng);
-    rng = icl_rng_new(4, "a", "b", "c");
-    icl_interval_bootstrap95(&other, values, 5, 200, &rng);
-    assert_memory_equal(&first, &again, sizeof first);
-    assert_true(first.low != other.low || first.high != other.high);
-}
-
-static void test_interval__bootstrap_of_equal_values_is_a_point(void **state)
-{
-    const double values[] = { 0.5, 0.5, 0.5 };
-    icl_interval interval;
-    icl_rng rng = icl_rng_new(3, NULL, NULL, NULL);
-    assert_int_equal(icl_interval_bootstrap95(&interval, values, 3, 50, &rng), ICL_OK);
-    assert_true(interval.low == 0.5 && interval.high == 0.5);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interval__wilson_agrees_with_scipy),
         cmocka_unit_test(test_interval__wilson_mirrors),
         cmocka_unit_test(test_interval__quantile_agrees_with_numpy),
-        cmocka_unit_test(test_interval__bootstrap_agrees_with_scipy),
-        cmocka_unit_test(test_interval__bootstrap_repeats_with_its_key),
-        cmocka_unit_test(test_interval__bootstrap_of_equal_values_is_a_point),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
