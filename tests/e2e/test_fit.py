@@ -129,6 +129,17 @@ class Fit(Case):
         self.succeeds(*self.run_with(use))
         shutil.rmtree(self.path("out"))
         self.refused(self.run_with(use, train="other.jsonl"), "own.fit", f"({POOL} items)")
+        # An order by the same concept, which is the task's and not the pool's.
+        order = "select=random(k=3) order=latent-concept"
+        self.refused(self.run_with(order), "has to be fitted first")
+        use = self.run_with(f"{order}(file=own.fit)", train="other.jsonl")
+        self.succeeds(*use)
+        first = json.loads(self.read("out/results.json"))
+        shutil.rmtree(self.path("out"))
+        self.succeeds(*self.fit("--quiet", "--seed", "5", line=line))
+        self.succeeds(*use)
+        self.assertNotEqual(first["spec_hash"],
+                            json.loads(self.read("out/results.json"))["spec_hash"])
 
     def test_a_policy_is_learned_and_used(self):
         shape = "candidates=6,validation=6,steps=2"
