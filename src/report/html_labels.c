@@ -144,17 +144,25 @@ static double largest_bias(const icl_outcome *outcome)
 
 void icl_html_labels(icl_text *out, const icl_run *run, const icl_outcome *outcome)
 {
-    /* The last two are equally wide, so that their bars can be compared. */
+    /* The biases' columns are equally wide, so that their bars can be compared. */
     static const char *const columns[] = { "<label", "queries",     "answered",
                                            "right",  "precision",   "recall",
                                            "F1",     "bias before", "bias after" };
+    static const char *const fewer[] = { "<label",    "queries", "answered", "right",
+                                         "precision", "recall",  "F1",       "bias" };
     const icl_label_space *labels = icl_run_labels(run);
     const double largest = largest_bias(outcome);
+    const bool both = icl_outcome_is_calibrated(icl_run_get_summary(run));
     icl_text_append_string(out, "<h2>Labels</h2>\n<p>A label's bias is its mean probability over "
                                 "all queries less the share of them that has it: above 0 it is "
                                 "given too much.</p>\n");
-    icl_html_table_begin(out, "Figures of each label, and its bias before and after calibration",
-                         columns, sizeof columns / sizeof *columns);
+    if (both)
+        icl_html_table_begin(out,
+                             "Figures of each label, and its bias before and after calibration",
+                             columns, sizeof columns / sizeof *columns);
+    else
+        icl_html_table_begin(out, "Figures and bias of each label", fewer,
+                             sizeof fewer / sizeof *fewer);
     for (size_t i = 0; i < icl_label_space_count(labels); i++) {
         const icl_class_metrics *figures = &outcome->classes[i];
         icl_text_append_string(out, "<tr><th scope=\"row\">");
@@ -164,7 +172,7 @@ void icl_html_labels(icl_text *out, const icl_run *run, const icl_outcome *outco
                         "<td>%.3f</td>",
                         figures->gold_count, figures->predicted_count, figures->correct,
                         figures->precision, figures->recall, figures->f1);
-        icl_html_signed_cell(out, outcome->classes_uncalibrated[i].bias, largest);
+        if (both) icl_html_signed_cell(out, outcome->classes_uncalibrated[i].bias, largest);
         icl_html_signed_cell(out, figures->bias, largest);
         icl_text_append_string(out, "</tr>\n");
     }

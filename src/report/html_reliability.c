@@ -89,20 +89,25 @@ static void append_bin_cells(icl_text *out, const icl_reliability_bin *bin)
                         (double)bin->correct / (double)bin->count);
 }
 
-static void append_bin_table(icl_text *out, const icl_reliability_bin *before,
-                             const icl_reliability_bin *after)
+/* One set of bins, or those before and after calibration. */
+static void append_bin_table(icl_text *out, const icl_reliability_bin *const *sets,
+                             size_t set_count)
 {
-    static const char *const columns[] = { "<probability", "queries before", "mean before",
-                                           "right before", "queries after",  "mean after",
-                                           "right after" };
+    static const char *const one[] = { "<probability", "queries", "mean", "right" };
+    static const char *const two[] = { "<probability", "queries before", "mean before",
+                                       "right before", "queries after",  "mean after",
+                                       "right after" };
     icl_text_append_string(out, "<details>\n<summary>The bins as numbers</summary>\n");
-    icl_html_table_begin(out, "Bins of the answer's probability, before and after calibration",
-                         columns, sizeof columns / sizeof *columns);
+    if (set_count == 1)
+        icl_html_table_begin(out, "Bins of the answer's probability", one,
+                             sizeof one / sizeof *one);
+    else
+        icl_html_table_begin(out, "Bins of the answer's probability, before and after calibration",
+                             two, sizeof two / sizeof *two);
     for (int i = 0; i < ICL_RELIABILITY_BINS; i++) {
         icl_text_printf(out, "<tr><th scope=\"row\">%.1f to %.1f</th>",
                         (double)i / ICL_RELIABILITY_BINS, (double)(i + 1) / ICL_RELIABILITY_BINS);
-        append_bin_cells(out, &before[i]);
-        append_bin_cells(out, &after[i]);
+        for (size_t s = 0; s < set_count; s++) append_bin_cells(out, &sets[s][i]);
         icl_text_append_string(out, "</tr>\n");
     }
     icl_html_table_end(out);
@@ -120,9 +125,12 @@ icl_status icl_html_reliability(icl_text *out, const icl_run *run, const icl_out
                                 "across it their mean probability, the number how many they are. "
                                 "Where probabilities mean what they say, bars end at their "
                                 "lines.</p>\n<div class=\"pair\">\n");
-    append_figure(out, "before calibration", summary->uncalibrated.ece, before);
-    append_figure(out, "after calibration", summary->metrics.ece, after);
+    const bool both = icl_outcome_is_calibrated(summary);
+    const icl_reliability_bin *const sets[] = { both ? before : after, after };
+    if (both) append_figure(out, "before calibration", summary->uncalibrated.ece, before);
+    append_figure(out, both ? "after calibration" : "without calibration", summary->metrics.ece,
+                  after);
     icl_text_append_string(out, "</div>\n");
-    append_bin_table(out, before, after);
+    append_bin_table(out, sets, both ? 2 : 1);
     return ICL_OK;
 }

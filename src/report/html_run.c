@@ -10,12 +10,6 @@
 #include "report/html.h"
 #include "report/html_parts.h"
 
-/* Whether calibration made other probabilities of the scores. */
-static bool is_calibrated(const icl_run_summary *summary)
-{
-    return summary->metrics.log_loss != summary->uncalibrated.log_loss;
-}
-
 /* ---- result ---- */
 
 static void append_headline(icl_text *out, const icl_run_summary *summary)
@@ -50,7 +44,7 @@ static void append_result_table(icl_text *out, const icl_run_summary *summary)
     icl_html_table_begin(out, "This run beside what needs less", columns,
                          sizeof columns / sizeof *columns);
     append_result_row(out, "this run", metrics->accuracy, metrics->accuracy_ci95, metrics);
-    if (is_calibrated(summary))
+    if (icl_outcome_is_calibrated(summary))
         append_result_row(out, "without calibration", before->accuracy, before->accuracy_ci95,
                           before);
     if (summary->has_zero_shot)
@@ -72,7 +66,7 @@ static icl_status append_result_picture(icl_text *out, const icl_run_summary *su
     icl_dot dots[4];
     size_t count = 0;
     dots[count++] = dot_of("this run", metrics->accuracy, metrics->accuracy_ci95);
-    if (is_calibrated(summary))
+    if (icl_outcome_is_calibrated(summary))
         dots[count++] = dot_of("without calibration", before->accuracy, before->accuracy_ci95);
     if (summary->has_zero_shot)
         dots[count++] =

@@ -50,3 +50,8 @@ void icl_outcome_deinit(icl_outcome *outcome)
     free(outcome->probabilities);
     free(outcome->indices);
 }
+
+bool icl_outcome_is_calibrated(const icl_run_summary *summary)
+{
+    return summary->metrics.log_loss != summary->uncalibrated.log_loss;
+}

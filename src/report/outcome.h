@@ -8,6 +8,8 @@
 #ifndef ICL_REPORT_OUTCOME_H
 #define ICL_REPORT_OUTCOME_H
 
+#include <stdbool.h>
+
 #include <icl/metrics.h>
 #include <icl/run.h>
 
@@ -24,5 +26,8 @@ typedef struct icl_outcome {
  * icl_metrics_per_class. */
 icl_status icl_outcome_init(icl_outcome *out, const icl_run *run);
 void icl_outcome_deinit(icl_outcome *outcome);
+
+/* Whether calibration made other probabilities of the scores. */
+bool icl_outcome_is_calibrated(const icl_run_summary *summary);
 
 #endif

@@ -126,6 +126,8 @@ class Report(Case):
         self.succeeds("run", "--train", data, "--test", data, "--strategy", "select=random(k=1)",
                       "--no-eta", "--threads", "1", "--quiet", "--out", "odd")
         page = self.page("odd")
+        self.assertEqual(page.counts["figure"], 2)  # nothing was calibrated: one diagram, one bias
+        self.assertNotIn("bias before", page.text)
         for label in LABELS[:3]:
             self.assertIn(label, page.text)
         self.assertIn(LABELS[3], [attributes.get("title") for _, attributes in page.elements])
