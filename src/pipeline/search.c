@@ -129,6 +129,7 @@ icl_status icl_search_execute(icl_search *search, const icl_search_progress *pro
     icl_search_note_unseen(search, search->rounds[search->summary.round_count - 1].query_count);
     ICL_TRY(icl_search_judge_all(search));
     icl_search_rank(search);
+    ICL_TRY(icl_search_correct_winner(search));
     search->summary.tokens_spent = icl_engine_spent(search->engine);
     return ICL_OK;
 }

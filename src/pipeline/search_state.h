@@ -60,6 +60,8 @@ icl_status icl_search_run_round(bool *out_more, icl_search *search,
 icl_status icl_search_judge_round(icl_search *search, icl_search_round *round);
 /* In the end: differences to the winner, and the gain of spending twice as much. */
 icl_status icl_search_judge_all(icl_search *search);
+/* search_claim.c: in the end, what the winner's figure is without the luck of being chosen. */
+icl_status icl_search_correct_winner(icl_search *search);
 /* Orders the leaderboard. */
 void icl_search_rank(icl_search *search);
 /* Whether a strategy takes part in the next round. */

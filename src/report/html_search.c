@@ -14,16 +14,18 @@
 
 static void append_winner(icl_text *out, const icl_search *search)
 {
+    const icl_search_summary *summary = icl_search_get_summary(search);
     const icl_search_candidate best = icl_search_candidate_at(search, 0);
     icl_text_append_string(out, "<h2>The best strategy</h2>\n<p class=\"copy\">");
     icl_html_line(out, best.brief);
     icl_text_printf(
         out,
         "</p>\n<p class=\"headline\"><b>%.3f</b> %s on %zu queries, 95&nbsp;%% interval "
-        "%.3f to %.3f.</p>\n<p>One click selects the line; it goes after "
+        "%.3f to %.3f; about <b>%.3f</b> is to be expected on new ones, since these have chosen "
+        "it.</p>\n<p>One click selects the line; it goes after "
         "<code>icl run TASK --strategy</code>, in quotes.</p>\n",
-        best.value, icl_report_metric_name(icl_search_get_summary(search)->metric),
-        best.query_count, best.value_ci95[0], best.value_ci95[1]);
+        best.value, icl_report_metric_name(summary->metric), best.query_count, best.value_ci95[0],
+        best.value_ci95[1], summary->value_expected);
 }
 
 /* ---- leaderboard ---- */

@@ -9,6 +9,8 @@
 const char *icl_search_fate_name(icl_search_fate fate);
 /* Short names of the strategies by rank; icl_strategy_names_free. */
 icl_status icl_search_names_new(char ***out, const icl_search *search);
+/* What the best strategy should reach on new queries. */
+void icl_search_append_expected(icl_text *out, const icl_search *search);
 /* What spending twice as much would bring. */
 void icl_search_append_gain(icl_text *out, const icl_search *search);
 /* Which labels no query has. */

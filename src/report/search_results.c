@@ -119,6 +119,13 @@ static void append_pool(icl_text *out, const icl_search_summary *summary)
         icl_text_printf(out, " (%zu for what is fitted to its labels)", summary->pool_apart_count);
 }
 
+void icl_search_append_expected(icl_text *out, const icl_search *search)
+{
+    icl_text_printf(out, "%.3f %s on new queries; the %.3f above is of those that chose it",
+                    icl_search_get_summary(search)->value_expected, metric_name(search),
+                    icl_search_candidate_at(search, 0).value);
+}
+
 static void append_data(icl_text *out, const icl_search_summary *summary)
 {
     icl_text_printf(out, "task           %s\nmodel          %s\n", summary->task, summary->model);
@@ -190,7 +197,9 @@ icl_status icl_report_search_table(char **out_text, const icl_search *search,
     append_rounds(&text, search);
     icl_text_printf(&text, "\ntokens         %" PRIu64 " of a budget of %" PRIu64 ", %.1f s\n",
                     summary->tokens_spent, summary->budget_tokens, meter->meter.seconds);
-    icl_text_append_string(&text, "twice as much  ");
+    icl_text_append_string(&text, "expected       ");
+    icl_search_append_expected(&text, search);
+    icl_text_append_string(&text, "\ntwice as much  ");
     icl_search_append_gain(&text, search);
     icl_text_append_char(&text, '\n');
     append_notes(&text, search);
@@ -236,8 +245,10 @@ static void append_markdown_facts(icl_text *out, const icl_search *search)
                     summary->validation_count, summary->train_count);
     append_pool(out, summary);
     icl_text_printf(out,
-                    ", %zu labels; seed %" PRIu64 ". The test file was not opened.\n- Rounds: ",
+                    ", %zu labels; seed %" PRIu64 ". The test file was not opened.\n- Expected: ",
                     summary->label_count, summary->seed);
+    icl_search_append_expected(out, search);
+    icl_text_append_string(out, ".\n- Rounds: ");
     append_rounds(out, search);
     icl_text_printf(out, ".\n- Tokens: %" PRIu64 " of a budget of %" PRIu64 ".\n- Twice as much: ",
                     summary->tokens_spent, summary->budget_tokens);
@@ -330,6 +341,7 @@ static json_t *search_object(const icl_search *search)
                                icl_report_metric_key(summary->metric), "model", summary->model,
                                "model_identity", summary->model_identity);
     set_counts(object, summary);
+    json_object_set_new(object, "value_expected", icl_report_number(summary->value_expected));
     json_object_set_new(object, "gain_of_doubling", icl_report_number(summary->gain_of_doubling));
     json_object_set_new(object, "queries_exhausted", json_boolean(summary->queries_exhausted));
     for (size_t i = 0; i < summary->unseen_count; i++)

@@ -41,7 +41,7 @@ class Search(OwnData):
         best = [line for line in table.splitlines() if line.startswith("best ")][0][4:].strip()
         self.assertIn("bm25", best)
         for part in ("120 queries drawn from 120 training examples, pool of 119, 7 labels",
-                     "of a budget of 9000", "twice as much", "leaderboard.md", "95 % interval"):
+                     "of a budget of 9000", "twice as much", "on new queries", "leaderboard.md", "95 % interval"):
             self.assertIn(part, table)
         # Where no terminal is, every round says what it will cost and who leads.
         lines = done.stderr.decode().splitlines()
@@ -64,6 +64,7 @@ class Search(OwnData):
         self.assertEqual(found["meter"]["tokens_trie"], found["tokens_spent"])
         self.assertEqual([r["n"] for r in rounds], sorted({r["n"] for r in rounds}))
         self.assertGreaterEqual(found["gain_of_doubling"], 0)
+        self.assertLessEqual(found["value_expected"], rows[0]["value"])
         for row in rows[1:]:
             low, high = row["difference_ci95"]
             self.assertLessEqual(low, row["difference"])
