@@ -114,8 +114,9 @@ ICL_API icl_batch *icl_run_batch(icl_run *run);
  *  "validation/" before it where it serves those; malloc'd, yours. */
 ICL_API icl_status icl_run_request_id(char **out_id, const icl_run *run, size_t request);
 
-/** The rendered prompt of a query as text with a bar "|" after every token, the answer of each
- * label below it, and the counts of tokens; malloc'd, yours. */
+/** What is asked about a query as text with a bar "|" after every token: its prompt with the answer
+ * of each label below it, and where the score asks in another form (the input after a label, one
+ * demonstration at a time, without the input) that form for the first label; malloc'd, yours. */
 ICL_API icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t query);
 
 /** Everything a run decided and found; deterministic. Filled by icl_run_execute, apart from the

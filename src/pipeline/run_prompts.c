@@ -161,17 +161,59 @@ static icl_status show_labels(icl_text *out, icl_run *run, const icl_prompt *pro
     return ICL_OK;
 }
 
+/* The prompt with all demonstrations and the query's input, and the answers after it. */
+static icl_status show_straight(icl_text *out, icl_run *run, size_t query)
+{
+    icl_prompt prompt = { 0 };
+    ICL_TRY(build_prompt(&prompt, run, query));
+    icl_text_append_char(out, '|');
+    icl_status status = show_tokens(out, run, prompt.tokens, prompt.token_count);
+    if (status == ICL_OK) status = show_labels(out, run, &prompt);
+    icl_prompt_deinit(&prompt);
+    return status;
+}
+
+/* A prompt of another form, by what is sent to the model. */
+static icl_status show_request(icl_text *out, icl_run *run, size_t request)
+{
+    const icl_batch *batch = icl_scoring_batch(run->scoring);
+    size_t prefix_count, scored_count;
+    const int32_t *prefix =
+        icl_batch_prefix(batch, icl_batch_request_prefix(batch, request), &prefix_count);
+    const int32_t *scored = icl_batch_continuation(batch, request, &scored_count);
+    icl_text_append_string(out, "-- for ");
+    icl_scoring_describe_request(out, run->scoring, request);
+    icl_text_append_string(out, ", and alike for all others:\n|");
+    ICL_TRY(show_tokens(out, run, prefix, prefix_count));
+    icl_text_printf(out, "\n-- %zu tokens; scored after them, %zu:\n|", prefix_count, scored_count);
+    ICL_TRY(show_tokens(out, run, scored, scored_count));
+    icl_text_append_char(out, '\n');
+    return ICL_OK;
+}
+
+static icl_status show_asked(icl_text *out, icl_run *run, size_t query)
+{
+    const unsigned other_forms = 1u << ICL_SCORE_INPUT | 1u << ICL_SCORE_INPUT_EACH |
+                                 1u << ICL_SCORE_ANSWER_EACH | 1u << ICL_SCORE_UNCONDITIONAL;
+    const size_t request_count = icl_batch_count(icl_scoring_batch(run->scoring));
+    unsigned seen = 0;
+    for (size_t i = 0; i < request_count; i++) {
+        if (icl_scoring_request_row(run->scoring, i) != query) continue;
+        const unsigned part = 1u << icl_scoring_request_part(run->scoring, i);
+        if ((part & other_forms) == 0 && (seen & ~other_forms) == 0)
+            ICL_TRY(show_straight(out, run, query));
+        if ((part & other_forms) != 0 && (seen & part) == 0) ICL_TRY(show_request(out, run, i));
+        seen |= part;
+    }
+    return ICL_OK;
+}
+
 icl_status icl_run_show_prompt(char **out_text, icl_run *run, size_t query)
 {
     assert(query < run->query_count);
-    icl_prompt prompt = { 0 };
     icl_text text = { 0 };
-    ICL_TRY(build_prompt(&prompt, run, query));
-    icl_text_append_char(&text, '|');
-    icl_status status = show_tokens(&text, run, prompt.tokens, prompt.token_count);
-    if (status == ICL_OK) status = show_labels(&text, run, &prompt);
+    icl_status status = show_asked(&text, run, query);
     if (status == ICL_OK) status = icl_text_status(&text);
-    icl_prompt_deinit(&prompt);
     if (status != ICL_OK) {
         icl_text_deinit(&text);
         return status;

@@ -103,9 +103,18 @@ static icl_status check_model(const icl_scoring *scoring)
                          info->description);
 }
 
+static icl_status check_template(const icl_scoring *scoring, const icl_jinja *template)
+{
+    const bool wants_input = icl_score_wants_part(&scoring->wants, ICL_SCORE_INPUT) ||
+                             icl_score_wants_part(&scoring->wants, ICL_SCORE_INPUT_EACH);
+    if (!wants_input || icl_jinja_name_count(template) > 0) return ICL_OK;
+    return icl_error_set(ICL_EINVAL, "the template shows no field, so there is no input to score");
+}
+
 static icl_status begin(icl_scoring *scoring, const icl_jinja *template)
 {
     ICL_TRY(check_model(scoring));
+    ICL_TRY(check_template(scoring, template));
     size_t tail_length;
     const char *tail = icl_jinja_tail(template, &tail_length);
     /* The sequence ends with the answer, so its answers come for nothing. */
@@ -227,6 +236,11 @@ size_t icl_scoring_request_row(const icl_scoring *scoring, size_t request)
     const size_t row = scoring->requests[request].row;
     const scoring_anchor *anchor = icl_scoring_anchor(scoring, row);
     return anchor == NULL ? row : scoring->sets[anchor->set]->owner;
+}
+
+icl_score_part icl_scoring_request_part(const icl_scoring *scoring, size_t request)
+{
+    return scoring->requests[request].part;
 }
 
 void icl_scoring_describe_request(icl_text *out, const icl_scoring *scoring, size_t request)

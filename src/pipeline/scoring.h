@@ -60,6 +60,8 @@ size_t icl_scoring_joins_merged(const icl_scoring *scoring);
 
 /* Which row a request serves; the first one, where rows share it or its anchors. */
 size_t icl_scoring_request_row(const icl_scoring *scoring, size_t request);
+/* The part that it is a request of. */
+icl_score_part icl_scoring_request_part(const icl_scoring *scoring, size_t request);
 /* Appends the rest of its name: "<label>[/<name index>]" or nothing for a part about the prompt
  * alone, where it serves another part than the answer "<part>/" before it, and there "<i>/" for the
  * i-th demonstration alone. An anchor's begins with "anchor-<pool id>/". */

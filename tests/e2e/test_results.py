@@ -222,6 +222,13 @@ class Files(Case):
         text = self.succeeds("run", "tiny", *FAST, "--show-prompt").decode()
         self.assertIn("|Sent|iment|:", text)
 
+    def test_show_prompt_is_what_the_score_asks(self):
+        text = self.succeeds("run", "tiny", "--strategy", "select=random(k=1) score=channel",
+                             "--no-eta", "--threads", "1", "--show-prompt").decode()
+        shown = text[:text.index("scored after them")]
+        self.assertIn("-- for input/negative", shown)
+        self.assertTrue(shown.rindex("|Sent|iment|:| negative|") > shown.rindex("|Re|view|:|"))
+
 
 class Terminal(Case):
     def shown(self, *arguments):
