@@ -255,6 +255,10 @@ class BadTemplate(Case):
         self.refused(self.scored("Which?\\nLabel:", "direct-plus"), "score=direct-plus",
                      "none of the input fields")
 
+    def test_no_input_for_a_channel(self):
+        for score in ("channel", "noisy-channel", "ensemble", "mix"):
+            self.refused(self.scored("Which?\\nLabel:", score), f"score={score}", "no input to score")
+
     def test_syntax_error_has_line_and_column(self):
         self.template("Review: {{ text }}\\nX: {{ text", "2", "4")
         self.template("{% if text %}", "1")
