@@ -11,7 +11,9 @@
 #include "select/fit.h"
 
 struct icl_fitting {
-    icl_run *run;                     /* prepared; its queries are not looked at */
+    icl_task_data data;               /* of the training file; the test file is not opened */
+    icl_task_data shown;              /* the same with queries, which nobody looks at */
+    icl_run *run;                     /* prepared */
     icl_trainable_service *trainable; /* NULL unless the method follows gradients */
     icl_fit_file *file;
     char *method;
@@ -73,11 +75,22 @@ static icl_status summarise(icl_fitting *fitting)
     return ICL_OK;
 }
 
+static icl_status prepare(icl_fitting *fitting, icl_engine *engine, const icl_run_options *given)
+{
+    icl_run_options options = *given;
+    ICL_TRY(icl_task_load_train(&fitting->data, options.task));
+    fitting->shown = fitting->data;
+    fitting->shown.test = fitting->data.train;
+    options.data = &fitting->shown;
+    options.limit = 1;
+    return icl_run_prepare(&fitting->run, engine, &options);
+}
+
 icl_status icl_fitting_new(icl_fitting **out, icl_engine *engine, const icl_run_options *options)
 {
     icl_fitting *fitting = calloc(1, sizeof *fitting);
     if (fitting == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a fitting");
-    icl_status status = icl_run_prepare(&fitting->run, engine, options);
+    icl_status status = prepare(fitting, engine, options);
     if (status == ICL_OK) status = icl_fit_check_learns(fitting->run->strategy.select);
     if (status == ICL_OK) status = open_trainable(fitting);
     if (status == ICL_OK) status = summarise(fitting);
@@ -96,6 +109,7 @@ void icl_fitting_free(icl_fitting *fitting)
     free(fitting->method);
     icl_trainable_service_free(fitting->trainable);
     icl_run_free(fitting->run);
+    icl_task_data_deinit(&fitting->data);
     free(fitting);
 }
 

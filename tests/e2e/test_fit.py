@@ -51,6 +51,10 @@ class Fit(Case):
         self.assertEqual(sorted(os.listdir(self.folder)),
                          ["other.jsonl", "test.jsonl", "train.jsonl"])
 
+    def test_queries_are_not_looked_at(self):
+        self.write("test.jsonl", "no row\n")
+        self.succeeds(*self.fit("--plan"))
+
     def test_refuses_in_one_sentence(self):
         self.write("one.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", "label": "x"}\n')
         one = ["--train", "one.jsonl", "--test", "one.jsonl", "--threads", "1"]
