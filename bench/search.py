@@ -144,7 +144,7 @@ def table(args):
 
 def parser():
     made = options(__doc__, "/tmp/icl-search", SETS, pool=400, queries=300, words=24, seeds=5)
-    made.add_argument("--space", help="strategies in place of the built-in ones")
+    made.add_argument("--space", help="a file of strategies in place of those above")
     made.add_argument("--share", type=int, default=4, help="a budget of 1/N of the grid's tokens")
     return made
 
