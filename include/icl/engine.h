@@ -60,6 +60,15 @@ ICL_API icl_status icl_batch_add_whole_distribution(icl_batch *batch, size_t pre
  *  table reads. For models whose icl_model_info.hidden_states is set. */
 ICL_API icl_status icl_batch_add_hidden(icl_batch *batch, size_t prefix, size_t *out_request);
 
+/**
+ * Says that a later batch goes on from this request: what was evaluated for it stays in the cache
+ * after the run where there is room, and the next batch that keeps requests does not evaluate it
+ * again. So text that a model writes costs a token a step. Changes no answer. Everything is let go
+ * by a batch that keeps nothing.
+ * @param tokens_to_come  about how many cells the path will yet take; room is left for so many
+ */
+ICL_API void icl_batch_keep(icl_batch *batch, size_t request, size_t tokens_to_come);
+
 /** Number of requests. */
 ICL_API size_t icl_batch_count(const icl_batch *batch);
 /** Number of prefixes added. */
@@ -115,7 +124,9 @@ typedef struct icl_plan_stats {
     /** Requests not yet answered; prefixes of the batch. */
     size_t request_count, prefix_count;
     uint64_t tokens_asked;     /**< what evaluating each request alone would take */
-    uint64_t tokens_trie;      /**< distinct (prefix, token) pairs: the least possible */
+    /** Distinct (prefix, token) pairs, without those that icl_batch_keep left in the cache: the
+     *  least possible. */
+    uint64_t tokens_trie;
     uint64_t tokens_evaluated; /**< tokens_trie plus padding */
     uint64_t logits_rows;      /**< rows that something reads, a hidden state's included */
     uint64_t rows_padding;     /**< rows computed only to keep kernels on one code path */
@@ -130,7 +141,7 @@ typedef struct icl_plan_stats {
 } icl_plan_stats;
 
 /**
- * Plans the requests of a batch that are not answered yet. Evaluates nothing.
+ * Plans the requests of a batch that are not answered yet, on an empty cache. Evaluates nothing.
  *
  * @param[out] out  yours: icl_plan_free
  * @return ICL_OK; ICL_EINVAL: limits that allow nothing; ICL_ECONTEXT: a path is longer than the

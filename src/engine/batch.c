@@ -101,6 +101,13 @@ icl_status icl_batch_add_hidden(icl_batch *batch, size_t prefix, size_t *out_req
     return add_request(batch, fresh, 0, out_request);
 }
 
+void icl_batch_keep(icl_batch *batch, size_t request, size_t tokens_to_come)
+{
+    assert(request < batch->request_count);
+    batch->requests[request].kept = true;
+    batch->requests[request].tokens_to_come = tokens_to_come;
+}
+
 /* ---- merging ---- */
 
 uint64_t icl_request_tokens(const icl_batch *batch, const icl_request *request)
@@ -121,7 +128,9 @@ icl_status icl_batch_append(icl_batch *out, const icl_batch *batch)
         icl_request fresh = { .kind = request->kind,
                               .prefix = prefixes_before + request->prefix,
                               .count = request->count,
-                              .top_n = request->top_n };
+                              .top_n = request->top_n,
+                              .kept = request->kept,
+                              .tokens_to_come = request->tokens_to_come };
         ICL_TRY(add_tokens(out, batch->tokens + request->first, request->count, &fresh.first));
         ICL_TRY(add_request(out, fresh, request->count + request->top_n, &added));
     }

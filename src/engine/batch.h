@@ -26,6 +26,8 @@ typedef struct icl_request {
     float *vector;    /* whole distribution, hidden state: malloc'd when it is answered */
     size_t vector_size;
     double entropy_nats;
+    size_t tokens_to_come; /* where it is kept */
+    bool kept;
     bool greedy;
     bool answered;
 } icl_request;

@@ -25,6 +25,11 @@ struct icl_engine {
     icl_journal *journal; /* NULL: none */
     icl_meter meter;
     icl_account account;
+    /* What batches have left in the cache, true as long as the model's stamp is this one, and what
+     * that cache is good for. */
+    icl_residents residents;
+    uint64_t cache_stamp;
+    icl_decode_limits ready;
 };
 
 icl_engine_options icl_engine_options_default(void)
@@ -55,6 +60,7 @@ void icl_engine_close(icl_engine *engine)
     if (engine == NULL) return;
     icl_journal_close(engine->journal);
     icl_account_deinit(&engine->account);
+    icl_residents_deinit(&engine->residents);
     free(engine);
 }
 
@@ -370,12 +376,8 @@ static icl_status read_rows(engine_run *run, const plan_call *call)
 static icl_status run_call(engine_run *run, const plan_call *call)
 {
     icl_engine *engine = run->engine;
-    ICL_TRY(icl_model_decode(engine->model,
-                             &(icl_decode_call){ .begins_wave = call->begins_wave,
-                                                 .keep_tokens = call->keep_tokens,
-                                                 .leaf_count = call->leaf_count,
-                                                 .tokens = run->plan->tokens + call->token_first,
-                                                 .token_count = call->token_count }));
+    const icl_decode_call decode = icl_plan_decode_call(run->plan, call);
+    ICL_TRY(icl_model_decode(engine->model, &decode));
     if (engine->journal != NULL) ICL_TRY(icl_journal_begin(engine->journal));
     const icl_status status = read_rows(run, call);
     if (engine->journal != NULL) {
@@ -398,32 +400,12 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* Most tokens held at once, each counted for every sequence that it is in. */
-static size_t sequence_tokens_peak(const icl_plan *plan)
-{
-    size_t held = 0, peak = 0;
-    for (size_t c = 0; c < plan->call_count; c++) {
-        const plan_call *call = &plan->calls[c];
-        if (call->begins_wave) held = (size_t)call->keep_tokens * (call->leaf_count + 1);
-        for (size_t i = 0; i < call->token_count; i++) {
-            const icl_decode_token *token = &plan->tokens[call->token_first + i];
-            held += (size_t)(token->leaf_last - token->leaf_first + 1) + token->trunk;
-        }
-        if (held > peak) peak = held;
-    }
-    return peak;
-}
-
+/* An empty cache for the plan, with room for what it keeps. */
 static icl_status prepare_model(icl_engine *engine, const icl_plan *plan)
 {
-    const icl_plan_stats *stats = &plan->stats;
-    return icl_model_prepare(engine->model,
-                             &(icl_decode_limits){ .cells = stats->cells_peak,
-                                                   .sequences = stats->sequences_peak,
-                                                   .call_tokens = stats->call_tokens_peak,
-                                                   .call_rows = stats->call_rows_peak,
-                                                   .hidden = stats->hidden_states > 0,
-                                                   .sequence_tokens = sequence_tokens_peak(plan) });
+    icl_residents_deinit(&engine->residents);
+    engine->ready = icl_plan_decode_limits(plan, true);
+    return icl_model_prepare(engine->model, &engine->ready);
 }
 
 /* What the prepared model takes, the planner, and answers that are vectors. */
@@ -432,10 +414,12 @@ static uint64_t planned_bytes(const icl_engine *engine, const icl_plan *plan)
     const icl_model_info *info = icl_model_get_info(engine->model);
     const uint64_t answers = plan->stats.whole_distributions * info->vocab_count +
                              plan->stats.hidden_states * info->embedding_size;
+    const size_t kept = plan->holds.count > 0 ? engine->ready.sequence_tokens : 0;
     return answers * sizeof(float) + icl_model_working_bytes(engine->model) +
            plan->trie.node_capacity * sizeof(trie_node) + plan->trie.node_count * sizeof(uint32_t) +
            plan->trie.ask_capacity * sizeof(trie_ask) +
-           plan->token_capacity * (sizeof(icl_decode_token) + sizeof(uint32_t));
+           plan->token_capacity * (sizeof(icl_decode_token) + sizeof(uint32_t)) +
+           kept * sizeof(int32_t);
 }
 
 icl_status icl_engine_plan_bytes(icl_engine *engine, const icl_plan *plan, uint64_t *out_bytes)
@@ -458,21 +442,71 @@ static void meter_add(engine_run *run)
     meter->visible_cells += stats->visible_cells;
 }
 
-static icl_status run_plan(engine_run *run)
+/* ---- what stays in the cache ---- */
+
+static bool is_within(const icl_decode_limits *needed, const icl_decode_limits *ready)
 {
-    const icl_plan_limits limits = icl_engine_limits(run->engine);
+    return needed->cells <= ready->cells && needed->sequences <= ready->sequences &&
+           needed->call_tokens <= ready->call_tokens && needed->call_rows <= ready->call_rows &&
+           needed->hidden <= ready->hidden;
+}
+
+/* Whether to go on in the cache as it is. Dropped paths leave their cells taken: where these keep
+ * others out, and are the most of what is taken, it is time to begin again. */
+static bool is_worth_going_on(const icl_engine *engine, const icl_plan *plan)
+{
+    const plan_holds *holds = &plan->holds;
+    const icl_decode_limits needed = icl_plan_decode_limits(plan, false);
+    if (holds->count == 0 || holds->cells_live == 0) return false;
+    if (holds->missed > 0 && holds->cells_taken > 2 * holds->cells_live) return false;
+    return is_within(&needed, &engine->ready);
+}
+
+/* A plan on what the cache holds, or on an empty cache, which is made ready. */
+static icl_status make_plan(engine_run *run)
+{
+    icl_engine *engine = run->engine;
+    const icl_plan_limits limits = icl_engine_limits(engine);
+    if (engine->cache_stamp != icl_model_cache_stamp(engine->model))
+        icl_residents_deinit(&engine->residents);
+    if (engine->residents.cells > 0) {
+        const icl_status status =
+            icl_plan_new_on(&run->plan, run->batch, &limits, &engine->residents);
+        if (status == ICL_OK &&
+            (run->plan->call_count == 0 || is_worth_going_on(engine, run->plan)))
+            return ICL_OK;
+        icl_plan_free(run->plan);
+        run->plan = NULL;
+    }
     ICL_TRY(icl_plan_new(&run->plan, run->batch, &limits));
-    const icl_plan_stats *stats = &run->plan->stats;
-    meter_add(run);
-    if (stats->calls == 0) return ICL_OK;
-    ICL_TRY(prepare_model(run->engine, run->plan));
-    const uint64_t bytes = planned_bytes(run->engine, run->plan);
-    if (bytes > run->engine->meter.peak_bytes) run->engine->meter.peak_bytes = bytes;
+    return run->plan->call_count > 0 ? prepare_model(engine, run->plan) : ICL_OK;
+}
+
+static icl_status run_calls(engine_run *run)
+{
+    icl_engine *engine = run->engine;
     const double start = seconds_now();
     icl_status status = ICL_OK;
     for (size_t c = 0; c < run->plan->call_count && status == ICL_OK; c++)
         status = run_call(run, &run->plan->calls[c]);
-    run->engine->meter.seconds += seconds_now() - start;
+    engine->meter.seconds += seconds_now() - start;
+    if (status == ICL_OK && run->plan->holds.count > 0)
+        status = icl_holds_become_residents(&engine->residents, &run->plan->holds, &run->plan->trie,
+                                            run->plan->cells_held);
+    else
+        icl_residents_deinit(&engine->residents);
+    engine->cache_stamp = icl_model_cache_stamp(engine->model);
+    return status;
+}
+
+static icl_status run_plan(engine_run *run)
+{
+    ICL_TRY(make_plan(run));
+    meter_add(run);
+    if (run->plan->call_count == 0) return ICL_OK;
+    const uint64_t bytes = planned_bytes(run->engine, run->plan);
+    if (bytes > run->engine->meter.peak_bytes) run->engine->meter.peak_bytes = bytes;
+    icl_status status = run_calls(run);
     if (status == ICL_OK && run->engine->journal != NULL)
         status = icl_journal_sync(run->engine->journal);
     return status;

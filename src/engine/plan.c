@@ -1,225 +1,25 @@
 #include "engine/plan.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
-#include "base/array.h"
 #include "base/error.h"
 #include "base/text.h"
-
-/* A wave of a few calls fills its calls well; a larger one would only enlarge the cache. The same
- * for leaves, for each of which a back end may hold a row and a list of positions; a subtree with
- * more gets a wave of its own. */
-enum { WAVE_CALLS = 4, WAVE_LEAVES = 128 };
-
-typedef struct plan_walker {
-    icl_plan *plan;
-    size_t block_first; /* first token since the cache was last cut */
-    uint32_t keep;      /* trunk tokens in the cache at that cut */
-} plan_walker;
-
-static const trie_node *node_at(const plan_walker *walker, uint32_t index)
-{
-    return &walker->plan->trie.nodes[index];
-}
-
-static uint32_t child_at(const plan_walker *walker, const trie_node *node, uint32_t index)
-{
-    return walker->plan->trie.children[node->child_first + index];
-}
-
-static icl_status add_token(plan_walker *walker, uint32_t index, uint32_t leaf_first, bool trunk)
-{
-    icl_plan *plan = walker->plan;
-    ICL_TRY(icl_array_reserve(&plan->tokens, &plan->token_capacity, plan->token_count + 1));
-    ICL_TRY(icl_array_reserve(&plan->nodes, &plan->node_capacity, plan->token_count + 1));
-    const trie_node *node = node_at(walker, index);
-    plan->tokens[plan->token_count] =
-        (icl_decode_token){ .token = node->token,
-                            .position = (int32_t)node->depth - 1,
-                            .leaf_first = (int32_t)leaf_first,
-                            .leaf_last = (int32_t)(leaf_first + node->leaf_count - 1),
-                            .trunk = trunk,
-                            .row = node->ask_first != TRIE_NONE,
-                            .hidden = node->hidden };
-    plan->nodes[plan->token_count++] = index;
-    return ICL_OK;
-}
-
-static icl_status add_call(icl_plan *plan, plan_call call)
-{
-    ICL_TRY(icl_array_reserve(&plan->calls, &plan->call_capacity, plan->call_count + 1));
-    plan->calls[plan->call_count++] = call;
-    return ICL_OK;
-}
 
 static size_t max_size(size_t a, size_t b)
 {
     return a > b ? a : b;
 }
 
-/* Ends a wave of the next `total` tokens: cuts them into calls of nearly equal size. */
-static icl_status end_wave(plan_walker *walker, size_t total, uint32_t leaf_count)
+icl_status icl_plan_too_long(const icl_plan *plan, size_t depth)
 {
-    icl_plan *plan = walker->plan;
-    const size_t calls = (total + plan->limits.call_tokens_max - 1) / plan->limits.call_tokens_max;
-    size_t first = walker->block_first;
-    for (size_t c = 0; c < calls; c++) {
-        const size_t count = total / calls + (c < total % calls);
-        ICL_TRY(add_call(plan, (plan_call){ .begins_wave = c == 0,
-                                            .keep_tokens = walker->keep,
-                                            .leaf_count = leaf_count,
-                                            .token_first = first,
-                                            .token_count = count }));
-        first += count;
-    }
-    plan->stats.waves++;
-    plan->stats.cells_peak = max_size(plan->stats.cells_peak, walker->keep + total);
-    plan->stats.sequences_peak = max_size(plan->stats.sequences_peak, leaf_count + 1);
-    walker->block_first = first;
-    return ICL_OK;
-}
-
-/* Tokens of a complete subtree, parents first; leaves are numbered from `leaf`. */
-static icl_status add_subtree(plan_walker *walker, uint32_t top, uint32_t leaf)
-{
-    /* Depth-first without recursion: a node's next sibling is found through its parent. */
-    uint32_t index = top;
-    for (;;) {
-        const trie_node *node = node_at(walker, index);
-        ICL_TRY(add_token(walker, index, leaf, false));
-        if (node->child_count > 0) {
-            index = child_at(walker, node, 0);
-            continue;
-        }
-        leaf++;
-        while (index != top) {
-            const trie_node *done = node_at(walker, index), *parent = node_at(walker, done->parent);
-            if (done->rank + 1 < parent->child_count) {
-                index = child_at(walker, parent, done->rank + 1);
-                break;
-            }
-            index = done->parent;
-        }
-        if (index == top) return ICL_OK;
-    }
-}
-
-/* A frame of the walk: the trunk ends at `node`; children before `next` are done. */
-typedef struct trunk_frame {
-    uint32_t node;
-    uint32_t next;
-} trunk_frame;
-
-static bool fits(const plan_walker *walker, uint32_t depth, size_t tokens, size_t leaves,
-                 bool first, bool chain)
-{
-    const icl_plan_limits *limits = &walker->plan->limits;
-    const size_t room = limits->cells_max - depth; /* depth <= cells_max: checked before */
-    const size_t wave_max = limits->call_tokens_max * WAVE_CALLS;
-    if (leaves > limits->sequences_max - 1) return false;
-    if (!first && leaves > WAVE_LEAVES) return false;
-    return tokens <= room && (chain || tokens <= wave_max);
-}
-
-/* Puts as many further children of the frame as fit into one wave. Returns with leaves == 0 when
- * not even the next one fits. */
-static icl_status add_wave(plan_walker *walker, trunk_frame *frame, uint32_t *out_leaves)
-{
-    const trie_node *node = node_at(walker, frame->node);
-    size_t tokens = 0;
-    uint32_t leaves = 0;
-    while (frame->next < node->child_count) {
-        const uint32_t child = child_at(walker, node, frame->next);
-        const trie_node *below = node_at(walker, child);
-        const bool chain = leaves == 0 && below->leaf_count == 1;
-        if (!fits(walker, node->depth, tokens + below->subtree_size, leaves + below->leaf_count,
-                  leaves == 0, chain))
-            break;
-        ICL_TRY(add_subtree(walker, child, leaves + 1));
-        tokens += below->subtree_size;
-        leaves += below->leaf_count;
-        frame->next++;
-    }
-    *out_leaves = leaves;
-    return ICL_OK;
-}
-
-/* New trunk tokens and leaves below them. Evaluated in one wave, each trunk token carries all
- * leaves; a long trunk gets a wave of its own, since copying a sequence is cheaper than naming it
- * on every token. */
-static icl_status end_leaves(plan_walker *walker, uint32_t leaf_count)
-{
-    icl_plan *plan = walker->plan;
-    const size_t total = plan->token_count - walker->block_first;
-    size_t trunk = 0;
-    while (trunk < total && plan->tokens[walker->block_first + trunk].trunk) trunk++;
-    const bool apart = leaf_count > 1 && trunk * 2 >= plan->limits.call_tokens_max;
-    for (size_t i = 0; i < trunk; i++) {
-        icl_decode_token *token = &plan->tokens[walker->block_first + i];
-        token->leaf_first = 1;
-        token->leaf_last = apart ? 0 : (int32_t)leaf_count;
-    }
-    if (!apart) return end_wave(walker, total, leaf_count);
-    ICL_TRY(end_wave(walker, trunk, 0));
-    walker->keep += (uint32_t)trunk;
-    return end_wave(walker, total - trunk, leaf_count);
-}
-
-static icl_status too_long(const plan_walker *walker, uint32_t depth)
-{
-    const icl_plan_limits *limits = &walker->plan->limits;
+    const icl_plan_limits *limits = &plan->limits;
     if (limits->window_tokens > 0 && depth > limits->window_tokens)
         return icl_error_set(ICL_ECONTEXT,
-                             "a prompt of %u tokens exceeds the model's window of %zu tokens",
+                             "a prompt of %zu tokens exceeds the model's window of %zu tokens",
                              depth, limits->window_tokens);
     return icl_error_set(ICL_ECONTEXT,
-                         "a prompt of %u tokens exceeds the cache budget of %zu tokens", depth,
+                         "a prompt of %zu tokens exceeds the cache budget of %zu tokens", depth,
                          limits->cells_max);
-}
-
-/* The trunk grows down the next child to its first branching; pushes that frame. */
-static icl_status grow_trunk(plan_walker *walker, trunk_frame **frames, size_t *frame_count,
-                             size_t *frame_capacity)
-{
-    trunk_frame *top = &(*frames)[*frame_count - 1];
-    uint32_t index = child_at(walker, node_at(walker, top->node), top->next++);
-    for (;;) {
-        const trie_node *node = node_at(walker, index);
-        if (node->depth >= walker->plan->limits.cells_max) return too_long(walker, node->depth + 1);
-        ICL_TRY(add_token(walker, index, 1, true));
-        if (node->child_count != 1) break;
-        index = child_at(walker, node, 0);
-    }
-    ICL_TRY(icl_array_reserve(frames, frame_capacity, *frame_count + 1));
-    (*frames)[(*frame_count)++] = (trunk_frame){ .node = index };
-    return ICL_OK;
-}
-
-static icl_status walk(plan_walker *walker, trunk_frame **frames, size_t *frame_capacity)
-{
-    size_t frame_count = 0;
-    ICL_TRY(icl_array_reserve(frames, frame_capacity, 1));
-    (*frames)[frame_count++] = (trunk_frame){ .node = TRIE_ROOT };
-    while (frame_count > 0) {
-        trunk_frame *top = &(*frames)[frame_count - 1];
-        const trie_node *node = node_at(walker, top->node);
-        if (top->next == node->child_count) {
-            frame_count--;
-            continue;
-        }
-        if (walker->block_first == walker->plan->token_count) walker->keep = node->depth;
-        uint32_t leaves = 0;
-        ICL_TRY(add_wave(walker, top, &leaves));
-        if (leaves > 0) {
-            ICL_TRY(end_leaves(walker, leaves));
-            continue;
-        }
-        const trie_node *next = node_at(walker, child_at(walker, node, top->next));
-        if (next->leaf_count == 1) return too_long(walker, node->depth + next->subtree_size);
-        ICL_TRY(grow_trunk(walker, frames, &frame_count, frame_capacity));
-    }
-    return ICL_OK;
 }
 
 static void count_stats(icl_plan *plan, const icl_batch *batch)
@@ -234,7 +34,7 @@ static void count_stats(icl_plan *plan, const icl_batch *batch)
         stats->tokens_asked += icl_request_tokens(batch, request);
     }
     stats->prefix_count = batch->prefix_count;
-    stats->tokens_trie = plan->trie.node_count - 1;
+    stats->tokens_trie = plan->token_count;
     stats->calls = plan->call_count;
     const size_t floor = plan->limits.row_floor;
     for (size_t c = 0; c < plan->call_count; c++) {
@@ -254,7 +54,8 @@ static void count_stats(icl_plan *plan, const icl_batch *batch)
     }
 }
 
-icl_status icl_plan_new(icl_plan **out, const icl_batch *batch, const icl_plan_limits *limits)
+icl_status icl_plan_new_on(icl_plan **out, const icl_batch *batch, const icl_plan_limits *limits,
+                           const icl_residents *residents)
 {
     if (limits->sequences_max < 2 || limits->call_tokens_max < 1 || limits->cells_max < 1 ||
         limits->row_floor < 1)
@@ -264,16 +65,14 @@ icl_status icl_plan_new(icl_plan **out, const icl_batch *batch, const icl_plan_l
     icl_plan *plan = calloc(1, sizeof *plan);
     if (plan == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for a plan");
     plan->limits = *limits;
-    plan_walker walker = { .plan = plan };
-    trunk_frame *frames = NULL;
-    size_t frame_capacity = 0;
     icl_status status = icl_trie_build(&plan->trie, batch);
-    if (status == ICL_OK) status = walk(&walker, &frames, &frame_capacity);
-    free(frames);
+    if (status == ICL_OK)
+        status = icl_holds_choose(&plan->holds, &plan->trie, batch, limits, residents);
+    if (status == ICL_OK) status = icl_plan_walk(plan);
     if (status == ICL_OK) count_stats(plan, batch);
     if (status == ICL_OK && limits->window_tokens > 0 &&
         plan->stats.depth_max > limits->window_tokens)
-        status = too_long(&walker, (uint32_t)plan->stats.depth_max);
+        status = icl_plan_too_long(plan, plan->stats.depth_max);
     if (status != ICL_OK) {
         icl_plan_free(plan);
         return status;
@@ -282,9 +81,16 @@ icl_status icl_plan_new(icl_plan **out, const icl_batch *batch, const icl_plan_l
     return ICL_OK;
 }
 
+icl_status icl_plan_new(icl_plan **out, const icl_batch *batch, const icl_plan_limits *limits)
+{
+    const icl_residents none = { 0 };
+    return icl_plan_new_on(out, batch, limits, &none);
+}
+
 void icl_plan_free(icl_plan *plan)
 {
     if (plan == NULL) return;
+    icl_holds_deinit(&plan->holds);
     icl_trie_deinit(&plan->trie);
     free(plan->tokens);
     free(plan->nodes);
@@ -295,6 +101,77 @@ void icl_plan_free(icl_plan *plan)
 const icl_plan_stats *icl_plan_get_stats(const icl_plan *plan)
 {
     return &plan->stats;
+}
+
+icl_decode_call icl_plan_decode_call(const icl_plan *plan, const plan_call *call)
+{
+    const plan_holds *holds = &plan->holds;
+    return (icl_decode_call){ .begins_wave = call->begins_wave,
+                              .keep_tokens = call->keep_tokens,
+                              .trunk_from = (int32_t)call->trunk_from,
+                              .leaf_count = call->leaf_count,
+                              .leaf_sequences = call->held ? holds->sequences : NULL,
+                              .edits = call->held ? holds->edits : NULL,
+                              .edit_count = call->held ? holds->edit_count : 0,
+                              .tokens = plan->tokens + call->token_first,
+                              .token_count = call->token_count };
+}
+
+/* Most tokens held at once, each counted for every sequence that it is in. */
+static size_t sequence_tokens_peak(const icl_plan *plan)
+{
+    size_t held = 0, kept = 0, peak = 0;
+    for (size_t h = 0; h < plan->holds.count; h++)
+        kept += plan->trie.nodes[plan->holds.leaves[h]].depth;
+    for (size_t c = 0; c < plan->call_count; c++) {
+        const plan_call *call = &plan->calls[c];
+        if (call->held) continue;
+        if (call->begins_wave) held = (size_t)call->keep_tokens * (call->leaf_count + 1);
+        for (size_t i = 0; i < call->token_count; i++) {
+            const icl_decode_token *token = &plan->tokens[call->token_first + i];
+            held += (size_t)(token->leaf_last - token->leaf_first + 1) + token->trunk;
+        }
+        peak = max_size(peak, held);
+    }
+    return plan->holds.cells_taken + kept + peak;
+}
+
+icl_decode_limits icl_plan_decode_limits(const icl_plan *plan, bool to_come)
+{
+    const icl_plan_stats *stats = &plan->stats;
+    icl_decode_limits limits = { .cells = stats->cells_peak,
+                                 .sequences = stats->sequences_peak,
+                                 .call_tokens = stats->call_tokens_peak,
+                                 .call_rows = stats->call_rows_peak,
+                                 .hidden = stats->hidden_states > 0,
+                                 .sequence_tokens = sequence_tokens_peak(plan) };
+    if (!to_come || plan->holds.count == 0) return limits;
+    const size_t most = plan->limits.call_tokens_max;
+    const size_t rows = plan->holds.rows_max < most ? plan->holds.rows_max : most;
+    limits.cells += plan->holds.tokens_to_come;
+    if (limits.cells > plan->limits.cells_max) limits.cells = plan->limits.cells_max;
+    limits.call_rows = max_size(limits.call_rows, rows);
+    limits.call_tokens = max_size(limits.call_tokens, rows);
+    limits.sequence_tokens += plan->holds.tokens_to_come;
+    return limits;
+}
+
+static void print_edits(icl_text *text, const plan_holds *holds)
+{
+    for (size_t i = 0; i < holds->edit_count; i++)
+        icl_text_printf(text, "  sequence %d from %d[%zu]\n", holds->edits[i].to,
+                        holds->edits[i].from, holds->edits[i].tokens);
+    icl_text_append_string(text, "  leaves in");
+    for (size_t i = 0; i < holds->count; i++) icl_text_printf(text, " %d", holds->sequences[i]);
+    icl_text_append_char(text, '\n');
+}
+
+static void print_wave(icl_text *text, const icl_plan *plan, const plan_call *call)
+{
+    icl_text_printf(text, "%swave keep %u", call->held ? "held " : "", call->keep_tokens);
+    if (call->trunk_from != 0) icl_text_printf(text, " from %u", call->trunk_from);
+    icl_text_printf(text, " leaves %u\n", call->leaf_count);
+    if (call->held) print_edits(text, &plan->holds);
 }
 
 static void print_token(icl_text *text, const icl_decode_token *token)
@@ -318,8 +195,7 @@ icl_status icl_plan_print(char **out_text, const icl_plan *plan)
         stats->calls, stats->waves, stats->cells_peak);
     for (size_t c = 0; c < plan->call_count; c++) {
         const plan_call *call = &plan->calls[c];
-        if (call->begins_wave)
-            icl_text_printf(&text, "wave keep %u leaves %u\n", call->keep_tokens, call->leaf_count);
+        if (call->begins_wave) print_wave(&text, plan, call);
         icl_text_append_string(&text, "  call");
         for (size_t i = 0; i < call->token_count; i++)
             print_token(&text, &plan->tokens[call->token_first + i]);

@@ -23,9 +23,10 @@ typedef struct trie_node {
     uint32_t child_first; /* in trie.children */
     uint32_t child_count;
     uint32_t rank;         /* place among its parent's children */
-    uint32_t subtree_size; /* nodes below and including this one */
-    uint32_t leaf_count;   /* nodes below without children; 1 for a leaf */
+    uint32_t subtree_size; /* nodes below and including this one; while planning, those to come */
+    uint32_t leaf_count;   /* nodes below without children; 1 for a leaf; the same */
     uint32_t ask_first;    /* in trie.asks, or TRIE_NONE: its row is not read */
+    uint16_t held_by;      /* sequence that has it in the cache; 0: none. Set while planning */
     bool hidden;           /* one of the asks reads its hidden state */
 } trie_node;
 

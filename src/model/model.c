@@ -11,6 +11,7 @@ struct icl_model {
     void *self;
     icl_model_info info;
     atomic_bool interrupted;
+    uint64_t cache_stamp;
 };
 
 icl_model_options icl_model_options_default(void)
@@ -67,13 +68,21 @@ icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits)
     if (limits->hidden && !model->info.hidden_states)
         return icl_error_set(ICL_EUNSUPPORTED, "the %s back end does not give hidden states",
                              model->backend->name);
+    model->cache_stamp++;
     return model->backend->prepare(model->self, limits);
 }
 
 icl_status icl_model_decode(icl_model *model, const icl_decode_call *call)
 {
     assert(call->token_count > 0);
-    return model->backend->decode(model->self, call);
+    const icl_status status = model->backend->decode(model->self, call);
+    model->cache_stamp += status != ICL_OK;
+    return status;
+}
+
+uint64_t icl_model_cache_stamp(const icl_model *model)
+{
+    return model->cache_stamp;
 }
 
 const float *icl_model_logits(icl_model *model, size_t token_index)

@@ -1,9 +1,5 @@
-/* The boundary to llama.cpp: models and the sentence encoder. The only file that includes llama.h.
- */
+/* The language model, on llama.cpp. */
 #include <assert.h>
-#include <errno.h>
-#include <math.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,165 +7,16 @@
 
 #include <ggml-backend.h>
 #include <ggml-cpu.h>
-#include <gguf.h>
-#include <llama.h>
 
 #include <icl/sys/model.h>
 
 #include "base/cpu.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "model/exact_device.h"
+#include "model/model_llama.h"
 
 enum { CALL_TOKENS_DEFAULT = 768 };
-
-/* ---- the library as a whole ---- */
-
-static _Thread_local char complaint[256];
-static _Thread_local double logged_buffer_mib;
-
-/* llama.cpp explains failures only in its log; the first complaint tells why, later ones only that.
- * Nor does its interface tell the sizes of the buffers that a context allocates. */
-static void read_log(enum ggml_log_level level, const char *text, void *user)
-{
-    static const char size_follows[] = " buffer size = ";
-    (void)user;
-    const char *size = strstr(text, size_follows);
-    if (size != NULL) logged_buffer_mib += strtod(size + strlen(size_follows), NULL);
-    if (level != GGML_LOG_LEVEL_ERROR || complaint[0] != '\0') return;
-    snprintf(complaint, sizeof complaint, "%s", text);
-    complaint[strcspn(complaint, "\n")] = '\0';
-}
-
-static void start_library(void)
-{
-    llama_log_set(read_log, NULL);
-    llama_backend_init();
-    /* BLAS spends more on conversions and thread hand-overs than it gains at these sizes. */
-    ggml_backend_reg_t blas = ggml_backend_reg_by_name("BLAS");
-    if (blas != NULL) ggml_backend_unload(blas);
-    icl_exact_device_register();
-}
-
-static void start_library_once(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, start_library);
-}
-
-/* The exact kernel takes fused attention. Stock fused attention rounds to f16 on the way (1e-2 nats
- * on the shipped model), so without ours the plain operations are better. */
-static enum llama_flash_attn_type attention_type(void)
-{
-    return icl_exact_device_register() ? LLAMA_FLASH_ATTN_TYPE_ENABLED
-                                       : LLAMA_FLASH_ATTN_TYPE_DISABLED;
-}
-
-/* ---- file checks, so that a wrong file gets a sentence instead of a log ---- */
-
-typedef struct file_facts {
-    char *identity;
-    size_t row_floor;
-} file_facts;
-
-static icl_status check_magic(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return icl_error_set(ICL_EIO, "cannot open model \"%s\": %s", path, strerror(errno));
-    char magic[4] = { 0 };
-    const size_t got = fread(magic, 1, sizeof magic, file);
-    const bool failed = ferror(file) != 0;
-    fclose(file);
-    if (failed) return icl_error_set(ICL_EIO, "cannot read model \"%s\"", path);
-    if (got < sizeof magic || memcmp(magic, "GGUF", 4) != 0)
-        return icl_error_set(ICL_EMODEL, "\"%s\" is not a GGUF model file", path);
-    return ICL_OK;
-}
-
-/* Without the exact device: K- and i-quants switch to another stock kernel at 8 rows, every other
- * type at 2. */
-static size_t row_floor_of(enum ggml_type type)
-{
-    switch (type) {
-    case GGML_TYPE_F32:
-    case GGML_TYPE_F16:
-    case GGML_TYPE_BF16:
-    case GGML_TYPE_Q8_0:
-    case GGML_TYPE_Q4_0:
-    case GGML_TYPE_Q5_0:
-        return 2;
-    default:
-        return 8;
-    }
-}
-
-static icl_status read_facts(file_facts *out, const char *path)
-{
-    icl_hash128 hash;
-    ICL_TRY(check_magic(path));
-    ICL_TRY(icl_hash_file(&hash, path));
-    complaint[0] = '\0';
-    struct gguf_context *gguf =
-        gguf_init_from_file(path, (struct gguf_init_params){ .no_alloc = true });
-    if (gguf == NULL)
-        return icl_error_set(ICL_EMODEL, "\"%s\" is a damaged GGUF file (%s)", path, complaint);
-    file_facts facts = { .row_floor = 2 };
-    for (int64_t i = 0; i < gguf_get_n_tensors(gguf); i++) {
-        const size_t rows = row_floor_of(gguf_get_tensor_type(gguf, i));
-        if (rows > facts.row_floor) facts.row_floor = rows;
-    }
-    gguf_free(gguf);
-    char hex[33];
-    icl_hash_hex(hex, hash);
-    facts.identity = icl_string_copy(hex, strlen(hex));
-    if (facts.identity == NULL) return icl_error_set(ICL_ENOMEM, "out of memory");
-    *out = facts;
-    return ICL_OK;
-}
-
-static icl_status load_weights(struct llama_model **out, const char *path, bool verify)
-{
-    struct llama_model_params params = llama_model_default_params();
-    params.check_tensors = verify;
-    /* Repacked weights use one kernel for groups of rows and another for the rest. */
-    params.use_extra_bufts = false;
-    complaint[0] = '\0';
-    struct llama_model *weights = llama_model_load_from_file(path, params);
-    if (weights == NULL)
-        return icl_error_set(ICL_EMODEL, "cannot load model \"%s\"%s%s", path,
-                             complaint[0] != '\0' ? ": " : "", complaint);
-    *out = weights;
-    return ICL_OK;
-}
-
-/* A metadata value under the architecture's prefix as text; false when there is none. */
-static bool meta_text(const struct llama_model *weights, const char *key, char *out,
-                      size_t capacity)
-{
-    char architecture[64], name[128];
-    if (llama_model_meta_val_str(weights, "general.architecture", architecture,
-                                 sizeof architecture) < 0)
-        return false;
-    snprintf(name, sizeof name, "%s.%s", architecture, key);
-    return llama_model_meta_val_str(weights, name, out, capacity) >= 0;
-}
-
-static size_t meta_size(const struct llama_model *weights, const char *key, size_t fallback)
-{
-    char value[32];
-    if (!meta_text(weights, key, value, sizeof value)) return fallback;
-    return (size_t)strtoul(value, NULL, 10);
-}
-
-static bool meta_exists(const struct llama_model *weights, const char *key)
-{
-    char value[32];
-    return meta_text(weights, key, value, sizeof value);
-}
-
-/* ---- the language model ---- */
 
 typedef struct llama_backend_model {
     struct llama_model *weights;
@@ -179,6 +26,7 @@ typedef struct llama_backend_model {
     struct llama_batch batch;
     bool batch_ready;
     float *hidden;         /* [limits.call_rows + row_floor][width]; NULL unless limits.hidden */
+    int32_t leaf_count;    /* sequences of the wave under way that are not held */
     bool hidden_wanted;    /* by the call under way */
     size_t hidden_written; /* rows of the last call */
     icl_decode_limits limits;
@@ -186,7 +34,6 @@ typedef struct llama_backend_model {
     int thread_count;
     icl_kv_type kv_type;
     size_t row_floor;
-    size_t call_token_count; /* of the last call, before padding */
     atomic_bool interrupted;
     char *path, *identity, *description, *build;
 } llama_backend_model;
@@ -255,6 +102,12 @@ static bool is_interrupted(void *opaque)
     return atomic_load(&self->interrupted);
 }
 
+/* The last one, beyond those of the calls. */
+static int32_t spare_sequence(const llama_backend_model *self)
+{
+    return (int32_t)self->limits.sequences;
+}
+
 /* Most rows of a call. */
 static size_t rows_max(const llama_backend_model *self)
 {
@@ -282,13 +135,13 @@ static struct llama_context_params context_params(const llama_backend_model *sel
     const size_t padded = self->limits.call_tokens + self->row_floor;
     params.n_ctx = (uint32_t)(self->limits.cells + self->row_floor);
     params.n_batch = params.n_ubatch = (uint32_t)padded;
-    params.n_seq_max = (uint32_t)self->limits.sequences + 1; /* the last one holds padding */
+    params.n_seq_max = (uint32_t)spare_sequence(self) + 1;
     /* llama.cpp keeps at least a row per sequence. */
     const size_t rows = self->limits.call_rows > self->limits.sequences ? self->limits.call_rows
                                                                         : self->limits.sequences;
     params.n_outputs_max = (uint32_t)(rows + self->row_floor);
     params.n_threads = params.n_threads_batch = self->thread_count;
-    params.flash_attn_type = attention_type();
+    params.flash_attn_type = icl_llama_attention_type();
     params.type_k = params.type_v = self->kv_type == ICL_KV_F16 ? GGML_TYPE_F16 : GGML_TYPE_F32;
     params.kv_unified = true;
     params.swa_full = true; /* cut sequences need what a sliding window would have dropped */
@@ -310,11 +163,13 @@ static icl_status llama_backend_prepare(void *opaque, const icl_decode_limits *l
         have->sequences >= limits->sequences && have->call_tokens >= limits->call_tokens &&
         have->call_rows >= limits->call_rows && have->hidden >= limits->hidden) {
         llama_memory_clear(llama_get_memory(self->context), false);
+        self->leaf_count = 0;
         if (have->sequence_tokens < limits->sequence_tokens)
             self->limits.sequence_tokens = limits->sequence_tokens;
         return ICL_OK;
     }
     release_context(self);
+    self->leaf_count = 0;
     self->limits = *limits;
     if (limits->hidden) {
         self->hidden = malloc(rows_max(self) * (size_t)llama_model_n_embd(self->weights) *
@@ -323,25 +178,22 @@ static icl_status llama_backend_prepare(void *opaque, const icl_decode_limits *l
             return icl_error_set(ICL_ENOMEM, "out of memory for %zu hidden states", rows_max(self));
     }
     icl_exact_device_set_threads(self->thread_count);
-    complaint[0] = '\0';
-    logged_buffer_mib = 0;
+    icl_llama_forget_log();
     self->context = llama_init_from_model(self->weights, context_params(self));
-    self->buffer_mib = logged_buffer_mib;
+    self->buffer_mib = icl_llama_buffer_mib();
     if (self->context == NULL)
         return icl_error_set(ICL_EMODEL, "cannot create a context of %zu cells for \"%s\": %s",
-                             limits->cells, self->path, complaint);
-    struct ggml_threadpool_params pool = ggml_threadpool_params_default(self->thread_count);
-    pool.poll = 0; /* idle workers must leave their core to the attention threads */
-    self->threads = ggml_threadpool_new(&pool);
+                             limits->cells, self->path, icl_llama_complaint());
+    self->threads = icl_llama_start_threads(self->context, self->thread_count);
     if (self->threads == NULL) return icl_error_set(ICL_ENOMEM, "cannot start worker threads");
-    llama_attach_threadpool(self->context, self->threads, self->threads);
     self->batch = llama_batch_init((int32_t)(limits->call_tokens + self->row_floor), 0,
                                    (int32_t)limits->sequences + 1);
     self->batch_ready = true;
     return ICL_OK;
 }
 
-static void add_token(struct llama_batch *batch, const icl_decode_token *token)
+static void add_token(struct llama_batch *batch, const icl_decode_call *call,
+                      const icl_decode_token *token)
 {
     const int32_t i = batch->n_tokens++;
     batch->token[i] = token->token;
@@ -349,7 +201,8 @@ static void add_token(struct llama_batch *batch, const icl_decode_token *token)
     batch->logits[i] = token->row;
     int32_t count = 0;
     if (token->trunk) batch->seq_id[i][count++] = 0;
-    for (int32_t s = token->leaf_first; s <= token->leaf_last; s++) batch->seq_id[i][count++] = s;
+    for (int32_t leaf = token->leaf_first; leaf <= token->leaf_last; leaf++)
+        batch->seq_id[i][count++] = icl_decode_sequence(call, leaf);
     batch->n_seq_id[i] = count;
 }
 
@@ -363,60 +216,108 @@ static size_t rows_before(const struct llama_batch *batch, int32_t end)
 
 /* Kernels choose their code path by the number of rows. Filling up to the floor keeps all calls on
  * one path: first tokens of a sequence nobody reads, then rows nobody reads. */
-static void pad_to_floor(struct llama_batch *batch, size_t floor, int32_t spare_sequence)
+static void pad_to_floor(llama_backend_model *self)
 {
-    for (int32_t position = 0; (size_t)batch->n_tokens < floor; position++)
-        add_token(batch, &(icl_decode_token){ .token = 0,
-                                              .position = position,
-                                              .leaf_first = spare_sequence,
-                                              .leaf_last = spare_sequence });
+    struct llama_batch *batch = &self->batch;
+    const int32_t spare = spare_sequence(self);
+    const icl_decode_call no_wave = { 0 };
+    for (int32_t position = 0; (size_t)batch->n_tokens < self->row_floor; position++)
+        add_token(
+            batch, &no_wave,
+            &(icl_decode_token){ .position = position, .leaf_first = spare, .leaf_last = spare });
     size_t rows = rows_before(batch, batch->n_tokens);
-    for (int32_t i = 0; i < batch->n_tokens && rows > 0 && rows < floor; i++) {
+    for (int32_t i = 0; i < batch->n_tokens && rows > 0 && rows < self->row_floor; i++) {
         if (batch->logits[i]) continue;
         batch->logits[i] = 1;
         rows++;
     }
 }
 
+/* Drops the sequences of the wave before that are not held: their cells are the last ones. */
+static void drop_leaves(llama_backend_model *self)
+{
+    llama_memory_t memory = llama_get_memory(self->context);
+    for (int32_t s = 1; s <= self->leaf_count; s++) llama_memory_seq_rm(memory, s, -1, -1);
+    self->leaf_count = 0;
+}
+
+static icl_status cut_trunk(llama_backend_model *self, size_t keep_tokens)
+{
+    if (llama_memory_seq_rm(llama_get_memory(self->context), 0, (llama_pos)keep_tokens, -1))
+        return ICL_OK;
+    return icl_error_set(ICL_EUNSUPPORTED,
+                         "\"%s\" keeps a state that cannot be cut back to a shared prefix",
+                         self->path);
+}
+
+/* What is cut moves to a sequence that nobody reads. Were its cells free, llama.cpp would give them
+ * to tokens whose ancestors lie behind. Where calls are padded that sequence holds the padding, and
+ * kernels do not keep their bits anyway. */
+static void cut_held(llama_backend_model *self, int32_t sequence, size_t tokens)
+{
+    llama_memory_t memory = llama_get_memory(self->context);
+    if (self->row_floor == 1)
+        llama_memory_seq_cp(memory, sequence, spare_sequence(self), (llama_pos)tokens, -1);
+    llama_memory_seq_rm(memory, sequence, (llama_pos)tokens, -1);
+}
+
+static icl_status begin_held_wave(llama_backend_model *self, const icl_decode_call *call)
+{
+    llama_memory_t memory = llama_get_memory(self->context);
+    drop_leaves(self);
+    ICL_TRY(cut_trunk(self, 0));
+    for (size_t i = 0; i < call->edit_count; i++) {
+        const icl_decode_edit *edit = &call->edits[i];
+        cut_held(self, edit->to, edit->to == edit->from ? edit->tokens : 0);
+        if (edit->to != edit->from && edit->tokens > 0)
+            llama_memory_seq_cp(memory, edit->from, edit->to, 0, (llama_pos)edit->tokens);
+    }
+    return ICL_OK;
+}
+
 static icl_status begin_wave(llama_backend_model *self, const icl_decode_call *call)
 {
     llama_memory_t memory = llama_get_memory(self->context);
-    for (int32_t s = 1; s <= (int32_t)self->limits.sequences; s++)
-        llama_memory_seq_rm(memory, s, -1, -1);
-    if (!llama_memory_seq_rm(memory, 0, (llama_pos)call->keep_tokens, -1))
-        return icl_error_set(ICL_EUNSUPPORTED,
-                             "\"%s\" keeps a state that cannot be cut back to a shared prefix",
-                             self->path);
+    drop_leaves(self);
+    ICL_TRY(cut_trunk(self, call->trunk_from == 0 ? call->keep_tokens : 0));
+    if (call->keep_tokens > 0 && call->trunk_from != 0)
+        llama_memory_seq_cp(memory, call->trunk_from, 0, 0, (llama_pos)call->keep_tokens);
     if (call->keep_tokens > 0)
         for (int32_t s = 1; s <= (int32_t)call->leaf_count; s++)
             llama_memory_seq_cp(memory, 0, s, -1, -1);
+    self->leaf_count = (int32_t)call->leaf_count;
     return ICL_OK;
+}
+
+static void fill_batch(llama_backend_model *self, const icl_decode_call *call)
+{
+    self->batch.n_tokens = 0;
+    self->hidden_wanted = false;
+    self->hidden_written = 0;
+    for (size_t i = 0; i < call->token_count; i++) {
+        add_token(&self->batch, call, &call->tokens[i]);
+        self->hidden_wanted |= call->tokens[i].hidden;
+    }
+    pad_to_floor(self);
 }
 
 static icl_status llama_backend_decode(void *opaque, const icl_decode_call *call)
 {
     llama_backend_model *self = opaque;
     assert(self->context != NULL && call->token_count <= self->limits.call_tokens);
+    if (self->row_floor > 1)
+        llama_memory_seq_rm(llama_get_memory(self->context), spare_sequence(self), -1, -1);
     if (call->begins_wave)
-        ICL_TRY(begin_wave(self, call));
-    else
-        llama_memory_seq_rm(llama_get_memory(self->context), (int32_t)self->limits.sequences, -1,
-                            -1);
-    self->batch.n_tokens = 0;
-    self->hidden_wanted = false;
-    self->hidden_written = 0;
-    for (size_t i = 0; i < call->token_count; i++) {
-        add_token(&self->batch, &call->tokens[i]);
-        self->hidden_wanted |= call->tokens[i].hidden;
-    }
-    pad_to_floor(&self->batch, self->row_floor, (int32_t)self->limits.sequences);
-    complaint[0] = '\0';
+        ICL_TRY(call->leaf_sequences != NULL ? begin_held_wave(self, call)
+                                             : begin_wave(self, call));
+    fill_batch(self, call);
+    icl_llama_forget_log();
     const int32_t result = llama_decode(self->context, self->batch);
     if (result == 2 || (result != 0 && atomic_load(&self->interrupted)))
         return icl_error_set(ICL_ECANCELLED, "interrupted");
     if (result != 0)
         return icl_error_set(ICL_EMODEL, "evaluation of %zu tokens failed with code %d: %s",
-                             call->token_count, result, complaint);
+                             call->token_count, result, icl_llama_complaint());
     if (self->hidden_wanted &&
         self->hidden_written != rows_before(&self->batch, self->batch.n_tokens))
         return icl_error_set(ICL_EUNSUPPORTED, "llama.cpp gives no hidden states of \"%s\"",
@@ -482,8 +383,8 @@ static size_t bytes_per_cell(const struct llama_model *weights, icl_kv_type kv_t
 {
     const size_t heads = (size_t)llama_model_n_head(weights);
     const size_t head_size = (size_t)llama_model_n_embd(weights) / (heads > 0 ? heads : 1);
-    const size_t key = meta_size(weights, "attention.key_length", head_size);
-    const size_t value = meta_size(weights, "attention.value_length", head_size);
+    const size_t key = icl_llama_meta_size(weights, "attention.key_length", head_size);
+    const size_t value = icl_llama_meta_size(weights, "attention.value_length", head_size);
     return (size_t)llama_model_n_layer(weights) * (size_t)llama_model_n_head_kv(weights) *
            (key + value) * (kv_type == ICL_KV_F16 ? 2 : 4);
 }
@@ -504,24 +405,19 @@ static void describe_model(char *out, size_t capacity, const struct llama_model 
 /* What our kernels leave to stock ones: mixtures of experts, soft-capped and ALiBi attention. */
 static bool is_exact(const struct llama_model *weights)
 {
-    return icl_exact_device_register() && meta_size(weights, "expert_count", 0) == 0 &&
-           !meta_exists(weights, "attn_logit_softcapping") &&
-           !meta_exists(weights, "attention.max_alibi_bias");
-}
-
-static const char *attention_name(void)
-{
-    return icl_exact_device_register() ? "exact" : "stock";
+    return icl_exact_device_register() && icl_llama_meta_size(weights, "expert_count", 0) == 0 &&
+           !icl_llama_meta_exists(weights, "attn_logit_softcapping") &&
+           !icl_llama_meta_exists(weights, "attention.max_alibi_bias");
 }
 
 static icl_status describe(llama_backend_model *self, icl_model_info *out, const char *path,
-                           const file_facts *facts, const icl_model_options *options)
+                           const icl_llama_facts *facts, const icl_model_options *options)
 {
     char description[160];
     icl_text build = { 0 };
     describe_model(description, sizeof description, self->weights);
     icl_text_printf(&build, "ggml %s %s kv=%s attention=%s", ggml_version(), ggml_commit(),
-                    options->kv_type == ICL_KV_F16 ? "f16" : "f32", attention_name());
+                    options->kv_type == ICL_KV_F16 ? "f16" : "f32", icl_llama_attention_name());
     self->path = icl_string_copy(path, strlen(path));
     self->identity = facts->identity; /* moves in */
     self->description = icl_string_copy(description, strlen(description));
@@ -558,9 +454,9 @@ icl_status icl_model_open(icl_model **out, const char *path, const icl_model_opt
 {
     const icl_model_options defaults = icl_model_options_default();
     if (options == NULL) options = &defaults;
-    start_library_once();
-    file_facts facts = { 0 };
-    ICL_TRY(read_facts(&facts, path));
+    icl_llama_start();
+    icl_llama_facts facts = { 0 };
+    ICL_TRY(icl_llama_read_facts(&facts, path));
     llama_backend_model *self = calloc(1, sizeof *self);
     if (self == NULL) {
         free(facts.identity);
@@ -569,7 +465,7 @@ icl_status icl_model_open(icl_model **out, const char *path, const icl_model_opt
     self->thread_count = options->thread_count > 0 ? options->thread_count : icl_cpu_free_cores();
     self->kv_type = options->kv_type;
     icl_model_info info;
-    icl_status status = load_weights(&self->weights, path, options->verify);
+    icl_status status = icl_llama_load(&self->weights, path, options->verify);
     if (status != ICL_OK) {
         free(facts.identity);
         llama_close(self);
@@ -589,259 +485,4 @@ icl_status icl_model_open(icl_model **out, const char *path, const icl_model_opt
         return status;
     }
     return icl_model_new(out, &llama_backend, self, &info);
-}
-
-/* ---- the sentence encoder ---- */
-
-enum {
-    ENCODER_CALL_TOKENS = 1024, /* tokens of one call, of as many texts as fit */
-    ENCODER_CALL_TEXTS = 64,
-    ENCODER_WINDOW_MAX = 512,
-};
-
-struct icl_encoder {
-    struct llama_model *weights;
-    struct llama_context *context;
-    struct ggml_threadpool *threads;
-    struct llama_batch batch;
-    size_t window_tokens, vector_size;
-    size_t frame_head, frame_tail; /* tokens that stand around every text: [CLS] ... [SEP] */
-    char *identity, *build;
-};
-
-void icl_encoder_close(icl_encoder *encoder)
-{
-    if (encoder == NULL) return;
-    if (encoder->context != NULL) llama_batch_free(encoder->batch);
-    llama_free(encoder->context);
-    if (encoder->threads != NULL) ggml_threadpool_free(encoder->threads);
-    if (encoder->weights != NULL) llama_model_free(encoder->weights);
-    free(encoder->identity);
-    free(encoder->build);
-    free(encoder);
-}
-
-static icl_status encoder_start(icl_encoder *encoder, const char *path, int thread_count)
-{
-    if (thread_count <= 0) thread_count = icl_cpu_free_cores();
-    encoder->vector_size = (size_t)llama_model_n_embd(encoder->weights);
-    encoder->window_tokens = (size_t)llama_model_n_ctx_train(encoder->weights);
-    if (encoder->window_tokens > ENCODER_WINDOW_MAX) encoder->window_tokens = ENCODER_WINDOW_MAX;
-    icl_exact_device_set_threads(thread_count);
-    struct llama_context_params params = llama_context_default_params();
-    params.n_ctx = params.n_batch = params.n_ubatch = ENCODER_CALL_TOKENS;
-    params.n_seq_max = ENCODER_CALL_TEXTS;
-    params.n_threads = params.n_threads_batch = thread_count;
-    params.embeddings = true;
-    /* Token vectors: the library's own pooling would sum them in an order set by the neighbours. */
-    params.pooling_type = LLAMA_POOLING_TYPE_NONE;
-    params.flash_attn_type = attention_type();
-    params.kv_unified = true;
-    params.no_perf = true;
-    complaint[0] = '\0';
-    encoder->context = llama_init_from_model(encoder->weights, params);
-    if (encoder->context == NULL)
-        return icl_error_set(ICL_EMODEL, "cannot start encoder \"%s\": %s", path, complaint);
-    encoder->batch = llama_batch_init(ENCODER_CALL_TOKENS, 0, 1);
-    struct ggml_threadpool_params pool = ggml_threadpool_params_default(thread_count);
-    pool.poll = 0;
-    encoder->threads = ggml_threadpool_new(&pool);
-    if (encoder->threads == NULL) return icl_error_set(ICL_ENOMEM, "cannot start worker threads");
-    llama_attach_threadpool(encoder->context, encoder->threads, encoder->threads);
-    return ICL_OK;
-}
-
-/* Tokens of a text with the encoder's own frame, cut to its window; malloc'd. */
-static icl_status encoder_tokenize(const icl_encoder *encoder, int32_t **out, size_t *out_count,
-                                   const char *text)
-{
-    const struct llama_vocab *vocab = llama_model_get_vocab(encoder->weights);
-    const size_t length = strlen(text);
-    if (length > INT32_MAX - 8) return icl_error_set(ICL_EINVAL, "a text of %zu bytes", length);
-    int32_t *tokens = malloc((length + 8) * sizeof *tokens);
-    if (tokens == NULL) return icl_error_set(ICL_ENOMEM, "out of memory while encoding a text");
-    const int32_t found =
-        llama_tokenize(vocab, text, (int32_t)length, tokens, (int32_t)length + 8, true, false);
-    assert(found > 0);
-    *out_count = (size_t)found;
-    if (*out_count > encoder->window_tokens) {
-        tokens[encoder->window_tokens - 1] = tokens[found - 1]; /* keep the closing token */
-        *out_count = encoder->window_tokens;
-    }
-    *out = tokens;
-    return ICL_OK;
-}
-
-/* The frame is what "" and "a" have in common at their beginning, and what else "" has. */
-static icl_status measure_frame(icl_encoder *encoder)
-{
-    int32_t *empty = NULL, *letter = NULL;
-    size_t empty_count = 0, letter_count = 0;
-    icl_status status = encoder_tokenize(encoder, &empty, &empty_count, "");
-    if (status == ICL_OK) status = encoder_tokenize(encoder, &letter, &letter_count, "a");
-    if (status == ICL_OK) {
-        size_t head = 0;
-        while (head < empty_count && head < letter_count && empty[head] == letter[head]) head++;
-        encoder->frame_head = head;
-        encoder->frame_tail = empty_count - head;
-    }
-    free(letter);
-    free(empty);
-    return status;
-}
-
-static icl_status describe_encoder(icl_encoder *encoder)
-{
-    icl_text build = { 0 };
-    icl_text_printf(&build, "ggml %s %s attention=%s", ggml_version(), ggml_commit(),
-                    attention_name());
-    encoder->build = icl_text_take(&build, NULL);
-    return encoder->build != NULL
-               ? ICL_OK
-               : icl_error_set(ICL_ENOMEM, "out of memory while opening an encoder");
-}
-
-icl_status icl_encoder_open(icl_encoder **out, const char *path, int thread_count)
-{
-    start_library_once();
-    file_facts facts = { 0 };
-    ICL_TRY(read_facts(&facts, path));
-    icl_encoder *encoder = calloc(1, sizeof *encoder);
-    if (encoder == NULL) {
-        free(facts.identity);
-        return icl_error_set(ICL_ENOMEM, "out of memory while opening \"%s\"", path);
-    }
-    encoder->identity = facts.identity;
-    icl_status status = load_weights(&encoder->weights, path, false);
-    if (status == ICL_OK) status = encoder_start(encoder, path, thread_count);
-    if (status == ICL_OK) status = measure_frame(encoder);
-    if (status == ICL_OK) status = describe_encoder(encoder);
-    if (status != ICL_OK) {
-        icl_encoder_close(encoder);
-        return status;
-    }
-    *out = encoder;
-    return ICL_OK;
-}
-
-size_t icl_encoder_vector_size(const icl_encoder *encoder)
-{
-    return encoder->vector_size;
-}
-
-const char *icl_encoder_identity(const icl_encoder *encoder)
-{
-    return encoder->identity;
-}
-
-const char *icl_encoder_build(const icl_encoder *encoder)
-{
-    return encoder->build;
-}
-
-/* Appends a text's tokens as sequence `sequence` of the batch. *out_count is 0 when the batch has
- * no room left. */
-static icl_status encoder_add(icl_encoder *encoder, const char *text, int32_t sequence,
-                              size_t *out_count)
-{
-    int32_t *tokens = NULL;
-    size_t count = 0;
-    ICL_TRY(encoder_tokenize(encoder, &tokens, &count, text));
-    if ((size_t)encoder->batch.n_tokens + count > ENCODER_CALL_TOKENS) count = 0;
-    for (size_t i = 0; i < count; i++)
-        add_token(&encoder->batch, &(icl_decode_token){ .token = tokens[i],
-                                                        .position = (int32_t)i,
-                                                        .leaf_first = sequence,
-                                                        .leaf_last = sequence,
-                                                        .row = true });
-    free(tokens);
-    *out_count = count;
-    return ICL_OK;
-}
-
-/* Evaluates as many of the texts as fit into a call, at least one: text t < *out_held has
- * out_tokens[t] rows there, one text's after the other's. */
-static icl_status encode_some(icl_encoder *encoder, size_t out_tokens[ENCODER_CALL_TEXTS],
-                              size_t *out_held, const char *const *texts, size_t count)
-{
-    size_t held = 0;
-    encoder->batch.n_tokens = 0;
-    while (held < ENCODER_CALL_TEXTS && held < count) {
-        ICL_TRY(encoder_add(encoder, texts[held], (int32_t)held, &out_tokens[held]));
-        if (out_tokens[held] == 0) break;
-        held++;
-    }
-    complaint[0] = '\0';
-    if (llama_encode(encoder->context, encoder->batch) != 0)
-        return icl_error_set(ICL_EMODEL, "the encoder failed: %s", complaint);
-    *out_held = held;
-    return ICL_OK;
-}
-
-static void scale_to_unit(float *vector, size_t size)
-{
-    double square = 0;
-    for (size_t d = 0; d < size; d++) square += (double)vector[d] * vector[d];
-    const double scale = square > 0 ? 1 / sqrt(square) : 0;
-    for (size_t d = 0; d < size; d++) vector[d] = (float)(vector[d] * scale);
-}
-
-/* Mean of a text's token vectors, scaled to length 1. */
-static void pool_vectors(float *out, const icl_encoder *encoder, int32_t first, size_t count)
-{
-    memset(out, 0, encoder->vector_size * sizeof *out);
-    for (size_t i = 0; i < count; i++) {
-        const float *token = llama_get_embeddings_ith(encoder->context, first + (int32_t)i);
-        for (size_t d = 0; d < encoder->vector_size; d++) out[d] += token[d];
-    }
-    scale_to_unit(out, encoder->vector_size);
-}
-
-icl_status icl_encoder_embed(icl_encoder *encoder, float *out, const char *const *texts,
-                             size_t count)
-{
-    for (size_t done = 0; done < count;) {
-        size_t tokens[ENCODER_CALL_TEXTS], held = 0;
-        ICL_TRY(encode_some(encoder, tokens, &held, texts + done, count - done));
-        int32_t first = 0;
-        for (size_t t = 0; t < held; t++) {
-            pool_vectors(out + (done + t) * encoder->vector_size, encoder, first, tokens[t]);
-            first += (int32_t)tokens[t];
-        }
-        done += held;
-    }
-    return ICL_OK;
-}
-
-icl_status icl_encoder_count_tokens(const icl_encoder *encoder, size_t *out_counts,
-                                    const char *const *texts, size_t count)
-{
-    for (size_t t = 0; t < count; t++) {
-        int32_t *tokens = NULL;
-        size_t framed = 0;
-        ICL_TRY(encoder_tokenize(encoder, &tokens, &framed, texts[t]));
-        free(tokens);
-        out_counts[t] = framed - encoder->frame_head - encoder->frame_tail;
-    }
-    return ICL_OK;
-}
-
-icl_status icl_encoder_embed_tokens(icl_encoder *encoder, int32_t *out_ids, float *out_vectors,
-                                    const char *const *texts, size_t count)
-{
-    const size_t size = encoder->vector_size;
-    for (size_t done = 0, row = 0; done < count;) {
-        size_t tokens[ENCODER_CALL_TEXTS], held = 0, first = 0;
-        ICL_TRY(encode_some(encoder, tokens, &held, texts + done, count - done));
-        for (size_t t = 0; t < held; first += tokens[t++])
-            for (size_t i = encoder->frame_head; i + encoder->frame_tail < tokens[t]; i++, row++) {
-                const int32_t at = (int32_t)(first + i);
-                out_ids[row] = encoder->batch.token[at];
-                memcpy(&out_vectors[row * size], llama_get_embeddings_ith(encoder->context, at),
-                       size * sizeof *out_vectors);
-                scale_to_unit(&out_vectors[row * size], size);
-            }
-        done += held;
-    }
-    return ICL_OK;
 }

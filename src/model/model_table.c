@@ -22,7 +22,10 @@ typedef struct table_model {
     sequence *sequences; /* [limits.sequences] */
     float *rows;         /* [limits.call_tokens][VOCAB_COUNT] */
     float *states;       /* [limits.call_tokens][table.hidden_size] */
-    size_t cells_used;   /* tokens evaluated since the last cut, plus the kept ones */
+    size_t cells_used;   /* taken by held sequences, ever, by the trunk and by the wave */
+    size_t cells_held;   /* those of held sequences */
+    size_t leaf_count;   /* sequences of the wave under way that are not held */
+    size_t trunk_shared; /* first tokens of the trunk, in cells of a held sequence */
     atomic_bool interrupted;
 } table_model;
 
@@ -74,7 +77,7 @@ static icl_status table_prepare(void *opaque, const icl_decode_limits *limits)
     table_model *self = opaque;
     release_cache(self);
     self->limits = *limits;
-    self->cells_used = 0;
+    self->cells_used = self->cells_held = self->leaf_count = self->trunk_shared = 0;
     self->sequences = calloc(limits->sequences, sizeof *self->sequences);
     self->rows = malloc(limits->call_tokens * VOCAB_COUNT * sizeof *self->rows);
     self->states = malloc((limits->call_tokens * self->table.hidden_size + 1) * sizeof(float));
@@ -88,17 +91,43 @@ static icl_status table_prepare(void *opaque, const icl_decode_limits *limits)
     return ICL_OK;
 }
 
+static void copy_sequence(table_model *self, int32_t to, int32_t from, size_t tokens)
+{
+    assert((size_t)to < self->limits.sequences && (size_t)from < self->limits.sequences);
+    assert(tokens <= self->sequences[from].count);
+    self->sequences[to].count = tokens;
+    if (to != from && tokens > 0)
+        memcpy(self->sequences[to].tokens, self->sequences[from].tokens, tokens * sizeof(int32_t));
+}
+
+static void drop_leaves(table_model *self)
+{
+    for (size_t i = 1; i <= self->leaf_count; i++) self->sequences[i].count = 0;
+    self->leaf_count = 0;
+}
+
+static void begin_held_wave(table_model *self, const icl_decode_call *call)
+{
+    assert(call->keep_tokens == 0);
+    drop_leaves(self);
+    self->sequences[0].count = 0;
+    self->cells_used = self->cells_held;
+    for (size_t i = 0; i < call->edit_count; i++)
+        copy_sequence(self, call->edits[i].to, call->edits[i].from, call->edits[i].tokens);
+}
+
 static void begin_wave(table_model *self, const icl_decode_call *call)
 {
-    assert(call->keep_tokens <= self->sequences[0].count);
-    assert(call->leaf_count < self->limits.sequences);
-    self->sequences[0].count = call->keep_tokens;
-    self->cells_used = call->keep_tokens;
-    for (size_t i = 1; i < self->limits.sequences; i++) {
-        sequence *leaf = &self->sequences[i];
-        leaf->count = i <= call->leaf_count ? call->keep_tokens : 0;
-        if (leaf->count > 0)
-            memcpy(leaf->tokens, self->sequences[0].tokens, leaf->count * sizeof(int32_t));
+    assert(call->leaf_count < self->limits.sequences && call->edit_count == 0);
+    drop_leaves(self);
+    copy_sequence(self, 0, call->trunk_from, call->keep_tokens);
+    if (call->trunk_from != 0) self->trunk_shared = call->keep_tokens;
+    if (self->trunk_shared > call->keep_tokens) self->trunk_shared = call->keep_tokens;
+    self->cells_used = self->cells_held + call->keep_tokens - self->trunk_shared;
+    self->leaf_count = call->leaf_count;
+    for (size_t i = 1; i <= call->leaf_count; i++) {
+        assert(self->sequences[i].count == 0); /* nobody holds it */
+        copy_sequence(self, (int32_t)i, 0, call->keep_tokens);
     }
 }
 
@@ -109,10 +138,12 @@ static void extend(sequence *to, const icl_decode_token *token)
 }
 
 /* Rows that are read, and no others, are computed. */
-static void compute_row(table_model *self, size_t index, const icl_decode_token *token)
+static void compute_row(table_model *self, const icl_decode_call *call, size_t index)
 {
     const icl_table *table = &self->table;
-    const sequence *seen_by = &self->sequences[token->trunk ? 0 : token->leaf_first];
+    const icl_decode_token *token = &call->tokens[index];
+    const sequence *seen_by =
+        &self->sequences[token->trunk ? 0 : icl_decode_sequence(call, token->leaf_first)];
     if (token->row)
         table->logits(table->user, self->rows + index * VOCAB_COUNT, seen_by->tokens,
                       seen_by->count);
@@ -127,16 +158,19 @@ static icl_status table_decode(void *opaque, const icl_decode_call *call)
     table_model *self = opaque;
     assert(call->token_count <= self->limits.call_tokens);
     if (atomic_load(&self->interrupted)) return icl_error_set(ICL_ECANCELLED, "interrupted");
-    if (call->begins_wave) begin_wave(self, call);
+    const bool held = call->leaf_sequences != NULL;
+    if (call->begins_wave && held) begin_held_wave(self, call);
+    if (call->begins_wave && !held) begin_wave(self, call);
     self->cells_used += call->token_count;
+    if (held) self->cells_held = self->cells_used;
     assert(self->cells_used <= self->limits.cells);
     for (size_t i = 0; i < call->token_count; i++) {
         const icl_decode_token *token = &call->tokens[i];
         assert(token->trunk || token->leaf_first <= token->leaf_last);
         if (token->trunk) extend(&self->sequences[0], token);
         for (int32_t s = token->leaf_first; s <= token->leaf_last; s++)
-            extend(&self->sequences[s], token);
-        compute_row(self, i, token);
+            extend(&self->sequences[icl_decode_sequence(call, s)], token);
+        compute_row(self, call, i);
     }
     return ICL_OK;
 }

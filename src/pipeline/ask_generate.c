@@ -1,8 +1,9 @@
-/* Continuations of many prompts side by side. Where the likeliest token is wanted, a batch scores a
- * guess of each continuation's next tokens, and the model's first choices are taken up to the first
- * that the guess missed: one token at least, and more where a text repeats itself or its prompt,
- * which small models and answers after demonstrations often do. The guess changes the number of
- * batches, not the text. Other tokens come one a batch, see ask_draw.c. */
+/* Continuations of many prompts side by side, so many that the engine can keep what it has
+ * evaluated of them: a token then costs an evaluated token. Where the likeliest token is wanted, a
+ * batch scores a guess of each continuation's next tokens, and the model's first choices are taken
+ * up to the first that the guess missed: one token at least, and more where a text repeats itself
+ * or its prompt, which small models and answers after demonstrations often do. The guess changes
+ * the number of batches, not the text. Other tokens come one a batch, see ask_draw.c. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,13 @@
 #include "model/interrupt.h"
 #include "pipeline/ask_parts.h"
 
-enum { GUESS_MAX = 16 }; /* a fraction of a prompt, should it be wrong */
+enum {
+    GUESS_MAX = 16,
+    /* Side by side: enough rows to fill a call; the engine has a sequence for each. More cells
+     * would make every call's mask larger than its work. */
+    PROMPTS_MAX = 128,
+    CELLS_MAX = 1 << 15,
+};
 
 typedef struct continuation {
     int32_t *tokens; /* of the prompt, then the generated ones */
@@ -24,6 +31,7 @@ typedef struct continuation {
     bool ended;
     int32_t guess[GUESS_MAX];
     size_t guess_count;
+    size_t trust;   /* most tokens of the next guess */
     icl_rng rng;    /* a number for each token that is drawn */
     size_t request; /* of the step */
 } continuation;
@@ -72,6 +80,7 @@ static icl_status begin(generation *self, icl_prompter *prompter, const icl_ask_
                             .prompt_count = prompt.token_count,
                             .token_count = prompt.token_count,
                             .token_capacity = prompt.token_count,
+                            .trust = 1,
                             .rng = rng_of(self, place),
                             .ended = self->how->tokens_max == 0 };
     prompt.tokens = NULL; /* moved */
@@ -107,8 +116,9 @@ static icl_status take_token(const generation *self, continuation *part, int32_t
     ICL_TRY(icl_text_status(&part->text));
     ICL_TRY(icl_array_reserve(&part->tokens, &part->token_capacity, part->token_count + 1));
     part->tokens[part->token_count++] = token;
-    part->ended = part->token_count - part->prompt_count == self->how->tokens_max ||
-                  (self->how->last != NULL && strstr(icl_text_string(&part->text), self->how->last) != NULL);
+    part->ended =
+        part->token_count - part->prompt_count == self->how->tokens_max ||
+        (self->how->last != NULL && strstr(icl_text_string(&part->text), self->how->last) != NULL);
     end_at_separator(part, self->source->prompts.separator);
     return ICL_OK;
 }
@@ -132,7 +142,7 @@ static size_t find_earlier(const int32_t *tokens, size_t count)
 static void make_guess(continuation *part, size_t most)
 {
     const size_t count = part->token_count, from = find_earlier(part->tokens, count);
-    part->guess_count = from == count ? 1 : most < GUESS_MAX ? most : GUESS_MAX;
+    part->guess_count = from == count ? 1 : most < part->trust ? most : part->trust;
     part->guess[0] = part->tokens[count - 1]; /* where nothing tells */
     for (size_t i = 0; from < count && i < part->guess_count; i++)
         part->guess[i] = from + i < count ? part->tokens[from + i] : part->guess[from + i - count];
@@ -144,32 +154,44 @@ static icl_ask_tokens written_by(const continuation *part)
                              .count = part->token_count - part->prompt_count };
 }
 
-static icl_status ask_next(generation *self, icl_batch *batch)
+/* Cells that a text of so many tokens may take: wrong guesses are no more than right ones. */
+static size_t cells_of(const generation *self, size_t tokens)
+{
+    return icl_ask_draws(self->how) ? tokens : 2 * tokens;
+}
+
+static icl_status ask_token(generation *self, icl_batch *batch, continuation *part)
 {
     size_t prefix;
-    for (size_t i = 0; i < self->count; i++) {
-        continuation *part = &self->parts[i];
-        if (part->ended) continue;
-        ICL_TRY(icl_batch_add_prefix(batch, part->tokens, part->token_count, &prefix));
-        if (icl_ask_draws(self->how)) {
-            ICL_TRY(icl_ask_draw_add(&self->draw, batch, prefix, written_by(part), &part->request));
-            continue;
-        }
-        make_guess(part, self->how->tokens_max - (part->token_count - part->prompt_count));
+    const size_t left = self->how->tokens_max - written_by(part).count;
+    ICL_TRY(icl_batch_add_prefix(batch, part->tokens, part->token_count, &prefix));
+    if (icl_ask_draws(self->how)) {
+        ICL_TRY(icl_ask_draw_add(&self->draw, batch, prefix, written_by(part), &part->request));
+    } else {
+        make_guess(part, left);
         ICL_TRY(icl_batch_add_score(batch, prefix, part->guess, part->guess_count, &part->request));
     }
+    icl_batch_keep(batch, part->request, cells_of(self, left));
+    return ICL_OK;
+}
+
+static icl_status ask_next(generation *self, icl_batch *batch)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (!self->parts[i].ended) ICL_TRY(ask_token(self, batch, &self->parts[i]));
     return icl_engine_run(self->source->engine, batch);
 }
 
-/* A first choice counts while the guess was right up to its place. */
+/* A first choice counts while the guess was right up to its place. A guess whose last token is
+ * right as well earns a longer one; that token was not evaluated. */
 static icl_status take_choices(const generation *self, continuation *part, const icl_batch *batch)
 {
-    size_t count;
+    size_t count, right = 0;
     const int32_t *choices = icl_batch_first_choices(batch, part->request, &count);
-    for (size_t i = 0; i < count && !part->ended; i++) {
-        if (i > 0 && part->guess[i - 1] != choices[i - 1]) break;
+    while (right < count && part->guess[right] == choices[right]) right++;
+    for (size_t i = 0; i < count && i <= right && !part->ended; i++)
         ICL_TRY(take_token(self, part, choices[i]));
-    }
+    part->trust = right < count ? 1 : part->trust < GUESS_MAX ? 2 * part->trust : GUESS_MAX;
     return ICL_OK;
 }
 
@@ -210,15 +232,33 @@ static icl_status step(generation *self, bool *out_done)
     return status;
 }
 
-/* Begins the prompts from *next on that fit into one batch, and continues them to their ends. */
+/* Cells that the latest prompt and its text take; what it shares with the one before is there. */
+static size_t cells_of_latest(const generation *self)
+{
+    const continuation *part = &self->parts[self->count - 1];
+    size_t shared = 0;
+    if (self->count > 1)
+        while (shared < part->prompt_count && shared < part[-1].prompt_count &&
+               part->tokens[shared] == part[-1].tokens[shared])
+            shared++;
+    return part->prompt_count - shared + cells_of(self, self->how->tokens_max);
+}
+
+/* Begins the prompts from *next on that fit side by side, and continues them to their ends. */
 static icl_status generate_some(generation *self, icl_prompter *prompter,
                                 const icl_ask_distinct *distinct, const icl_ask_prompt *prompts,
                                 size_t *next)
 {
-    size_t row = *next, tokens = 0;
-    for (; row < distinct->count && tokens < ICL_ASK_BATCH_TOKENS; row++) {
+    /* The last prompt may go beyond. */
+    const size_t room = icl_engine_limits(self->source->engine).cells_max / 4 * 3;
+    const size_t cells_max = room < CELLS_MAX ? room : CELLS_MAX;
+    size_t row = *next, tokens = 0, cells = 0;
+    for (; row < distinct->count && self->count < PROMPTS_MAX && cells <= cells_max &&
+           tokens < ICL_ASK_BATCH_TOKENS;
+         row++) {
         const size_t place = distinct->firsts[row];
         ICL_TRY(begin(self, prompter, &prompts[place], place));
+        cells += cells_of_latest(self);
         tokens += self->parts[self->count - 1].token_count + self->how->tokens_max;
         if (icl_ask_draws_from_all(&self->draw)) /* an answer with memory of its own */
             tokens += self->draw.vocab_count * sizeof(float) / ICL_ASK_TOKEN_BYTES;

@@ -1,4 +1,5 @@
 /* The shipped model and random ones through llama.cpp: what a run may rely on. */
+#include "engine/writer.h"
 #include "learn/written_model.h"
 #include "shipped_model.h"
 
@@ -193,6 +194,87 @@ static void test_model_llama__vectors_do_not_depend_on_the_batch(void **state)
     check_exact_vectors(SHIPPED_MODEL);
 }
 
+/* ---- text that grows ---- */
+
+enum { WRITTEN_TEXTS = 9, WRITTEN_PROMPT = 60, WRITTEN_ROUNDS = 7 };
+
+static icl_status write_round(writer *self, icl_engine *engine)
+{
+    icl_batch *batch = NULL;
+    assert_int_equal(icl_batch_new(&batch), ICL_OK);
+    assert_int_equal(writer_ask(self, batch, 30), ICL_OK);
+    const icl_status status = icl_engine_run(engine, batch);
+    if (status == ICL_OK) writer_take(self, batch, WRITTEN_PROMPT);
+    icl_batch_free(batch);
+    return status;
+}
+
+/* Rarely enough for every round to end at the second try. */
+static void interrupt_some(void *user, uint64_t done, uint64_t total)
+{
+    static size_t calls;
+    (void)done;
+    (void)total;
+    if (++calls % 30 == 4) icl_model_interrupt(user);
+}
+
+/* Answers to a writer; a round that is interrupted is asked again. */
+static icl_hash128 write_texts(icl_model *model, const icl_engine_options *options, bool keeps,
+                               uint64_t *out_tokens)
+{
+    static writer self, saved;
+    icl_engine *engine = NULL;
+    assert_int_equal(icl_engine_open(&engine, model, options), ICL_OK);
+    self.keeps = keeps;
+    self.hidden = true;
+    writer_begin(&self, 5, WRITTEN_TEXTS, WRITTEN_PROMPT, icl_model_get_info(model)->vocab_count);
+    for (size_t round = 0; round < WRITTEN_ROUNDS;) {
+        saved = self;
+        const icl_status status = write_round(&self, engine);
+        round += status == ICL_OK;
+        icl_model_clear_interrupt(model);
+        if (status != ICL_OK) self = saved;
+        if (status != ICL_OK && status != ICL_ECANCELLED) fail_msg("%s", icl_error_message());
+    }
+    *out_tokens = icl_engine_get_meter(engine).tokens_trie;
+    icl_engine_close(engine);
+    return icl_hash_end(&self.answers);
+}
+
+/* Law 3 for cells that stay: kept, let go for want of room, read again after an interruption. */
+static void check_kept(const char *path)
+{
+    icl_model *model = open_model(path, 1), *threaded = open_model(path, 2);
+    const icl_model_info *info = icl_model_get_info(model);
+    if (!info->exact) skip();
+    uint64_t alone, kept, other;
+    const icl_engine_options plain = icl_engine_options_default();
+    const icl_engine_options small = { .cache_bytes_max = 250 * info->bytes_per_cell };
+    const icl_engine_options cut = { .call_tokens_max = 23 };
+    const icl_engine_options stopped = { .call_tokens_max = 50,
+                                         .progress = interrupt_some,
+                                         .progress_user = model };
+    const icl_hash128 expected = write_texts(model, &plain, false, &alone);
+    const icl_hash128 answers[] = { write_texts(model, &plain, true, &kept),
+                                    write_texts(threaded, &cut, true, &other),
+                                    write_texts(model, &small, true, &other),
+                                    write_texts(model, &stopped, true, &other) };
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        assert_memory_equal(&answers[i], &expected, sizeof expected);
+    assert_true(3 * kept < 2 * alone);
+    icl_model_close(model);
+    icl_model_close(threaded);
+}
+
+static void test_model_llama__cells_that_stay_change_no_answer(void **state)
+{
+    write_random_model("f32.gguf", ICL_WEIGHT_F32);
+    check_kept("f32.gguf");
+    write_random_model("f16.gguf", ICL_WEIGHT_F16);
+    check_kept("f16.gguf");
+    check_kept(SHIPPED_MODEL);
+}
+
 static void expect_refusal(const char *path, icl_status expected, const char *part)
 {
     icl_model *model = NULL;
@@ -293,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_llama__answers_do_not_depend_on_the_batch),
         cmocka_unit_test(test_model_llama__vectors_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_model_llama__cells_that_stay_change_no_answer),
         cmocka_unit_test(test_model_llama__wrong_files_are_refused_with_a_sentence),
         cmocka_unit_test(test_model_llama__an_interrupt_ends_a_run_and_a_later_one_works),
         cmocka_unit_test(test_model_llama__tokens_spell_their_text),

@@ -20,24 +20,42 @@ typedef struct icl_decode_limits {
     size_t sequence_tokens;
 } icl_decode_limits;
 
-/** A token of a call. It belongs to sequences leaf_first..leaf_last (none when first > last) and,
- *  when on the trunk, to sequence 0. */
+/** A token of a call. It belongs to leaves leaf_first..leaf_last of the wave (none when first > last)
+ *  and, when on the trunk, to sequence 0. */
 typedef struct icl_decode_token {
     int32_t token;    /**< its id */
     int32_t position; /**< in its path, from 0 */
-    /** Sequences, from 1; both ends belong. */
+    /** From 1; both ends belong. */
     int32_t leaf_first, leaf_last;
     bool trunk;  /**< belongs to sequence 0 */
     bool row;    /**< its logits are read */
     bool hidden; /**< its last hidden state is read; only where `row` is set */
 } icl_decode_token;
 
-/** One evaluation. When `begins_wave`: first every sequence but 0 is dropped, sequence 0 is cut to
- * its first keep_tokens tokens, and sequences 1..leaf_count become copies of it. */
+/** Sequence `to` becomes the first `tokens` tokens of `from`; cut or dropped where both are the same.
+ * Cells that no sequence has any more stay taken until the next prepare: a token's cell has to lie
+ * after its ancestors' cells. */
+typedef struct icl_decode_edit {
+    int32_t to, from;
+    size_t tokens;
+} icl_decode_edit;
+
+/** One evaluation. When `begins_wave`: first the leaf sequences of the wave before are dropped,
+ * sequence 0 is cut to its first keep_tokens tokens, and sequences 1..leaf_count become copies of
+ * it. The cells that these had for themselves are free.
+ *
+ * A wave with leaf_sequences is one whose leaves are held: they stay when other waves begin. It
+ * drops sequence 0 as well, then makes its edits, in their order; its leaves have the sequences
+ * named, which no other wave uses. */
 typedef struct icl_decode_call {
-    bool begins_wave;               /**< the cache is cut first, as above */
-    size_t keep_tokens;             /**< of sequence 0; when it begins a wave */
+    bool begins_wave;   /**< the cache is cut first, as above */
+    size_t keep_tokens; /**< of sequence 0; when it begins a wave */
+    /** When it begins a wave: 0, or the held sequence that sequence 0 first becomes a copy of. */
+    int32_t trunk_from;
     size_t leaf_count;              /**< sequences of the wave */
+    const int32_t *leaf_sequences;  /**< [leaf_count]; NULL: leaf i is sequence i */
+    const icl_decode_edit *edits;   /**< [edit_count], when it begins a wave */
+    size_t edit_count;              /**< 0 where leaf_sequences is NULL */
     const icl_decode_token *tokens; /**< [token_count], ancestors before descendants */
     size_t token_count;             /**< at least 1, at most call_tokens */
 } icl_decode_call;
@@ -73,11 +91,19 @@ typedef struct icl_model_backend {
 ICL_API icl_status icl_model_new(icl_model **out, const icl_model_backend *backend,
                                  void *self_taken, const icl_model_info *info);
 
+/** Sequence of a leaf of the call's wave. */
+static inline int32_t icl_decode_sequence(const icl_decode_call *call, int32_t leaf)
+{
+    return call->leaf_sequences == NULL ? leaf : call->leaf_sequences[leaf - 1];
+}
+
 /** Makes an empty cache of at least this size ready; what it held is dropped. ICL_EUNSUPPORTED: the
  *  limits want hidden states, which the back end does not give. */
 ICL_API icl_status icl_model_prepare(icl_model *model, const icl_decode_limits *limits);
 /** Evaluates one call, as icl_model_backend.decode. */
 ICL_API icl_status icl_model_decode(icl_model *model, const icl_decode_call *call);
+/** Changes whenever what the cache held may be lost: at every prepare and failed decode. */
+ICL_API uint64_t icl_model_cache_stamp(const icl_model *model);
 /** Logits [vocab_count] of a token of the last call whose `row` is set. Borrowed until the next. */
 ICL_API const float *icl_model_logits(icl_model *model, size_t token_index);
 /** Last hidden state [embedding_size], after the final norm, of a token of the last call whose
