@@ -136,6 +136,8 @@ icl_status icl_llama_read_facts(icl_llama_facts *out, const char *path)
 icl_status icl_llama_load(struct llama_model **out, const char *path, bool verify)
 {
     struct llama_model_params params = llama_model_default_params();
+    ggml_backend_dev_t no_cards[] = { NULL }; /* exact attention and products are for processors */
+    params.devices = no_cards;
     params.check_tensors = verify;
     /* Repacked weights use one kernel for groups of rows and another for the rest. */
     params.use_extra_bufts = false;
