@@ -86,8 +86,16 @@ static icl_status refuse(const char *name, bool has_gpu)
                          has_gpu ? "cpu and cuda" : "cpu");
 }
 
+/* Of a back end at work: what it says before it ends the program, not how it is getting on. */
+static void pass_errors(enum ggml_log_level level, const char *text, void *user)
+{
+    (void)user;
+    if (level == GGML_LOG_LEVEL_ERROR) fputs(text, stderr);
+}
+
 static icl_status open_gpu(icl_device *device, ggml_backend_dev_t hardware)
 {
+    ggml_log_set(pass_errors, NULL);
     device->hardware = hardware;
     device->thread_count = 1;
     device->backend = ggml_backend_dev_init(hardware, NULL);

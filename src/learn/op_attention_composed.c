@@ -25,6 +25,12 @@ static struct ggml_tensor *by_head(struct ggml_context *context, struct ggml_ten
                                   2, 1, 3));
 }
 
+/* All heads along one axis, which a card multiplies at once. */
+static struct ggml_tensor *in_a_row(struct ggml_context *context, struct ggml_tensor *x)
+{
+    return ggml_reshape_3d(context, x, x->ne[0], x->ne[1], x->ne[2] * x->ne[3]);
+}
+
 /* The way back: [width, heads, batch * length]. */
 static struct ggml_tensor *by_token(struct ggml_context *context, struct ggml_tensor *x)
 {
@@ -32,17 +38,18 @@ static struct ggml_tensor *by_token(struct ggml_context *context, struct ggml_te
     return ggml_reshape_3d(context, turned, x->ne[0], x->ne[2], x->ne[1] * x->ne[3]);
 }
 
-/* Sum over the query heads of each key head. */
+/* Heads in a row as [.., .., kv_heads, batch], each the sum over its query heads. */
 static struct ggml_tensor *sum_groups(struct ggml_context *context, struct ggml_tensor *x,
-                                      int64_t kv_heads)
+                                      int64_t kv_heads, int64_t batch)
 {
-    const int64_t numbers = x->ne[0] * x->ne[1], group = x->ne[2] / kv_heads;
-    if (group == 1) return x;
-    struct ggml_tensor *groups = ggml_reshape_4d(context, x, numbers, group, kv_heads, x->ne[3]);
-    struct ggml_tensor *shape = ggml_view_4d(context, groups, numbers, 1, kv_heads, x->ne[3],
-                                             groups->nb[1], groups->nb[2], groups->nb[3], 0);
-    return ggml_reshape_4d(context, ggml_repeat_back(context, groups, shape), x->ne[0], x->ne[1],
-                           kv_heads, x->ne[3]);
+    const int64_t n0 = x->ne[0], n1 = x->ne[1], heads = kv_heads * batch, group = x->ne[2] / heads;
+    if (group > 1) {
+        struct ggml_tensor *groups = ggml_reshape_3d(context, x, n0 * n1, group, heads);
+        struct ggml_tensor *shape =
+            ggml_view_3d(context, groups, n0 * n1, 1, heads, groups->nb[1], groups->nb[2], 0);
+        x = ggml_repeat_back(context, groups, shape);
+    }
+    return ggml_reshape_4d(context, x, n0, n1, kv_heads, batch);
 }
 
 /* --- who sees whom --- */
@@ -135,12 +142,16 @@ static void backward(icl_graph *graph, icl_value *out)
         by_head(context, ggml_reshape(context, out->gradient, qv->tensor), batch);
 
     struct ggml_tensor *dscores = score_gradient(graph, out, ggml_mul_mat(context, v, dout));
-    struct ggml_tensor *dv = ggml_out_prod(context, dout, notes->probabilities);
-    struct ggml_tensor *dq = ggml_out_prod(context, k, ggml_transpose(context, dscores));
-    struct ggml_tensor *dk = ggml_out_prod(context, q, dscores);
+    dscores = in_a_row(context, dscores);
+    struct ggml_tensor *dv =
+        ggml_out_prod(context, in_a_row(context, dout), in_a_row(context, notes->probabilities));
+    struct ggml_tensor *dq =
+        ggml_out_prod(context, in_a_row(context, k), ggml_transpose(context, dscores));
+    struct ggml_tensor *dk = ggml_out_prod(context, in_a_row(context, q), dscores);
+    dq = ggml_reshape(context, dq, q);
     icl_gradient_add(graph, qv, by_token(context, dq));
-    icl_gradient_add(graph, kv, by_token(context, sum_groups(context, dk, kv_heads)));
-    icl_gradient_add(graph, vv, by_token(context, sum_groups(context, dv, kv_heads)));
+    icl_gradient_add(graph, kv, by_token(context, sum_groups(context, dk, kv_heads, batch)));
+    icl_gradient_add(graph, vv, by_token(context, sum_groups(context, dv, kv_heads, batch)));
     icl_graph_count_flops(graph, 2 * out->flops);
 }
 
