@@ -123,7 +123,7 @@ typedef struct icl_plan_limits {
 typedef struct icl_plan_stats {
     /** Requests not yet answered; prefixes of the batch. */
     size_t request_count, prefix_count;
-    uint64_t tokens_asked;     /**< what evaluating each request alone would take */
+    uint64_t tokens_asked; /**< what evaluating each request alone would take */
     /** Distinct (prefix, token) pairs, without those that icl_batch_keep left in the cache: the
      *  least possible. */
     uint64_t tokens_trie;
@@ -229,10 +229,11 @@ ICL_API icl_meter icl_engine_get_meter(const icl_engine *engine);
 
 /**
  * Begins an account of what the engine's batches take from here on. A batch costs the tokens of the
- * trie of those requests that were not paid for before; without a journal, of all. What the journal
- * knows from an earlier process is paid like the rest: resumed work costs what undisturbed work
- * costs. From here on icl_engine_run refuses a batch that would exceed the bound with ICL_EBUDGET,
- * before anything is evaluated.
+ * trie of those requests that were not paid for before; without a journal, of all. Paths that an
+ * earlier batch has kept are free, as if the cache had room for any. What the journal knows from an
+ * earlier process is paid like the rest: resumed work costs what undisturbed work costs. From here
+ * on icl_engine_run refuses a batch that would exceed the bound with ICL_EBUDGET, before anything is
+ * evaluated.
  */
 ICL_API void icl_engine_open_account(icl_engine *engine, uint64_t tokens_max);
 /** Another bound for the open account. */

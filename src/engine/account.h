@@ -2,7 +2,9 @@
  *
  * A batch costs the distinct (prefix, token) pairs of those requests that the account has not seen
  * before. What a journal remembers from an earlier process is not free of charge: a resumed piece
- * of work pays what an undisturbed one pays, so that it takes the same decisions.
+ * of work pays what an undisturbed one pays, so that it takes the same decisions. For the same
+ * reason what a batch keeps (icl_batch_keep) is free for all later batches that keep something,
+ * whether the cache of this machine has had room for it or not.
  */
 #ifndef ICL_ENGINE_ACCOUNT_H
 #define ICL_ENGINE_ACCOUNT_H
@@ -17,9 +19,10 @@
 /* Zeroed: closed. */
 typedef struct icl_account {
     bool open;
-    bool remembers; /* a request that was paid for is free from then on */
+    bool remembers; /* a request that was paid for is free from then on; kept paths always are */
     uint64_t tokens_max, tokens_spent;
-    icl_hash128 *paid; /* [capacity] open addressing, at most half full; zero: free */
+    icl_hash128 *paid; /* [capacity] requests and kept paths; open addressing, at most half full,
+                          zero: free */
     size_t capacity, count;
 } icl_account;
 

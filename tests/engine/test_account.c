@@ -117,6 +117,33 @@ static void test_account__equals_what_the_meter_counts(void **state)
                      icl_engine_get_meter(world->engine).tokens_trie);
 }
 
+/* Texts that grow by a token a batch: what the meter counts in a cache with room for them, and the
+ * same when a journal has answered before. */
+static void test_account__what_is_kept_is_not_paid_again(void **state)
+{
+    static const char *const grown[][2] = { { "abc", "abd" },
+                                            { "abcx", "abdy" },
+                                            { "abcxx", "abdyy" } };
+    test_world *world = *state;
+    for (size_t again = 0; again < 2; again++) {
+        icl_engine_open_account(world->engine, ANY);
+        for (size_t step = 0; step < 3; step++) {
+            icl_batch *batch = batch_of(grown[step], 2, "x");
+            for (size_t r = 0; r < 2; r++) icl_batch_keep(batch, r, 4);
+            assert_int_equal(price(world, batch), step == 0 ? 4 : 2);
+            assert_int_equal(icl_engine_run(world->engine, batch), ICL_OK);
+            icl_batch_free(batch);
+        }
+        assert_int_equal(icl_engine_spent(world->engine), 4 + 2 + 2);
+        assert_int_equal(icl_engine_get_meter(world->engine).tokens_trie, 4 + 2 + 2);
+    }
+    /* A batch that keeps nothing begins with an empty cache. */
+    static const char *const longer[] = { "abcxxx" };
+    icl_batch *batch = batch_of(longer, 1, "x");
+    assert_int_equal(price(world, batch), 6);
+    icl_batch_free(batch);
+}
+
 static void test_account__resumed_work_pays_what_undisturbed_work_pays(void **state)
 {
     test_world *world = *state;
@@ -178,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_token_is_paid_once),
         TEST(equals_what_the_meter_counts),
+        TEST(what_is_kept_is_not_paid_again),
         TEST(resumed_work_pays_what_undisturbed_work_pays),
         TEST(without_a_journal_everything_is_paid_again),
         TEST(beyond_the_bound_nothing_is_evaluated),
