@@ -14,20 +14,20 @@ enum { PATH_BYTES = 4096, IDENTITY_BYTES = 33 };
 static void settings_folder(char out[PATH_BYTES])
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    out[0] = '\0';
+    int length = -1;
     if (config != NULL && config[0] == '/')
-        snprintf(out, PATH_BYTES, "%s/icl", config);
+        length = snprintf(out, PATH_BYTES, "%s/icl", config);
     else if (home != NULL && home[0] == '/')
-        snprintf(out, PATH_BYTES, "%s/.config/icl", home);
+        length = snprintf(out, PATH_BYTES, "%s/.config/icl", home);
+    if (length < 0 || length >= PATH_BYTES) out[0] = '\0';
 }
 
 static void settings_path(char out[PATH_BYTES])
 {
     char folder[PATH_BYTES];
     settings_folder(folder);
-    out[0] = '\0';
-    if (folder[0] != '\0' && strlen(folder) + sizeof "/tune.json" <= PATH_BYTES)
-        snprintf(out, PATH_BYTES, "%s%s", folder, "/tune.json");
+    const int length = folder[0] != '\0' ? snprintf(out, PATH_BYTES, "%s/tune.json", folder) : -1;
+    if (length < 0 || length >= PATH_BYTES) out[0] = '\0';
 }
 
 /* The whole file, or an empty object. */
