@@ -64,8 +64,8 @@ extern const char *const icl_probing_kinds[];
       .fallback = "written",                                                                       \
       .choices = icl_probing_kinds,                                                                \
       .help = "inputs that orders are compared on: texts that the model writes after the "         \
-              "demonstrations, which takes a model of texts and is dear, or pool inputs outside "  \
-              "the demonstrations" },                                                              \
+              "demonstrations, which takes a model of texts and a call of it for every token, or " \
+              "pool inputs outside the demonstrations" },                                          \
         { .name = "inputs",                                                                        \
           .type = ICL_OPTION_INT,                                                                  \
           .fallback = "64",                                                                        \
