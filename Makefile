@@ -4,7 +4,7 @@
 #   make install    PREFIX=/usr/local     make fuzz       FUZZ_SECONDS=600 a target
 #   make format     clang-format          make clean
 # ICL_CACHE moves what is built once (~/.cache/icl); JOBS bounds parallel compiles; ICL_CUDA=ON is for
-# NVIDIA cards.
+# NVIDIA cards, ICL_CUDA_ARCHITECTURES=90 for other ones than this machine's.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -12,9 +12,11 @@ FUZZ_SECONDS ?= 600
 JOBS ?= $(shell nproc)
 ICL_LLAMA ?= auto
 ICL_CUDA ?= OFF
-export ICL_LLAMA ICL_CUDA
+ICL_CUDA_ARCHITECTURES ?=
+export ICL_LLAMA ICL_CUDA ICL_CUDA_ARCHITECTURES
 export ICL_JOBS = $(JOBS)
-configure = cmake --log-level=WARNING -DICL_LLAMA=$(ICL_LLAMA) -DICL_CUDA=$(ICL_CUDA)
+configure = cmake --log-level=WARNING -DICL_LLAMA=$(ICL_LLAMA) -DICL_CUDA=$(ICL_CUDA) \
+	-DICL_CUDA_ARCHITECTURES="$(ICL_CUDA_ARCHITECTURES)"
 compile = ninja --quiet -j $(JOBS) -C
 
 all:

@@ -5,14 +5,31 @@
 add_library(icl_llama INTERFACE)
 add_library(icl_llama_headers INTERFACE)
 
+# Runs scripts/llama.sh COMMAND for this build.
+function(ask_llama_script command out)
+    execute_process(COMMAND "${CMAKE_COMMAND}" -E env "ICL_CUDA=${ICL_CUDA}"
+                            "CUDA_HOME=${ICL_CUDA_HOME}"
+                            "ICL_CUDA_ARCHITECTURES=${ICL_CUDA_ARCHITECTURES}"
+                            "${PROJECT_SOURCE_DIR}/scripts/llama.sh" ${command}
+                    OUTPUT_VARIABLE answer OUTPUT_STRIP_TRAILING_WHITESPACE
+                    RESULT_VARIABLE status)
+    if(NOT status EQUAL 0)
+        message(FATAL_ERROR "scripts/llama.sh ${command} failed; what it said stands above")
+    endif()
+    set(${out} "${answer}" PARENT_SCOPE)
+endfunction()
+
 # The system's libllama may be of any kind; for a card we build our own.
 if(ICL_CUDA)
-    find_program(ICL_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
-    if(NOT ICL_NVCC)
-        message(FATAL_ERROR "ICL_CUDA=ON needs nvcc, the compiler of the CUDA toolkit, and it was "
-                            "not found; put it into PATH or set CUDA_HOME")
-    endif()
-    find_package(CUDAToolkit REQUIRED)
+    ask_llama_script(nvcc nvcc)
+    get_filename_component(toolkit "${nvcc}/../.." ABSOLUTE)
+    # find_package(CUDAToolkit) of CMake 3.25 fails on toolkits since 13, which lack nvToolsExt.
+    foreach(library cudart cublas)
+        find_library(ICL_${library} ${library} REQUIRED
+                     HINTS "${toolkit}/lib64" "${toolkit}/lib"
+                           "${toolkit}/targets/${CMAKE_SYSTEM_PROCESSOR}-linux/lib")
+    endforeach()
+    set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
     set(ICL_LLAMA bundled)
 endif()
 
@@ -38,10 +55,7 @@ if(NOT ICL_LLAMA STREQUAL "bundled")
 endif()
 
 if(NOT ICL_LLAMA_KIND)
-    execute_process(COMMAND "${CMAKE_COMMAND}" -E env "ICL_CUDA=${ICL_CUDA}"
-                            "${PROJECT_SOURCE_DIR}/scripts/llama.sh" prefix
-                    OUTPUT_VARIABLE llama_prefix OUTPUT_STRIP_TRAILING_WHITESPACE
-                    COMMAND_ERROR_IS_FATAL ANY)
+    ask_llama_script(prefix llama_prefix)
     if(NOT EXISTS "${llama_prefix}/icl-complete")
         message(FATAL_ERROR "llama.cpp is not built yet; run `make` or scripts/llama.sh build "
                             "(both with ICL_CUDA=ON for a card)")
@@ -62,7 +76,7 @@ if(NOT ICL_LLAMA_KIND)
     import_archive(ggml-blas llama::ggml-base PkgConfig::ICL_SYSTEM)
     set(card "")
     if(ICL_CUDA)
-        import_archive(ggml-cuda llama::ggml-base CUDA::cudart CUDA::cublas CUDA::cuda_driver)
+        import_archive(ggml-cuda llama::ggml-base "${ICL_cublas}" "${ICL_cudart}")
         set(card llama::ggml-cuda)
     endif()
     import_archive(ggml ${card} llama::ggml-blas llama::ggml-cpu llama::ggml-base)
