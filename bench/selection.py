@@ -33,7 +33,7 @@ OPTIONS = {
     "perplexity": {"inputs": 20}, "mutual-information": {"inputs": 20},
     "ids": {"iterations": 2, "tokens": 12},
     "influence": CORPUS, "condacc": CORPUS, "datamodels": CORPUS,
-    "misconfidence": {"rounds": 2, "candidates": 100}, "infoscore": {"candidates": 100, "n0": 6},
+    "misconfidence": {"candidates": 100}, "infoscore": {"candidates": 100, "n0": 6},
     "lens": {"candidates": 60, "n0": 4, "dev": 16, "beam": 3, "iterations": 2},
     "latent-concept": {"steps": 40, "batch": 8},
     "epr": RETRIEVER, "udr": {"candidates": 10, "rounds": 2},
