@@ -56,7 +56,9 @@ static icl_status summarise(icl_fitting *fitting)
     const icl_select_method *method = run->strategy.select;
     const icl_select_input input = input_of(fitting);
     uint64_t tokens = 0;
+    size_t prompts = 0;
     icl_text line = { 0 };
+    ICL_TRY(icl_fit_prompts(&prompts, method, &input, options_of(fitting)));
     if (method->fit_tokens != NULL)
         ICL_TRY(method->fit_tokens(&tokens, &input, options_of(fitting)));
     icl_options_format(&line, options_of(fitting));
@@ -69,7 +71,7 @@ static icl_status summarise(icl_fitting *fitting)
         .cost = method->card.cost,
         .pool_count = run->pool_count,
         .label_count = run->label_count,
-        .prompts = method->fit_prompts(&input, options_of(fitting)),
+        .prompts = prompts,
         .tokens = tokens,
     };
     return ICL_OK;

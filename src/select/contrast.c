@@ -90,20 +90,22 @@ static icl_status loss_contrast(void *user, double *out_loss, const icl_lesson_s
     return icl_contrast_loss(out_loss, step, self->feedback, 0, self->positives, 1);
 }
 
-static icl_status check_width(const contrast *self, const icl_select_input *input, size_t width,
-                              const char *method)
-{
-    if (self->positives + self->negatives <= width) return ICL_OK;
-    return icl_error_set(ICL_EINVAL,
-                         "select=%s: positives=%zu and negatives=%zu need %zu candidates, and each "
-                         "of the %zu pool items has %zu",
-                         method, self->positives, self->negatives,
-                         self->positives + self->negatives, input->pool_count, width);
-}
-
 static size_t width_of(const icl_select_input *input, const icl_options *options)
 {
     return icl_feedback_width(input, (size_t)icl_options_int(options, "candidates"));
+}
+
+static icl_status check_width(const icl_select_input *input, const icl_options *options)
+{
+    const size_t width = width_of(input, options);
+    const size_t positives = (size_t)icl_options_int(options, "positives");
+    const size_t negatives = (size_t)icl_options_int(options, "negatives");
+    if (positives + negatives <= width) return ICL_OK;
+    return icl_error_set(ICL_EINVAL,
+                         "select=%s: positives=%zu and negatives=%zu need %zu candidates, and each "
+                         "of the %zu pool items has %zu",
+                         options->card->name, positives, negatives, positives + negatives,
+                         input->pool_count, width);
 }
 
 icl_status icl_contrast_fit(icl_feedback *out_feedback, icl_retriever_trainer *trainer,
@@ -115,7 +117,7 @@ icl_status icl_contrast_fit(icl_feedback *out_feedback, icl_retriever_trainer *t
     contrast self = { .feedback = &feedback,
                       .positives = (size_t)icl_options_int(options, "positives"),
                       .negatives = (size_t)icl_options_int(options, "negatives") };
-    ICL_TRY(check_width(&self, input, width, options->card->name));
+    ICL_TRY(check_width(input, options));
     ICL_TRY(icl_feedback_ask(&feedback, fit, input, &(icl_feedback_options){ .width = width }));
     const icl_status status = icl_retriever_train(
         trainer, &feedback,
@@ -128,7 +130,10 @@ icl_status icl_contrast_fit(icl_feedback *out_feedback, icl_retriever_trainer *t
     return status;
 }
 
-size_t icl_contrast_prompts(const icl_select_input *input, const icl_options *options)
+icl_status icl_contrast_prompts(size_t *out, const icl_select_input *input,
+                                const icl_options *options)
 {
-    return input->pool_count * width_of(input, options);
+    ICL_TRY(check_width(input, options));
+    *out = input->pool_count * width_of(input, options);
+    return ICL_OK;
 }

@@ -14,8 +14,9 @@ icl_status icl_contrast_fit(icl_feedback *out_feedback, icl_retriever_trainer *t
                             const icl_fit *fit, const icl_select_input *input,
                             const icl_options *options);
 
-/* The most prompts that it asks. */
-size_t icl_contrast_prompts(const icl_select_input *input, const icl_options *options);
+/* The most prompts that it asks. ICL_EINVAL: positives and negatives need more candidates. */
+icl_status icl_contrast_prompts(size_t *out, const icl_select_input *input,
+                                const icl_options *options);
 
 #define ICL_CONTRAST_OPTIONS                                                                       \
     { .name = "positives",                                                                         \

@@ -71,6 +71,13 @@ icl_status icl_fit_check_learns(const icl_select_method *method)
                          method->card.name);
 }
 
+icl_status icl_fit_prompts(size_t *out, const icl_select_method *method,
+                           const icl_select_input *input, const icl_options *options)
+{
+    ICL_TRY(check_labels(input, method->card.name));
+    return method->fit_prompts(out, input, options);
+}
+
 static icl_status check_fit(const icl_select_method *method, const icl_select_input *input)
 {
     const char *name = method->card.name;

@@ -30,6 +30,11 @@ typedef struct icl_fit {
 /* ICL_EINVAL unless the method has a `fit`. */
 icl_status icl_fit_check_learns(const icl_select_method *method);
 
+/* The most prompts that fitting will ask. ICL_EINVAL where it could not begin: a pool without
+ * labels or of one label, options that do not go together. */
+icl_status icl_fit_prompts(size_t *out, const icl_select_method *method,
+                           const icl_select_input *input, const icl_options *options);
+
 void icl_fit_say(const icl_fit *fit, const char *what, uint64_t done, uint64_t total);
 
 /* Fits `method` to the pool; the queries of `input` are not looked at. *out is yours. ICL_EINVAL:

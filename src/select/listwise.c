@@ -28,10 +28,12 @@ size_t icl_list_length(const icl_feedback *feedback, const icl_options *options)
     return length < feedback->width ? length : feedback->width;
 }
 
-size_t icl_rounds_prompts(const icl_select_input *input, const icl_options *options)
+icl_status icl_rounds_prompts(size_t *out, const icl_select_input *input,
+                              const icl_options *options)
 {
     const size_t width = icl_feedback_width(input, (size_t)icl_options_int(options, "candidates"));
-    return (size_t)icl_options_int(options, "rounds") * input->pool_count * width;
+    *out = (size_t)icl_options_int(options, "rounds") * input->pool_count * width;
+    return ICL_OK;
 }
 
 icl_status icl_rounds_fit(icl_fit *fit, const icl_select_input *input, const icl_options *options,

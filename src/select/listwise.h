@@ -17,7 +17,8 @@ void icl_list_places(size_t *out, const icl_lesson_step *step, const icl_feedbac
 size_t icl_list_length(const icl_feedback *feedback, const icl_options *options);
 
 /* The most prompts that rounds of feedback ask, by the options "rounds" and "candidates". */
-size_t icl_rounds_prompts(const icl_select_input *input, const icl_options *options);
+icl_status icl_rounds_prompts(size_t *out, const icl_select_input *input,
+                              const icl_options *options);
 
 /* A round of a method: makes the retriever learn from this feedback. */
 typedef icl_status icl_round_train(icl_retriever_trainer *trainer, const icl_fit *fit,

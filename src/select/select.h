@@ -91,8 +91,10 @@ typedef struct icl_select_method {
      */
     icl_status (*fit)(struct icl_fit *fit, const icl_select_input *input,
                       const icl_options *options);
-    /* The most prompts that `fit` will ask; set where `fit` is. Looks at counts and texts alone. */
-    size_t (*fit_prompts)(const icl_select_input *input, const icl_options *options);
+    /* The most prompts that `fit` will ask; set where `fit` is. Looks at counts and texts alone.
+     * ICL_EINVAL for options that `fit` would refuse before it asks. */
+    icl_status (*fit_prompts)(size_t *out, const icl_select_input *input,
+                              const icl_options *options);
     /* Tokens that `fit` reads, most of them to train on; NULL unless the card needs
      * ICL_NEEDS_GRADIENTS. What input->trainable says. */
     icl_status (*fit_tokens)(uint64_t *out, const icl_select_input *input,

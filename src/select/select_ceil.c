@@ -142,10 +142,13 @@ static icl_status fit_ceil(icl_fit *fit, const icl_select_input *input, const ic
     return status;
 }
 
-static size_t prompts_ceil(const icl_select_input *input, const icl_options *options)
+static icl_status prompts_ceil(size_t *out, const icl_select_input *input,
+                               const icl_options *options)
 {
-    return icl_contrast_prompts(input, options) +
-           input->pool_count * sets_of(input, options).set_count;
+    ICL_TRY(check_sets(input, options));
+    ICL_TRY(icl_contrast_prompts(out, input, options));
+    *out += input->pool_count * sets_of(input, options).set_count;
+    return ICL_OK;
 }
 
 /* ---- choosing ---- */

@@ -166,11 +166,13 @@ static icl_status fit_latent_concept(icl_fit *fit, const icl_select_input *input
     return status;
 }
 
-static size_t fit_prompts_latent_concept(const icl_select_input *input, const icl_options *options)
+static icl_status fit_prompts_latent_concept(size_t *out, const icl_select_input *input,
+                                             const icl_options *options)
 {
     (void)input;
     (void)options;
-    return 0;
+    *out = 0;
+    return ICL_OK;
 }
 
 /* Examples are padded to the longest. */

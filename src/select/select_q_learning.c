@@ -221,15 +221,17 @@ static icl_status fit_q_learning(icl_fit *fit, const icl_select_input *input,
 
 /* A situation asks twice about every candidate, once about one of them, and about the validation
  * part; the last one of an episode only about that. */
-static size_t fit_prompts_q_learning(const icl_select_input *input, const icl_options *options)
+static icl_status fit_prompts_q_learning(size_t *out, const icl_select_input *input,
+                                         const icl_options *options)
 {
     const icl_q_shape shape = shape_of(input, options);
     const size_t actions = 2 * shape.candidate_count + 1, validation = shape.validation_count;
     const size_t episodes =
         (size_t)(icl_options_int(options, "episodes") + icl_options_int(options, "online") +
                  icl_options_int(options, "checks") + 1);
-    return actions + validation +
+    *out = actions + validation +
            episodes * (shape.steps * validation + (shape.steps - 1) * actions);
+    return ICL_OK;
 }
 
 /* --- selecting --- */

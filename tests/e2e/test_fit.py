@@ -80,6 +80,7 @@ class Fit(Case):
                  "label is empty"),
                 (["fit", LINE, *self.data(), "--out", "kept.fit"], "kept.fit.journal", "--resume"),
                 (self.fit(line="select=epr(candidates=3)"), "positives=5", "has 3"),
+                (self.fit("--plan", line="select=epr(candidates=3)"), "positives=5", "has 3"),
                 (["fit", LINE, *one, "--out", "own.fit"], "one and the same label"),
                 (self.run_with("select=epr"), "icl fit", "FILE"),
                 (self.run_with("select=epr(file=train.jsonl)"), "not written by icl fit"),
