@@ -51,7 +51,7 @@ def table(args):
     for method in dict.fromkeys(key[0] for key in runs):
         cells = []
         for name in sets:
-            entries = runs[method, name]
+            entries = runs.get((method, name))
             if not entries:
                 cells.append("")
                 continue
