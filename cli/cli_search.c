@@ -51,11 +51,10 @@ static const arg_spec specs[] = {
 
 static const char details[] =
     "Queries are drawn from the training file and asked with all its other examples\n"
-    "as pool; the test file is never opened. All strategies are asked a few queries, those that "
-    "are\n"
-    "behind are dropped, the others are asked more, until one is left, the queries\n"
-    "are used up or the budget is. The last line is the strategy for icl run\n"
-    "--strategy.\n"
+    "as pool; the test file is never opened. All strategies are asked a few queries,\n"
+    "those that are behind are dropped, the others are asked more, until one is left,\n"
+    "the queries are used up or the budget is. The last line is the strategy for\n"
+    "icl run --strategy.\n"
     "DIR receives report.html, search.json, leaderboard.md, meter.json and\n"
     "journal.sqlite.";
 
