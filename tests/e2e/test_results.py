@@ -229,6 +229,25 @@ class Files(Case):
         self.assertIn("-- for input/negative", shown)
         self.assertTrue(shown.rindex("|Sent|iment|:| negative|") > shown.rindex("|Re|view|:|"))
 
+    def test_demonstrations_of_several_tasks_bring_their_instructions(self):
+        asked = {"good": "Is the review good or bad?", "bad": "Is the review good or bad?",
+                 "place": "A person or a place?", "person": "A person or a place?"}
+        rows = [("great film", "good"), ("dull film", "bad"), ("who wrote it", "person"),
+                ("where is it", "place")]
+        train = self.write("train.jsonl", "".join(
+            json.dumps({"text": text, "question": asked[label], "label": label}) + "\n"
+            for text, label in rows))
+        test = self.write("test.jsonl", json.dumps(
+            {"text": "where was it", "question": asked["place"], "label": "place"}) + "\n")
+        text = self.succeeds("run", "--train", train, "--test", test, "--no-eta", "--threads", "1",
+                             "--template", "{{ question }}\\nText: {{ text }}\\nAnswer:",
+                             "--strategy", "select=random(k=4) calibrate=none", "--show-prompt")
+        prompt = text.decode().split("-- ")[0].replace("|", "")
+        for shown, label in rows:
+            self.assertIn(f"{asked[label]}\nText: {shown}\nAnswer: {label}\n", prompt)
+        self.assertTrue(prompt.rstrip().endswith(
+            f"{asked['place']}\nText: where was it\nAnswer:"), prompt)
+
 
 class Terminal(Case):
     def shown(self, *arguments):
