@@ -151,30 +151,17 @@ static icl_transformer *extended_model(const world *w, icl_device *device)
 static double log_likelihood(icl_transformer *model, const int32_t *tokens, size_t count,
                              size_t first)
 {
-    const icl_transformer_config *config = icl_transformer_get_config(model);
-    icl_transformer_io io = { .token_count = (int64_t)count, .batch = 1 };
-    icl_graph *graph = NULL;
-    assert_ok(icl_graph_new(&graph, icl_transformer_parameters(model)));
-    icl_transformer_build(model, graph, &io);
-    icl_value *logits = icl_transformer_logits(model, graph, io.hidden[config->layers]);
-    icl_graph_keep(graph, logits);
-    assert_ok(icl_graph_finish(graph, false));
-    icl_graph_set_ids(graph, io.ids, tokens);
-    set_positions(graph, &io);
-    assert_ok(icl_graph_run(graph));
-    float *rows = malloc(count * config->vocab_count * sizeof *rows);
-    double *row = malloc(config->vocab_count * sizeof *row), sum = 0.0;
-    assert_true(rows != NULL && row != NULL);
-    icl_graph_get(graph, logits, rows);
+    const size_t vocab_count = icl_transformer_get_config(model)->vocab_count;
+    float *rows = trainer_logits(model, tokens, count);
+    double *row = malloc(vocab_count * sizeof *row), sum = 0.0;
+    assert_non_null(row);
     for (size_t i = first; i < count; i++) {
-        for (size_t v = 0; v < config->vocab_count; v++)
-            row[v] = (double)rows[(i - 1) * config->vocab_count + v];
-        icl_log_softmax(row, row, config->vocab_count);
+        for (size_t v = 0; v < vocab_count; v++) row[v] = (double)rows[(i - 1) * vocab_count + v];
+        icl_log_softmax(row, row, vocab_count);
         sum += row[tokens[i]];
     }
     free(row);
     free(rows);
-    icl_graph_free(graph);
     return sum;
 }
 

@@ -57,7 +57,8 @@ static double compare_with_file(icl_transformer *trained, const char *path)
     draw_tokens(tokens, vocab_count);
     icl_model *model = open_model(path);
     assert_int_equal(icl_model_get_info(model)->vocab_count, vocab_count);
-    float *expected = trainer_logits(trained, tokens), *actual = engine_logits(model, tokens);
+    float *expected = trainer_logits(trained, tokens, TEXT_TOKENS),
+          *actual = engine_logits(model, tokens);
     const double difference = largest_difference(actual, expected, TEXT_TOKENS * vocab_count);
     free(expected);
     free(actual);

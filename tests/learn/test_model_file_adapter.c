@@ -89,7 +89,7 @@ static void test_adapter__llama_cpp_applies_it_as_the_trainer_does(void **state)
     draw_tokens(tokens, config.vocab_count);
     llama_log_set(be_silent, NULL);
     const size_t count = TEXT_TOKENS * config.vocab_count;
-    float *trainer = trainer_logits(adapted, tokens);
+    float *trainer = trainer_logits(adapted, tokens, TEXT_TOKENS);
     float *plain = llama_logits("base.gguf", NULL, tokens);
     float *together = llama_logits("base.gguf", "adapter.gguf", tokens);
     float *merged = llama_logits("merged.gguf", NULL, tokens);

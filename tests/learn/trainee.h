@@ -155,4 +155,25 @@ static inline void scatter_weights(icl_parameters *parameters, double deviation)
     }
 }
 
+/* The trainer's logits [count][vocab_count] of one text, yours to free. */
+static inline float *trainer_logits(icl_transformer *model, const int32_t *tokens, size_t count)
+{
+    const icl_transformer_config *config = icl_transformer_get_config(model);
+    icl_transformer_io io = { .token_count = (int64_t)count, .batch = 1 };
+    icl_graph *graph = NULL;
+    assert_ok(icl_graph_new(&graph, icl_transformer_parameters(model)));
+    icl_transformer_build(model, graph, &io);
+    icl_value *logits = icl_transformer_logits(model, graph, io.hidden[config->layers]);
+    icl_graph_keep(graph, logits);
+    assert_ok(icl_graph_finish(graph, false));
+    icl_graph_set_ids(graph, io.ids, tokens);
+    set_positions(graph, &io);
+    assert_ok(icl_graph_run(graph));
+    float *out = malloc(count * config->vocab_count * sizeof *out);
+    assert_non_null(out);
+    icl_graph_get(graph, logits, out);
+    icl_graph_free(graph);
+    return out;
+}
+
 #endif

@@ -76,27 +76,6 @@ static inline void draw_tokens(int32_t tokens[TEXT_TOKENS], size_t vocab_count)
     for (size_t i = 0; i < TEXT_TOKENS; i++) tokens[i] = (int32_t)icl_rng_below(&rng, vocab_count);
 }
 
-/* The trainer's logits [TEXT_TOKENS][vocab_count], yours to free. */
-static inline float *trainer_logits(icl_transformer *model, const int32_t tokens[TEXT_TOKENS])
-{
-    const icl_transformer_config *config = icl_transformer_get_config(model);
-    icl_transformer_io io = { .token_count = TEXT_TOKENS, .batch = 1 };
-    icl_graph *graph = NULL;
-    assert_ok(icl_graph_new(&graph, icl_transformer_parameters(model)));
-    icl_transformer_build(model, graph, &io);
-    icl_value *logits = icl_transformer_logits(model, graph, io.hidden[config->layers]);
-    icl_graph_keep(graph, logits);
-    assert_ok(icl_graph_finish(graph, false));
-    icl_graph_set_ids(graph, io.ids, tokens);
-    set_positions(graph, &io);
-    assert_ok(icl_graph_run(graph));
-    float *out = malloc(TEXT_TOKENS * config->vocab_count * sizeof *out);
-    assert_non_null(out);
-    icl_graph_get(graph, logits, out);
-    icl_graph_free(graph);
-    return out;
-}
-
 static inline double largest_difference(const float *a, const float *b, size_t count)
 {
     double largest = 0.0;

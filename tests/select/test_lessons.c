@@ -213,19 +213,27 @@ static void by_label(void *context, fake_answer *answer, const fake_data *data,
     answer->label_nats[own] += own == data->pool_labels[prompt->shown[0]] ? 0 : -50;
 }
 
-static void test_lessons__a_reward_model_finds_what_helps(void **state)
+/* The answers of by_label about every pair, and the rewards that a model of them gives. */
+static void reward_all(double rewards[POOL * (POOL - 1)], icl_feedback *out_feedback,
+                       const lesson_world *world, size_t epochs)
 {
-    const lesson_world *world = *state;
     icl_select_input input = world->input;
     fake_asker fake;
     fake_asker_serve(&fake, &input, by_label, NULL);
-    icl_feedback feedback = { 0 };
     const icl_feedback_options options = { .width = POOL - 1 };
-    assert_int_equal(icl_feedback_ask(&feedback, &world->fit, &input, &options), ICL_OK);
+    const icl_reward_settings settings = { .list_length = 6, .epochs = epochs };
+    assert_int_equal(icl_feedback_ask(out_feedback, &world->fit, &input, &options), ICL_OK);
+    assert_int_equal(icl_reward_scores(rewards, &world->fit, &input, out_feedback, &settings),
+                     ICL_OK);
+}
+
+static void test_lessons__a_reward_model_finds_what_helps(void **state)
+{
+    const lesson_world *world = *state;
+    icl_feedback feedback = { 0 };
     double rewards[POOL * (POOL - 1)], sums[2] = { 0 };
     size_t counts[2] = { 0 };
-    const icl_reward_settings settings = { .list_length = 6, .epochs = 100 };
-    assert_int_equal(icl_reward_scores(rewards, &world->fit, &input, &feedback, &settings), ICL_OK);
+    reward_all(rewards, &feedback, world, 100);
     for (size_t i = 0; i < POOL * (POOL - 1); i++) {
         const bool same = world->labels[i / (POOL - 1)] == world->labels[feedback.candidates[i]];
         assert_true(isfinite(rewards[i]));
@@ -240,16 +248,9 @@ static void test_lessons__a_reward_model_finds_what_helps(void **state)
 
 static void test_lessons__a_reward_model_judges_before_it_learned(void **state)
 {
-    const lesson_world *world = *state;
-    icl_select_input input = world->input;
-    fake_asker fake;
-    fake_asker_serve(&fake, &input, by_label, NULL);
     icl_feedback feedback = { 0 };
-    const icl_feedback_options options = { .width = POOL - 1 };
-    assert_int_equal(icl_feedback_ask(&feedback, &world->fit, &input, &options), ICL_OK);
     double rewards[POOL * (POOL - 1)];
-    const icl_reward_settings settings = { .list_length = 6 };
-    assert_int_equal(icl_reward_scores(rewards, &world->fit, &input, &feedback, &settings), ICL_OK);
+    reward_all(rewards, &feedback, *state, 0);
     for (size_t i = 0; i < POOL * (POOL - 1); i++) assert_true(isfinite(rewards[i]));
     icl_feedback_deinit(&feedback);
 }

@@ -2,10 +2,8 @@
  * label by the mean loss over query and label together, ours by the label's own log-probability:
  * given OpenICL's numbers our search chooses what OpenICL chooses, and given the label's it chooses
  * what plain Python does, which is another subset for some queries. */
-#include <jansson.h>
-
 #include "fake_asker.h"
-#include "select/select_call.h"
+#include "select/golden_numbers.h"
 
 enum { POOL = 12, QUERIES = 8, COLUMNS = 6, LABELS = 3 };
 
@@ -19,18 +17,11 @@ typedef struct world {
     bool by_loss;        /* answers are OpenICL's losses, else the labels' nats */
 } world;
 
-static void read_rows(float *out, size_t count, const json_t *numbers)
-{
-    assert_int_equal(json_array_size(numbers), count);
-    for (size_t i = 0; i < count; i++)
-        out[i] = (float)json_number_value(json_array_get(numbers, i));
-}
-
 static void read_world(world *w, const json_t *line)
 {
     static const char *const ids[QUERIES] = { "a", "b", "c", "d", "e", "f", "g", "h" };
-    read_rows(w->pool, POOL * COLUMNS, json_object_get(line, "pool"));
-    read_rows(w->queries, QUERIES * COLUMNS, json_object_get(line, "queries"));
+    read_numbers(w->pool, POOL * COLUMNS, json_object_get(line, "pool"));
+    read_numbers(w->queries, QUERIES * COLUMNS, json_object_get(line, "queries"));
     for (size_t i = 0; i < POOL; i++) w->pool_texts[i] = "a text";
     for (size_t i = 0; i < POOL; i++) w->labels[i] = i % LABELS;
     for (size_t q = 0; q < QUERIES; q++) w->query_texts[q] = w->query_ids[q] = ids[q];

@@ -1,8 +1,7 @@
 /* The same vectors give the same choices in other people's programs: apricot's facility location
  * and FAISS's exact index, which OpenICL's TopK is; recipe in tests/golden/make_selection_peers.py.
  */
-#include <jansson.h>
-
+#include "select/golden_numbers.h"
 #include "select/picks.h"
 
 enum { POOL = 150, QUERIES = 20, COLUMNS = 12 };
@@ -13,17 +12,10 @@ typedef struct world {
     icl_select_input input;
 } world;
 
-static void read_rows(float *out, size_t count, const json_t *numbers)
-{
-    assert_int_equal(json_array_size(numbers), count);
-    for (size_t i = 0; i < count; i++)
-        out[i] = (float)json_number_value(json_array_get(numbers, i));
-}
-
 static void read_world(world *w, const json_t *line)
 {
-    read_rows(w->pool, POOL * COLUMNS, json_object_get(line, "pool"));
-    read_rows(w->queries, QUERIES * COLUMNS, json_object_get(line, "queries"));
+    read_numbers(w->pool, POOL * COLUMNS, json_object_get(line, "pool"));
+    read_numbers(w->queries, QUERIES * COLUMNS, json_object_get(line, "queries"));
     for (size_t i = 0; i < POOL; i++) w->pool_texts[i] = "a text";
     for (size_t q = 0; q < QUERIES; q++) w->query_texts[q] = w->query_ids[q] = "a query";
     w->input = (icl_select_input){ .pool_count = POOL,
