@@ -40,7 +40,7 @@ static void test_bm25__has_the_golden_values_of_the_sheet(void **state)
     icl_bm25 *index = index_of(texts, 4, weights);
     double scores[4];
     const char *const words[] = { "a", "b", "c", "e", "unknown" };
-    const double idf[] = { 0.0847298, 0, 0.8472979, 0.8472979, 0 };
+    const double idf[] = { 0.0847298, 0, 0.8472979, 0.8472979, 0 }; /* seven digits: 1e-7 */
     const size_t holder[] = { 0, 0, 1, 2, 3 };
     for (size_t i = 0; i < 5; i++) {
         score_all(scores, index, words[i], 4);

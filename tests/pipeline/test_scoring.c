@@ -331,6 +331,7 @@ static void test_scoring__an_input_of_one_token_is_looked_up(void **state)
         const icl_score_cell *q = &rows[first].cells[ICL_SCORE_INPUT][n];
         const icl_score_cell *r = &rows[second].cells[ICL_SCORE_INPUT][n];
         assert_int_equal(q->size.bytes, 1);
+        /* Single-precision nats of about 5, each rounded a few times: 2e-5. */
         assert_near(q->nats - r->nats, (double)next['q'] - (double)next['r'], 2e-5);
     }
     close_world(&here);
