@@ -7,8 +7,8 @@ language model at all (class centroids, a vote of the nearest neighbours).
 
 DIR holds a folder for each set with train.jsonl and test.jsonl (fields text, label). A seed draws a
 pool of 600 from the training file and, the same for all seeds, 300 test items; inputs are not cut.
-Every line is one run; the table gives means over seeds with 95 % intervals from a bootstrap over
-seeds and items. The centroids want the package sentence-transformers and --encoder-folder.
+Every line is one run, as it is and with calibrate=batch; the table gives means over seeds with 95 %
+intervals from a bootstrap over seeds and items. The centroids want the package sentence-transformers and --encoder-folder.
 """
 import argparse
 import collections
@@ -19,27 +19,15 @@ import shutil
 import subprocess
 import sys
 
+from draws import WORDS
 from lines import interval, read, write
 
-SETS = {
-    "sst2": ("Review: {{ text }}\nSentiment:", {"negative": "negative", "positive": "positive"}),
-    "agnews": ("Article: {{ text }}\nAnswer:", {"World": "world", "Sports": "sports",
-                                                "Business": "business",
-                                                "Technology": "technology"}),
-    "trec": ("Question: {{ text }}\nAnswer Type:", {
-        "Number": "number", "Location": "place", "Person": "person",
-        "Description": "description", "Entity": "entity", "Abbreviation": "letter"}),
-    "snips": ("Text: {{ text }}\nLabel:", {
-        "AddToPlaylist": "add", "BookRestaurant": "food", "GetWeather": "weather",
-        "PlayMusic": "music", "RateBook": "book", "SearchCreativeWork": "search",
-        "SearchScreeningEvent": "movie"}),
-    "tweet_sentiment": ("Tweet: {{ text }}\nFeeling:", {
-        "negative": "negative", "neutral": "neutral", "positive": "positive"}),
-}
+SETS = {name: WORDS[name] for name in ("sst2", "agnews", "trec", "snips", "tweet_sentiment")}
 # Words that no training sequence shows as a label (`labels: held:` of the recipe).
 HELD = ["garden", "silver", "thunder", "marble", "violin", "lantern", "harbor"]
 POOL, QUERIES = 600, 300
-FIXED, NEAREST = "select=balanced(k={k})", "select=knn(k={k})"
+FIXED, NEAREST, NO_SHOTS = "select=balanced(k={k})", "select=knn(k={k})", "select=random(k=0)"
+CALIBRATIONS = ["none", "batch"]
 
 
 def draw(folder, name, seed):
@@ -58,7 +46,7 @@ def shifted(rows, labels):
 
 
 def run(args, model, name, words, variant, strategy, seed, pool, queries):
-    """One run of icl: its samples."""
+    """Runs of icl on the same answers: the samples by calibration."""
     template, labels = SETS[name]
     place = os.path.join(args.work, f"{name}-{seed}-{variant}")
     os.makedirs(place, exist_ok=True)
@@ -70,12 +58,16 @@ def run(args, model, name, words, variant, strategy, seed, pool, queries):
         json.dump(task, out)  # JSON is YAML
     out = os.path.join(place, "out")
     shutil.rmtree(out, ignore_errors=True)
-    command = [args.icl, "run", os.path.join(place, "task.yaml"), "--model", model, "--strategy",
-               f"{strategy} order={'given' if 'balanced' in strategy else 'nearest-last'} "
-               "score=direct calibrate=none", "--seed", str(seed), "--no-zero-shot", "--no-eta",
-               "--quiet", "--threads", str(args.threads), "--out", out]
-    subprocess.run(command, check=True)
-    return read(os.path.join(out, "samples.jsonl"))
+    strategy += f" order={'given' if 'balanced' in strategy else 'nearest-last'} score=direct"
+    samples = {}
+    for calibration in CALIBRATIONS:
+        command = [args.icl, "run", os.path.join(place, "task.yaml"), "--model", model,
+                   "--strategy", f"{strategy} calibrate={calibration}", "--seed", str(seed),
+                   "--no-zero-shot", "--no-eta", "--quiet", "--threads", str(args.threads), "--out",
+                   out] + (["--resume"] if samples else [])
+        subprocess.run(command, check=True)
+        samples[calibration] = read(os.path.join(out, "samples.jsonl"))
+    return samples
 
 
 def vote(sample, labels_of):
@@ -131,12 +123,14 @@ def measure(args):
                 common = {"set": name, "seed": seed, "variant": variant}
                 gold = [row["label"] for row in queries]
                 for model in args.models:
-                    samples = run(args, model, name, words, variant, strategy, seed, rows, queries)
-                    shown = [s["predicted"] for s in samples]
                     if variant.startswith("shifted"):
                         gold = [row["label"] for row in shifted(queries, labels)]
-                    line(model=os.path.basename(model), **common,
-                         correct=[int(a == b) for a, b in zip(shown, gold)])
+                    by_calibration = run(args, model, name, words, variant, strategy, seed, rows,
+                                         queries)
+                    for calibration, samples in by_calibration.items():
+                        line(model=os.path.basename(model).removesuffix(".gguf")
+                             + ("" if calibration == "none" else f", {calibration}"), **common,
+                             correct=[int(s["predicted"] == b) for s, b in zip(samples, gold)])
                 if variant.startswith("nearest"):
                     voted = [vote(s, {k: v["label"] for k, v in by_id.items()}) for s in samples]
                     line(model="vote", **common, correct=[int(a == b) for a, b in zip(voted, gold)])
@@ -148,7 +142,8 @@ def measure(args):
 
 
 def variants(args):
-    found = [(f"fixed-{k}", FIXED.format(k=k)) for k in args.shots]
+    found = [("zero-0", NO_SHOTS)] if args.zero_shot else []
+    found += [(f"fixed-{k}", FIXED.format(k=k)) for k in args.shots]
     found += [(f"nearest-{k}", NEAREST.format(k=k)) for k in args.nearest]
     if args.mapping:
         found += [("held-8", FIXED.format(k=8)), ("shifted-8", FIXED.format(k=8))]
@@ -189,6 +184,7 @@ def main():
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--shots", nargs="*", type=int, default=[4, 8, 16])
     parser.add_argument("--nearest", nargs="*", type=int, default=[8])
+    parser.add_argument("--zero-shot", action="store_true")
     parser.add_argument("--mapping", action="store_true", help="held-out words, shifted labels")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0, help="to go on with earlier lines")

@@ -56,6 +56,7 @@ icl_status icl_matcher_lay_out_first_block(icl_matcher *in);
 icl_status icl_matcher_lay_out_segments(icl_matcher *in, size_t block);
 icl_status icl_matcher_lay_out_summaries(icl_matcher *in, size_t block);
 icl_status icl_matcher_lay_out_matching(icl_matcher *in, size_t block);
+icl_status icl_matcher_lay_out_topic(const icl_matcher *in, size_t block);
 
 /* First row of a head from which on rotation is below a fifth of a radian over a thousand tokens.
  */

@@ -79,12 +79,13 @@ static double pair_angle(const icl_matcher *in, size_t pair)
 }
 
 /* Adds to the score, by the distance d alone, `strength` times the sum over the pairs that turn by
- * slowest..fastest of cos(angle * (d - distance)); it is greatest at `distance`. */
+ * slowest..fastest of cos(angle * (d - distance)); it is greatest at `distance`. `scale`: of the
+ * stream's numbers behind the norm. */
 static void head_look_back(attention *heads, const icl_matcher *in, size_t head, double distance,
-                           double slowest, double fastest, double strength)
+                           double slowest, double fastest, double strength, double scale)
 {
     const size_t width = in->config->head_width;
-    const double amplitude = sqrt(strength * sqrt((double)width)) / in->token_scale;
+    const double amplitude = sqrt(strength * sqrt((double)width)) / scale;
     for (size_t pair = 0; pair < width / 2; pair++) {
         const double angle = pair_angle(in, pair);
         if (angle < slowest || angle > fastest) continue;
@@ -178,7 +179,7 @@ icl_status icl_matcher_lay_out_first_block(icl_matcher *in)
     const icl_matcher_span before[] = { in->at.previous, in->at.before_previous };
     for (size_t i = 0; status == ICL_OK && i < 2; i++) {
         head_clear(&heads, in, i);
-        head_look_back(&heads, in, i, (double)(i + 1), SLOWEST, FASTEST, 9.0);
+        head_look_back(&heads, in, i, (double)(i + 1), SLOWEST, FASTEST, 9.0, in->token_scale);
         head_copy(&heads, in, i, 0, in->at.identity, before[i], in->token_scale, 1.4);
     }
     if (status == ICL_OK) {
@@ -190,7 +191,8 @@ icl_status icl_matcher_lay_out_first_block(icl_matcher *in)
         const icl_matcher_span from = { in->at.identity.begin + i * part, part };
         const icl_matcher_span to = { in->at.recent.begin + i * part, part };
         head_clear(&heads, in, 2 + i);
-        head_look_back(&heads, in, 2 + i, LOOK_UP_DISTANCES[i], SLOWEST, FASTEST, 9.0);
+        head_look_back(&heads, in, 2 + i, LOOK_UP_DISTANCES[i], SLOWEST, FASTEST, 9.0,
+                       in->token_scale);
         head_copy(&heads, in, 2 + i, 0, from, to, in->token_scale, 1.4);
     }
     attention_close(&heads, in);
@@ -279,6 +281,11 @@ icl_status icl_matcher_lay_out_summaries(icl_matcher *in, size_t block)
 
 /* --- the matching block --- */
 
+static double scale_behind_summaries(const icl_matcher *in)
+{
+    return in->stream_scale / sqrt(1.0 + SUMMARY_LENGTH_SQUARED / in->stream_length_squared);
+}
+
 /* What the scores of a matching head are made of, for examples alike in every way. The last takes
  * from all tokens what the two before it give to label slots: scores then stand near 0 at those,
  * however long the vector that the norm divides by. */
@@ -306,15 +313,49 @@ static void lay_out_matching_head(attention *heads, icl_matcher *in, size_t head
 
 icl_status icl_matcher_lay_out_matching(icl_matcher *in, size_t block)
 {
-    const double scale =
-        in->stream_scale / sqrt(1.0 + SUMMARY_LENGTH_SQUARED / in->stream_length_squared);
+    const double scale = scale_behind_summaries(in);
+    const size_t last = in->config->heads - 1;
     attention heads;
     const icl_status status = attention_open(&heads, in, block);
-    /* The last head is left to chance; the one before follows tokens whatever they mean, which
-     * carries labels of several tokens. The others share the summary's numbers: together they see
-     * most of it. */
-    for (size_t head = 0; status == ICL_OK && head + 1 < in->config->heads; head++)
+    /* The head before the last follows tokens whatever they mean, which carries labels of several
+     * tokens. Those before it share the summary's numbers: together they see most of it. */
+    for (size_t head = 0; status == ICL_OK && head < last; head++)
         lay_out_matching_head(&heads, in, head, scale);
+    if (status == ICL_OK) {
+        /* What a token is says little about the next one, and it favours labels by chance. */
+        head_clear(&heads, in, last);
+        head_look_back(&heads, in, last, 0.0, SLOWEST, FASTEST, 9.0, scale);
+        head_copy(&heads, in, last, 0, in->at.identity, in->at.identity, scale, -1.0);
+    }
     attention_close(&heads, in);
+    return status;
+}
+
+/* --- what words say by themselves --- */
+
+/* Of the summary. More of it answers better without demonstrations, and follows labels worse that
+ * contradict what their words mean. */
+static const double TOPIC_GAIN = 0.7;
+/* Where silu(x) is x. */
+static const double OPEN_GATE = 10.0;
+
+icl_status icl_matcher_lay_out_topic(const icl_matcher *in, size_t block)
+{
+    const double scale = scale_behind_summaries(in);
+    icl_matcher_map gate = { 0 }, up = { 0 }, down = { 0 };
+    icl_status status = icl_matcher_map_open(&gate, in, block, "ffn_gate");
+    if (status == ICL_OK) status = icl_matcher_map_open(&up, in, block, "ffn_up");
+    if (status == ICL_OK) status = icl_matcher_map_open(&down, in, block, "ffn_down");
+    for (size_t i = 0; status == ICL_OK && i < in->at.meaning.width; i++) {
+        memset(map_at(&gate, i, 0), 0, gate.inputs * sizeof(float));
+        memset(map_at(&up, i, 0), 0, up.inputs * sizeof(float));
+        for (size_t row = 0; row < in->config->width; row++) *map_at(&down, row, i) = 0.0f;
+        *map_at(&gate, i, in->at.constant.begin) = (float)(OPEN_GATE / scale);
+        *map_at(&up, i, in->at.summary.begin + i) = (float)(1.0 / scale);
+        *map_at(&down, in->at.meaning.begin + i, i) = (float)(TOPIC_GAIN / OPEN_GATE);
+    }
+    icl_matcher_map_close(&gate, in);
+    icl_matcher_map_close(&up, in);
+    icl_matcher_map_close(&down, in);
     return status;
 }

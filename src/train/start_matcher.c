@@ -18,9 +18,11 @@
  *   block m - 1     heads that average the meaning of the tokens of a segment into "summary"
  *
  *   block m         heads that look for tokens behind the same two tokens as the query stands at
- *                   (its answer slot), prefer those of a similar summary, and copy their identity
+ *                   (its answer slot), prefer those of a similar summary, and copy their identity;
+ *                   one that takes the token's own away; and a feed-forward layer that adds the
+ *                   summary to the meaning, which favours words near to what the text says
  *
- * Identity is what the output table reads. Everything else starts at random and small.
+ * Identity and meaning are what the output table reads. Everything else starts at random and small.
  *
  * Where the table starts: smooth inverse frequency, Arora et al. 2017. Previous-token and copying
  * heads: Olsson et al. 2022.
@@ -70,16 +72,17 @@ static icl_status quieten(icl_matcher *in, double noise)
     return ICL_OK;
 }
 
-/* The output table reads identities; the rest of the stream only faintly. */
+/* The output table reads identities and meanings; the rest of the stream only faintly. */
 static icl_status open_output_norm(const icl_matcher *in)
 {
     const size_t index = icl_parameters_find(in->parameters, "output_norm.weight");
     float *gains = malloc(in->config->width * sizeof *gains);
     if (gains == NULL)
         return icl_error_set(ICL_ENOMEM, "out of memory for %zu gains", in->config->width);
-    const icl_matcher_span identity = in->at.identity;
-    for (size_t i = 0; i < in->config->width; i++)
-        gains[i] = i - identity.begin < identity.width ? 0.4f : 0.02f;
+    const icl_matcher_span read[] = { in->at.identity, in->at.meaning };
+    for (size_t i = 0; i < in->config->width; i++) gains[i] = 0.02f;
+    for (size_t span = 0; span < sizeof read / sizeof *read; span++)
+        for (size_t i = 0; i < read[span].width; i++) gains[read[span].begin + i] = 0.4f;
     icl_parameters_set(in->parameters, index, gains);
     free(gains);
     return ICL_OK;
@@ -105,6 +108,10 @@ static icl_status check(const icl_matcher *in, size_t block)
                                  ? icl_matcher_summary_heads(in)
                                  : (size_t)HEADS_MIN,
                              config->width, config->heads);
+    if (config->feed_width < in->at.meaning.width)
+        return icl_error_set(ICL_EINVAL,
+                             "start=matcher needs a feed_width of at least %zu, not %zu",
+                             in->at.meaning.width, config->feed_width);
     if (config->head_width < icl_matcher_first_still_row(in) + 3 * ICL_MATCHER_HEAD_GATE ||
         config->head_width < icl_matcher_first_still_row(in) + in->at.segment.width)
         return icl_error_set(ICL_EINVAL,
@@ -142,6 +149,7 @@ static icl_status start_matcher(const icl_start_input *input, const icl_options 
     ICL_TRY(icl_matcher_lay_out_segments(&in, block - 2));
     ICL_TRY(icl_matcher_lay_out_summaries(&in, block - 1));
     ICL_TRY(icl_matcher_lay_out_matching(&in, block));
+    ICL_TRY(icl_matcher_lay_out_topic(&in, block));
     return open_output_norm(&in);
 }
 

@@ -1,6 +1,7 @@
 /* Start weights laid out by hand do what they are laid out for, before any step: the query's last
  * token looks at the labels behind the demonstrations, more at those of examples that mean the
- * same, and the model's best next tokens are those labels. */
+ * same, and the model's best next tokens are those labels; without demonstrations, words that mean
+ * what the text is about. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +74,7 @@ static icl_transformer_config matcher_config(const world *w)
     config.layers = 4;
     config.heads = 6;
     config.kv_heads = 6;
-    config.feed_width = 64;
+    config.feed_width = 128;
     config.rope_base = 1e10F;
     return config;
 }
@@ -168,8 +169,8 @@ static void test_start_matcher__looks_at_labels_and_copies_them(void **state)
     assert_ok(start(w, model));
     look(w, model, &p, scores, logits);
 
-    /* All heads but the last, which is left to chance, look at the labels and nearly nowhere else.
-     */
+    /* All heads but the last look at the labels and nearly nowhere else; the last at itself. */
+    assert_true((double)scores[config.heads * p.tokens.count - 1] > 0.9);
     double same = 0.0, other = 0.0, all_on_labels = 0.0;
     for (size_t head = 0; head + 1 < config.heads; head++) {
         double on_labels = 0.0;
@@ -197,6 +198,45 @@ static void test_start_matcher__looks_at_labels_and_copies_them(void **state)
     assert_int_equal(best, p.tokens.items[p.labels[0]]);
     assert_int_equal(second, p.tokens.items[p.labels[1]]);
     icl_tokens_deinit(&p.tokens);
+    icl_transformer_free(model);
+}
+
+/* Mean logit of the words, each one token behind a blank. */
+static double mean_logit(const world *w, const float *logits, const char *const *of, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        char text[16];
+        icl_tokens tokens = { 0 };
+        snprintf(text, sizeof text, " %s", of[i]);
+        assert_ok(icl_bpe_encode(w->bpe, text, strlen(text), &tokens));
+        assert_int_equal(tokens.count, 1);
+        sum += (double)logits[tokens.items[0]];
+        icl_tokens_deinit(&tokens);
+    }
+    return sum / (double)count;
+}
+
+static void test_start_matcher__favours_what_the_text_is_about(void **state)
+{
+    static const char *const weather[] = { "rain", "snow", "winter" };
+    static const char *const music[] = { "sing", "song", "music" };
+    const world *w = *state;
+    const icl_transformer_config config = matcher_config(w);
+    icl_transformer *model = NULL;
+    assert_ok(icl_transformer_new(&model, w->device, &config));
+    assert_ok(start(w, model));
+    for (size_t i = 0; i < 2; i++) { /* no demonstration, and text of the one or the other */
+        prompt p = { 0 };
+        float scores[6 * 512], logits[VOCABULARY];
+        assert_ok(icl_tokens_push(&p.tokens, icl_bpe_end_of_text(w->bpe)));
+        write_input(w, &p, inputs[i]);
+        look(w, model, &p, scores, logits);
+        const double difference =
+            mean_logit(w, logits, weather, 3) - mean_logit(w, logits, music, 3);
+        assert_true(i == 0 ? difference > 0.0 : difference < 0.0);
+        icl_tokens_deinit(&p.tokens);
+    }
     icl_transformer_free(model);
 }
 
@@ -252,12 +292,16 @@ static void test_start_matcher__says_what_it_cannot_lay_out(void **state)
     config = matcher_config(w);
     config.tied = false;
     check_refused(w, &config, "matcher", true, "tied output");
+    config = matcher_config(w);
+    config.feed_width = 64;
+    check_refused(w, &config, "matcher", true, "a feed_width of at least 116, not 64");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_matcher__looks_at_labels_and_copies_them),
+        cmocka_unit_test(test_start_matcher__favours_what_the_text_is_about),
         cmocka_unit_test(test_start_matcher__the_same_seed_gives_the_same_weights),
         cmocka_unit_test(test_start_matcher__says_what_it_cannot_lay_out),
     };
