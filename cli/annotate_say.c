@@ -96,7 +96,10 @@ void annotate_print_outcome(const icl_annotate_summary *summary, const icl_meter
     if (summary->precision > 0) printf("to expect       %s\n", words_of_threshold(words, summary));
     printf("rows            %zu labelled, %zu of them before an interruption", summary->rows,
            summary->done_rows);
-    if (summary->precision > 0) printf("; %zu are left to a person", summary->abstained);
+    if (summary->abstained > 0 || summary->precision > 0)
+        printf("; %zu are left to a person", summary->abstained);
+    if (summary->too_long > 0)
+        printf(", %zu of them too long for the model's window", summary->too_long);
     printf("\nquestions       %" PRIu64 " and %" PRIu64 " from the journal, %" PRIu64
            " tokens evaluated in %.1f s\n",
            meter->requests, meter->requests_cached, meter->tokens_evaluated, meter->seconds);
@@ -145,6 +148,7 @@ static void add_outcome(json_t *object, const icl_annotate_summary *summary, con
     json_object_set_new(object, "rows", json_integer((json_int_t)summary->rows));
     json_object_set_new(object, "rows_done_before", json_integer((json_int_t)summary->done_rows));
     json_object_set_new(object, "abstained", json_integer((json_int_t)summary->abstained));
+    json_object_set_new(object, "too_long", json_integer((json_int_t)summary->too_long));
     json_object_set_new(object, "meter",
                         json_pack("{s:I, s:I, s:I, s:I, s:f}", "requests",
                                   (json_int_t)meter->requests, "requests_cached",

@@ -76,7 +76,8 @@ static const char details[] =
     "Confidence is fitted on examples held out of the training file. A line is its\n"
     "row with the label, \"confidence\" and, below the threshold that --precision\n"
     "asks for, \"abstain\": true. A row that has one of these fields already is\n"
-    "refused; an empty label is filled in. No row's answer depends on the others.\n"
+    "refused; an empty label is filled in. A row too long for the model's window has\n"
+    "label null, confidence 0 and is abstained from. No answer depends on other rows.\n"
     "Memory is bounded by --chunk. Finished lines are kept in OUT.part until OUT is\n"
     "complete; in a pipe they are written at once.";
 

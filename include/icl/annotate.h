@@ -131,7 +131,9 @@ typedef struct icl_annotate_stream {
 
 /**
  * Labels all rows of a stream. After icl_annotator_validate. A failure comes after the rows before
- * it are labelled and written, in whole chunks where the model or the disk is its cause.
+ * it are labelled and written, in whole chunks where the model or the disk is its cause. A row that
+ * is too long for the model's window is no failure: its label is null, its confidence 0, and it is
+ * abstained from.
  *
  * @return ICL_OK; ICL_EPARSE, with name and line: a row that cannot be read, or one that already
  *   has a label, a field "confidence" or "abstain"; no rows; ICL_EINVAL: the rows are not those of
@@ -187,6 +189,7 @@ typedef struct icl_annotate_summary {
     size_t rows;      /**< all, those found done included */
     size_t done_rows; /**< found done */
     size_t abstained; /**< of rows */
+    size_t too_long;  /**< of abstained: no prompt of the row fits the model's window */
 } icl_annotate_summary;
 
 /** Borrowed. */

@@ -231,16 +231,27 @@ static icl_annotate_cost estimate(const icl_annotate_summary *summary, size_t ro
                                 .tokens = (uint64_t)((double)of->tokens * share + 0.5) };
 }
 
-static icl_status plan_chunk(icl_annotator *annotator, icl_dataset *rows)
+static icl_status plan_part(void *user, icl_dataset *rows)
 {
+    icl_annotator *annotator = user;
     icl_annotate_cost *cost = &annotator->summary.labelling;
-    cost->rows += icl_dataset_count(rows);
-    if (annotator->summary.is_estimate) return ICL_OK;
     icl_run *run = NULL;
-    ICL_TRY(icl_annotate_run_new(&run, annotator, rows));
-    const icl_status status = add_cost(cost, annotator, run);
-    icl_run_free(run);
+    icl_status status = ICL_OK;
+    if (!annotator->summary.is_estimate) {
+        status = icl_annotate_run_new(&run, annotator, rows);
+        if (status == ICL_OK) status = add_cost(cost, annotator, run);
+        icl_run_free(run);
+    }
+    if (status == ICL_OK) cost->rows += icl_dataset_count(rows);
     return status;
+}
+
+/* It is not asked about. */
+static icl_status plan_nothing(void *user, icl_dataset *row)
+{
+    icl_annotator *annotator = user;
+    annotator->summary.labelling.rows += icl_dataset_count(row);
+    return ICL_OK;
 }
 
 static icl_status plan_rows(icl_annotator *annotator, const icl_annotate_source *source)
@@ -255,7 +266,7 @@ static icl_status plan_rows(icl_annotator *annotator, const icl_annotate_source 
         status = icl_annotate_rows_next(&chunk, &rows, skipped && skip < size ? skip : size);
         if (status != ICL_OK || chunk == NULL) break;
         seen += icl_dataset_count(chunk);
-        if (!skipped) status = plan_chunk(annotator, chunk);
+        if (!skipped) status = icl_annotate_parts(chunk, plan_part, plan_nothing, annotator);
         icl_dataset_close(chunk);
     }
     icl_annotate_rows_close(&rows);

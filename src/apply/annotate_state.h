@@ -57,6 +57,12 @@ icl_status icl_annotate_rows_open(icl_annotate_rows *out, const icl_annotator *a
 icl_status icl_annotate_rows_next(icl_dataset **out, icl_annotate_rows *rows, size_t count_max);
 void icl_annotate_rows_close(icl_annotate_rows *rows);
 
+typedef icl_status icl_annotate_visit(void *user, icl_dataset *rows);
+/* Gives all rows to visit, in order and as many together as it takes; one whose prompt does not fit
+ * the model's window (ICL_ECONTEXT) goes alone to too_long. Returns the first other failure. */
+icl_status icl_annotate_parts(icl_dataset *rows, icl_annotate_visit *visit,
+                              icl_annotate_visit *too_long, void *user);
+
 /* annotate.c: a run of the annotator's strategy over rows, which have to outlive it. */
 icl_status icl_annotate_run_new(icl_run **out, icl_annotator *annotator, icl_dataset *rows);
 

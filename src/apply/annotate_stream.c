@@ -65,15 +65,21 @@ static size_t good_rows(const icl_annotate_rows *rows, const icl_dataset *chunk)
     return good;
 }
 
+/* Rows [first, first + count) of a chunk by themselves; yours: icl_dataset_close. */
+static icl_status part_of(icl_dataset **out, const icl_dataset *chunk, size_t first, size_t count)
+{
+    size_t *items = malloc(count * sizeof *items);
+    if (items == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu rows", count);
+    for (size_t i = 0; i < count; i++) items[i] = first + i;
+    const icl_status status = icl_dataset_subset(out, chunk, items, count);
+    free(items);
+    return status;
+}
+
 static icl_status keep_first(icl_dataset **chunk, size_t count)
 {
     icl_dataset *first = NULL;
-    size_t *items = malloc(count * sizeof *items);
-    if (items == NULL) return icl_error_set(ICL_ENOMEM, "out of memory for %zu rows", count);
-    for (size_t i = 0; i < count; i++) items[i] = i;
-    const icl_status status = icl_dataset_subset(&first, *chunk, items, count);
-    free(items);
-    if (status != ICL_OK) return status;
+    ICL_TRY(part_of(&first, *chunk, 0, count));
     icl_dataset_close(*chunk);
     *chunk = first;
     return ICL_OK;
@@ -104,6 +110,23 @@ icl_status icl_annotate_rows_next(icl_dataset **out, icl_annotate_rows *rows, si
     return status;
 }
 
+icl_status icl_annotate_parts(icl_dataset *rows, icl_annotate_visit *visit,
+                              icl_annotate_visit *too_long, void *user)
+{
+    const size_t count = icl_dataset_count(rows), half = count / 2;
+    icl_status status = visit(user, rows);
+    if (status != ICL_ECONTEXT) return status;
+    if (count == 1) return too_long(user, rows);
+    status = ICL_OK;
+    for (size_t i = 0; i < 2 && status == ICL_OK; i++) {
+        icl_dataset *part = NULL;
+        status = part_of(&part, rows, i * half, i == 0 ? half : count - half);
+        if (status == ICL_OK) status = icl_annotate_parts(part, visit, too_long, user);
+        icl_dataset_close(part);
+    }
+    return status;
+}
+
 /* ---- lines ---- */
 
 typedef struct labelling {
@@ -119,14 +142,15 @@ static double rounded(double confidence)
     return round(confidence * 1e6) / 1e6;
 }
 
-/* What is written beside a row's fields; yours to json_decref. NULL: memory. */
+/* What is written beside a row's fields; label NULL: the row has none. Yours to json_decref; NULL:
+ * memory. */
 static json_t *answer_object(const icl_annotator *annotator, const char *label, double confidence,
                              bool abstains)
 {
     json_t *object = json_object();
     int failed = json_object_set_new(
         object, icl_task_text(annotator->options.run.task, ICL_TASK_LABEL_FIELD),
-        json_string(label));
+        label != NULL ? json_string(label) : json_null());
     failed |= json_object_set_new(object, confidence_field, json_real(confidence));
     if (abstains) failed |= json_object_set_new(object, abstain_field, json_true());
     if (failed == 0) return object;
@@ -174,9 +198,11 @@ static icl_status append_line(icl_text *out, const json_t *row, const json_t *an
     return failed ? icl_error_set(ICL_ENOMEM, "out of memory for a line") : icl_text_status(out);
 }
 
-static icl_status count_row(labelling *work, double confidence, bool abstains, const char *line)
+static icl_status count_row(labelling *work, const char *label, double confidence, bool abstains,
+                            const char *line)
 {
     work->annotator->summary.rows++;
+    if (label == NULL) work->annotator->summary.too_long++;
     if (!abstains) return ICL_OK;
     work->annotator->summary.abstained++;
     return icl_review_add(&work->annotator->review, confidence, line);
@@ -196,36 +222,41 @@ static icl_status make_line(icl_text *out, const labelling *work, const icl_exam
     return status;
 }
 
-static icl_status write_row(labelling *work, const icl_example *example,
-                            const icl_annotate_answer *answer)
+/* label NULL: the row has none. */
+static icl_status write_row(labelling *work, const icl_example *example, const char *label,
+                            double exact_confidence)
 {
-    const icl_annotator *annotator = work->annotator;
-    const icl_label_space *labels = icl_verbalizer_labels(annotator->data.verbalizer);
-    const bool abstains = answer->confidence < annotator->summary.threshold;
-    const double confidence = rounded(answer->confidence);
+    const bool abstains = label == NULL || exact_confidence < work->annotator->summary.threshold;
+    const double confidence = rounded(exact_confidence);
     icl_text line = { 0 };
-    icl_status status = make_line(&line, work, example, icl_label_space_name(labels, answer->label),
-                                  confidence, abstains);
+    icl_status status = make_line(&line, work, example, label, confidence, abstains);
     if (status == ICL_OK && fputs(icl_text_string(&line), work->stream->out) == EOF)
         status = icl_error_set(ICL_EIO, "cannot write labels: %s", strerror(errno));
-    if (status == ICL_OK) status = count_row(work, confidence, abstains, icl_text_string(&line));
+    if (status == ICL_OK)
+        status = count_row(work, label, confidence, abstains, icl_text_string(&line));
     icl_text_deinit(&line);
     return status;
 }
 
-static icl_status write_chunk(labelling *work, const icl_dataset *chunk,
-                              const icl_annotate_answer *answers)
+/* answers NULL: the rows have none. */
+static icl_status write_rows(labelling *work, const icl_dataset *rows,
+                             const icl_annotate_answer *answers)
 {
-    for (size_t i = 0; i < icl_dataset_count(chunk); i++)
-        ICL_TRY(write_row(work, icl_dataset_at(chunk, i), &answers[i]));
+    const icl_label_space *labels = icl_verbalizer_labels(work->annotator->data.verbalizer);
+    for (size_t i = 0; i < icl_dataset_count(rows); i++) {
+        const char *label = answers != NULL ? icl_label_space_name(labels, answers[i].label) : NULL;
+        ICL_TRY(write_row(work, icl_dataset_at(rows, i), label,
+                          answers != NULL ? answers[i].confidence : 0.0));
+    }
     if (fflush(work->stream->out) != 0)
         return icl_error_set(ICL_EIO, "cannot write labels: %s", strerror(errno));
     if (work->stream->say != NULL) work->stream->say(work->stream->user, &work->annotator->summary);
     return ICL_OK;
 }
 
-static icl_status label_chunk(labelling *work, icl_dataset *chunk)
+static icl_status label_rows(void *user, icl_dataset *chunk)
 {
+    labelling *work = user;
     icl_run *run = NULL;
     icl_annotate_answer *answers = malloc(icl_dataset_count(chunk) * sizeof *answers);
     icl_status status = answers == NULL ? icl_error_set(ICL_ENOMEM, "out of memory for %zu rows",
@@ -233,10 +264,15 @@ static icl_status label_chunk(labelling *work, icl_dataset *chunk)
                                         : icl_annotate_run_new(&run, work->annotator, chunk);
     if (status == ICL_OK) status = icl_run_score(run);
     if (status == ICL_OK) status = icl_annotate_answers(answers, work->annotator, run);
-    if (status == ICL_OK) status = write_chunk(work, chunk, answers);
+    if (status == ICL_OK) status = write_rows(work, chunk, answers);
     icl_run_free(run);
     free(answers);
     return status;
+}
+
+static icl_status leave_row(void *user, icl_dataset *row)
+{
+    return write_rows(user, row, NULL);
 }
 
 /* ---- what an interrupted call wrote ---- */
@@ -259,7 +295,8 @@ static icl_status take_done(labelling *work, const icl_dataset *rows, const json
     const double confidence = json_real_value(json_object_get(done, confidence_field));
     const bool abstains = json_object_get(done, abstain_field) != NULL;
     icl_text line = { 0 };
-    if (!json_is_string(label)) return not_the_same(work, icl_example_line(example));
+    if (!json_is_string(label) && !json_is_null(label))
+        return not_the_same(work, icl_example_line(example));
     icl_status status =
         make_line(&line, work, example, json_string_value(label), confidence, abstains);
     const size_t length = line.length > 0 ? line.length - 1 : 0;
@@ -267,7 +304,9 @@ static icl_status take_done(labelling *work, const icl_dataset *rows, const json
         (length != work->done.bytes.length ||
          memcmp(icl_text_string(&line), icl_text_string(&work->done.bytes), length) != 0))
         status = not_the_same(work, icl_example_line(example));
-    if (status == ICL_OK) status = count_row(work, confidence, abstains, icl_text_string(&line));
+    if (status == ICL_OK)
+        status =
+            count_row(work, json_string_value(label), confidence, abstains, icl_text_string(&line));
     icl_text_deinit(&line);
     if (status == ICL_OK) work->annotator->summary.done_rows++;
     return status;
@@ -303,7 +342,7 @@ static icl_status label_all(labelling *work)
         icl_dataset *chunk = NULL;
         ICL_TRY(icl_annotate_rows_next(&chunk, &work->rows, work->annotator->options.chunk_rows));
         if (chunk == NULL) return ICL_OK;
-        const icl_status status = label_chunk(work, chunk);
+        const icl_status status = icl_annotate_parts(chunk, label_rows, leave_row, work);
         icl_dataset_close(chunk);
         if (status != ICL_OK) return status;
     }
@@ -315,7 +354,8 @@ icl_status icl_annotator_label(icl_annotator *annotator, const icl_annotate_stre
     labelling work = { .annotator = annotator,
                        .stream = stream,
                        .done = { .stream = stream->done, .name = "lines labelled before" } };
-    annotator->summary.rows = annotator->summary.done_rows = annotator->summary.abstained = 0;
+    annotator->summary.rows = annotator->summary.done_rows = 0;
+    annotator->summary.abstained = annotator->summary.too_long = 0;
     icl_review_close(&annotator->review);
     icl_status status = icl_review_open(&annotator->review, stream->review);
     if (status == ICL_OK) status = icl_annotate_rows_open(&work.rows, annotator, &stream->in);

@@ -78,6 +78,23 @@ class Lines(Annotate):
         self.assertEqual(review, sorted(unsure, key=lambda line: line["confidence"]))
         self.assertEqual((summary["rows"], summary["abstained"]), (ROWS, len(unsure)))
 
+    def test_a_row_too_long_for_the_window_is_left_to_a_person(self):
+        long = {"text": "play a song " * 900, "n": 7.5}
+        rows = self.rows.splitlines(keepends=True)
+        rows.insert(3, json.dumps(long).encode() + b"\n")
+        self.write("long.jsonl", b"".join(rows))
+        lines = self.filter(b"".join(rows)).splitlines()
+        self.assertEqual(json.loads(lines[3]),
+                         {**long, "label": None, "confidence": 0, "abstain": True})
+        self.assertEqual(lines[:3] + lines[4:], self.filter(self.rows).splitlines())
+        planned = json.loads(self.succeeds(*WORK, "--in", "long.jsonl", "--out", "out.jsonl",
+                                           "--plan", "--json"))["plan"]["labelling"]
+        summary = json.loads(self.succeeds(*SURE, "--in", "long.jsonl", "--out", "out.jsonl",
+                                           "--json"))
+        self.assertEqual((planned["rows"], summary["rows"], summary["too_long"]),
+                         (ROWS + 1, ROWS + 1, 1))
+        self.assertEqual(self.parsed(self.read("review.jsonl"))[0]["text"], long["text"])
+
     def test_the_cost_is_told_before_and_is_what_it_costs(self):
         arguments = [argument for argument in WORK if argument != "--quiet"]
         plan = self.succeeds(*arguments, "--in", "rows.jsonl", "--plan", "--json")
