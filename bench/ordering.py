@@ -18,9 +18,10 @@ from draws import WORDS, correct, main, measure, options, place, run
 from lines import interval, read
 
 SETS = ["agnews", "trec", "snips", "sst2", "tweet_sentiment"]
-ORDERS = ["interleaved", "iccl(difficulty=ppl-label)", "iccl(difficulty=ppl-all)", "perplexity",
-          "global-e(probes=pool)", "local-e(probes=pool)", "pdo(inputs=content-free)", "pdo(inputs=pool)", "mdl",
-          "t-fair", "g-fair", "demo", "position", "pero",
+ORDERS = ["interleaved", "iccl(difficulty=ppl-label)", "iccl(difficulty=ppl-all)",
+          "iccl(difficulty=rated)", "perplexity", "global-e(probes=pool)", "local-e(probes=pool)",
+          "pdo(inputs=content-free)", "pdo(inputs=pool)", "mdl", "latent-concept", "t-fair", "g-fair",
+          "demo", "position", "pero",
           "search(objective=dev-loss,engine=beam)", "search(objective=dev-loss,engine=annealing)"]
 
 

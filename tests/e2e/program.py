@@ -52,15 +52,20 @@ class Case(unittest.TestCase):
                                 stderr=subprocess.PIPE, cwd=self.folder, env=self.environment,
                                 **options)
 
-    def interrupt_at_work(self, journal, *arguments):
-        """Standard error of a command that gets Ctrl-C once its journal grows. It answers within
-        1.5 s and keeps what was answered."""
+    def start_and_await(self, journal, *arguments):
+        """The process of a command, once its journal grows."""
         process = self.start(*arguments)
         wal, deadline = self.path(journal + "-wal"), time.monotonic() + 60
         while not (os.path.exists(wal) and os.path.getsize(wal) > 40000):
             self.assertIsNone(process.poll(), "the command has ended already")
             self.assertLess(time.monotonic(), deadline, "the command did not begin")
             time.sleep(0.005)
+        return process
+
+    def interrupt_at_work(self, journal, *arguments):
+        """Standard error of a command that gets Ctrl-C once its journal grows. It answers within
+        1.5 s and keeps what was answered."""
+        process = self.start_and_await(journal, *arguments)
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)

@@ -4,7 +4,6 @@ killed or interrupted and resumed, and what is refused."""
 import json
 import os
 import shutil
-import time
 import unittest
 
 from program import Case, SNIPS
@@ -155,18 +154,16 @@ class Fit(Case):
         self.succeeds(*self.run_with(f"select=q-learning(k=3,file=own.fit,{shape})"))
 
     def test_killed_and_resumed_writes_the_same_file(self):
-        begun = time.monotonic()
         self.succeeds(*self.fit("--quiet", "--call-tokens", "24"))
-        whole, seconds = self.read("own.fit"), time.monotonic() - begun
+        whole = self.read("own.fit")
         os.unlink(self.path("own.fit"))
-        process = self.start(*self.fit("--quiet", "--call-tokens", "24"))
-        time.sleep(0.8 * seconds)
+        process = self.start_and_await("own.fit.journal",
+                                       *self.fit("--quiet", "--call-tokens", "24"))
         process.kill()
         process.communicate()
         self.assertFalse(os.path.exists(self.path("own.fit")))
         report = json.loads(self.succeeds(*self.fit("--resume", "--json", "--call-tokens", "24")))
-        print(f"killed after {0.8 * seconds:.2f} s: {report['requests_cached']} answers kept, "
-              f"{report['requests']} asked")
+        self.assertGreater(report["requests_cached"], 0)
         self.assertEqual(report["requests"] + report["requests_cached"], PROMPTS * LABELS)
         self.assertEqual(self.read("own.fit"), whole)
 
