@@ -14,6 +14,8 @@ already are not run again. Regret, in points, is what the choice lacks on the te
     cross-fitted  to the strategy that is best on one half of the items, both judged on the other
                   half; both ways, mean of 500 random halvings
     steady        to the one strategy with the best mean over all seeds of a set, on the same items
+    luck          raw regret of the best itself, were its accuracy here the true one and the items
+                  drawn anew: 500 bootstraps over items
 
 Differences to the fixed strategy are paired, with 95 % intervals from a bootstrap over seeds and
 items.
@@ -37,7 +39,7 @@ select=knn(k=8) order=random calibrate={none|batch}
 select={mmr|dpp}(k=8) calibrate={none|batch}
 select=knn(k=16) calibrate={none|batch}
 """
-HALVINGS = 500
+HALVINGS = BOOTSTRAPS = 500
 
 
 def printed(args, *words):
@@ -104,6 +106,17 @@ def cross_fitted(entry, rng):
     return sum_of_regrets / (2 * HALVINGS)
 
 
+def luck(entry, rng):
+    """Mean value of the best on items drawn anew, less that of the best on these items."""
+    items, values = len(entry["correct_fixed"]), {s: sum(a) for s, a in entry["correct"].items()}
+    best, sum_of_regrets = max(values, key=values.get), 0
+    for _ in range(BOOTSTRAPS):
+        drawn = rng.choices(range(items), k=items)
+        anew = {s: sum(a[i] for i in drawn) for s, a in entry["correct"].items()}
+        sum_of_regrets += (max(anew.values()) - anew[best]) / items
+    return sum_of_regrets / BOOTSTRAPS
+
+
 def figures(entries):
     """Means over the seeds of a set; regrets in points."""
     values = [{s: mean(a) for s, a in e["correct"].items()} for e in entries]
@@ -115,14 +128,14 @@ def figures(entries):
             "middle": mean(x for v in values for x in v.values()),
             "claimed": mean(e["validation_value"] for e in entries),
             "regrets": (100 * (best - choice), 100 * mean(cross_fitted(e, rng) for e in entries),
-                        100 * (steady - choice))}
+                        100 * (steady - choice), 100 * mean(luck(e, rng) for e in entries))}
 
 
 def table(args):
     lines = read(args.table)
     print("| set | seeds, items | best of the grid | best for all seeds | choice | by the search "
-          "itself | mean of the grid | regret: raw | cross-fitted | steady | choice less the fixed "
-          "one | tokens / grid's | choices |\n|" + "---|" * 13)
+          "itself | mean of the grid | regret: raw | cross-fitted | steady | luck | choice less the "
+          "fixed one | tokens / grid's | choices |\n|" + "---|" * 14)
     regrets = []
     for name in [s for s in WORDS if any(e["set"] == s for e in lines)]:
         mine = [e for e in lines if e["set"] == name]
@@ -137,9 +150,9 @@ def table(args):
               + " | ".join(f"{r:.1f}" for r in f["regrets"])
               + f" | {middle:+.3f} [{low:+.3f}, {high:+.3f}] | {share:.2f} | "
               + "; ".join(f"`{e['brief']}`" for e in mine) + " |")
-    raw, crossed, steady = (mean(column) for column in zip(*regrets))
+    raw, crossed, steady, lucky = (mean(column) for column in zip(*regrets))
     print(f"\nMean regret over {len(regrets)} sets: {raw:.2f} points raw, {crossed:.2f} "
-          f"cross-fitted, {steady:.2f} steady.")
+          f"cross-fitted, {steady:.2f} steady; {lucky:.2f} luck.")
 
 
 def parser():
