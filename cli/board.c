@@ -27,10 +27,10 @@ static void print_round(const icl_search *search, size_t round)
 {
     const icl_search_round figures = icl_search_round_at(search, round);
     fprintf(stderr,
-            "round %zu: %zu strategies on %zu queries, for %" PRIu64 " of the %" PRIu64
-            " tokens left\n",
-            round + 1, figures.candidate_count, figures.query_count, figures.tokens_planned,
-            figures.tokens_left);
+            "round %zu: %zu %s on %zu queries, for %" PRIu64 " of the %" PRIu64 " tokens left\n",
+            round + 1, figures.candidate_count,
+            figures.candidate_count == 1 ? "strategy" : "strategies", figures.query_count,
+            figures.tokens_planned, figures.tokens_left);
 }
 
 static void print_leader(const icl_search *search, size_t round)

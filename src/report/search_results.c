@@ -140,8 +140,8 @@ static void append_rounds(icl_text *out, const icl_search *search)
     const size_t count = icl_search_get_summary(search)->round_count;
     for (size_t r = 0; r < count; r++) {
         const icl_search_round round = icl_search_round_at(search, r);
-        icl_text_printf(out, "%s%zu strategies on %zu queries", r == 0 ? "" : ", ",
-                        round.candidate_count, round.query_count);
+        icl_text_printf(out, "%s%zu %s on %zu queries", r == 0 ? "" : ", ", round.candidate_count,
+                        round.candidate_count == 1 ? "strategy" : "strategies", round.query_count);
     }
 }
 

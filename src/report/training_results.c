@@ -32,8 +32,9 @@ static void append_facts(icl_text *out, const icl_training_record *record)
     icl_text_printf(out, "%-16s %s\n", "model", text_of(facts, "name"));
     icl_text_printf(out, "%-16s %.0f, %.0f of them trained\n", "parameters",
                     number_of(facts, "parameters"), number_of(facts, "trained_parameters"));
-    icl_text_printf(out, "%-16s %s, %.0f threads\n", "device", text_of(facts, "device"),
-                    number_of(facts, "threads"));
+    const double threads = number_of(facts, "threads");
+    icl_text_printf(out, "%-16s %s, %.0f %s\n", "device", text_of(facts, "device"), threads,
+                    threads > 1 ? "threads" : "thread");
     icl_text_printf(out, "%-16s %.0f steps, %.0f tokens, seed %.0f\n", "training",
                     number_of(facts, "steps"), tokens, number_of(facts, "seed"));
     icl_text_printf(out, "%-16s %.1f s, %.0f tokens/s\n", "time", record->seconds,
