@@ -168,6 +168,16 @@ class Files(Case):
                 self.assertEqual(first, self.run_into(f"b{number}", "--limit", 6, *more,
                                                       task="snips"))
 
+    def test_a_small_cache_changes_no_byte_of_texts_that_the_model_writes(self):
+        written = ["--limit", 4, "--strategy",
+                   "select=balanced(k=3) order=global-e(inputs=4,tokens=12)"]
+        first = self.run_into("a", *written, task="snips")
+        self.assertEqual(first, self.run_into("b", *written, "--cache-mib", 2, task="snips"))
+        # There is no room for all that would be kept from token to token.
+        evaluated = [json.loads(self.read(f"{name}/meter.json"))["tokens_evaluated"]
+                     for name in "ab"]
+        self.assertGreater(evaluated[1], evaluated[0])
+
     def test_default_folder_starts_afresh(self):
         for _ in range(2):
             self.succeeds("run", "tiny", *FAST, "--quiet")
