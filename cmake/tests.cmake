@@ -14,9 +14,10 @@ set(icl_test_environment
     "UBSAN_OPTIONS=print_stacktrace=1"
     "OPENBLAS_NUM_THREADS=1")
 
-# Common to all tests. The label is the folder: ctest -L '^e2e$'.
+# Common to all tests. The label is the folder: ctest -L '^e2e$'. The time limit is for what hangs: the
+# longest takes 150 s under sanitizers, and several times that on a busy machine.
 function(icl_test_settings name folder)
-    set_tests_properties("${name}" PROPERTIES LABELS "${folder}" TIMEOUT 300
+    set_tests_properties("${name}" PROPERTIES LABELS "${folder}" TIMEOUT 900
                          ENVIRONMENT "${icl_test_environment}")
     if(folder MATCHES "^(parity|model|e2e)$")
         set_tests_properties("${name}" PROPERTIES COST 100) # the long ones start first
