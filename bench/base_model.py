@@ -8,7 +8,8 @@ language model at all (class centroids, a vote of the nearest neighbours).
 DIR holds a folder for each set with train.jsonl and test.jsonl (fields text, label). A seed draws a
 pool of 600 from the training file and, the same for all seeds, 300 test items; inputs are not cut.
 Every line is one run, as it is and with calibrate=batch; the table gives means over seeds with 95 %
-intervals from a bootstrap over seeds and items. The centroids want the package sentence-transformers and --encoder-folder.
+intervals from a bootstrap over seeds and items. The centroids want the package
+sentence-transformers and --encoder-folder.
 """
 import argparse
 import collections

@@ -97,9 +97,9 @@ void annotate_print_outcome(const icl_annotate_summary *summary, const icl_meter
     printf("rows            %zu labelled, %zu of them before an interruption", summary->rows,
            summary->done_rows);
     if (summary->abstained > 0 || summary->precision > 0)
-        printf("; %zu are left to a person", summary->abstained);
+        printf("; %zu left to a person", summary->abstained);
     if (summary->too_long > 0)
-        printf(", %zu of them too long for the model's window", summary->too_long);
+        printf(", %zu too long for the model's window", summary->too_long);
     printf("\nquestions       %" PRIu64 " and %" PRIu64 " from the journal, %" PRIu64
            " tokens evaluated in %.1f s\n",
            meter->requests, meter->requests_cached, meter->tokens_evaluated, meter->seconds);
