@@ -153,6 +153,18 @@ class Stopped(Annotate):
         self.assertEqual(sorted(os.listdir(self.folder)),
                          ["out.jsonl", "review.jsonl", "rows.jsonl", "whole.jsonl"])
 
+    def test_a_row_that_was_too_long_before_the_kill_is_counted_behind_it(self):
+        rows = self.rows.splitlines(keepends=True)
+        rows.insert(1, json.dumps({"text": "play a song " * 900}).encode() + b"\n")
+        self.write("rows.jsonl", b"".join(rows))
+        whole = self.undisturbed()
+        self.kill_behind_lines(4)
+        summary = json.loads(self.succeeds(*SURE, "--in", "rows.jsonl", "--out", "out.jsonl",
+                                           "--resume", "--json"))
+        self.assertGreaterEqual(summary["rows_done_before"], 4)  # one line more is the head
+        self.assertEqual(summary["too_long"], 1)
+        self.assertEqual((self.read("out.jsonl"), self.read("review.jsonl")), whole)
+
     def test_what_was_stopped_is_not_overwritten(self):
         self.kill_behind_lines(4)
         arguments = [*SURE, "--in", "rows.jsonl", "--out", "out.jsonl"]
